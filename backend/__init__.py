@@ -1,0 +1,1 @@
+"""The middle of the house: what is asked, understood, scheduled and delivered."""

@@ -1,0 +1,1 @@
+"""`python -m backend`: the gateway or the dispatcher as one process."""

@@ -1,0 +1,1 @@
+"""Metering, prices and the ledger; no book on this shelf yet."""

@@ -1,0 +1,1 @@
+"""The `impasto` command: starts the other processes, never imports them."""

@@ -1,0 +1,207 @@
+"""All messages to and from a GPU worker, and the names both sides must agree on.
+
+Messages are frozen, refuse unknown fields and carry `version` and `kind`; a message written by an
+older release must still parse (samples are kept under tests/).
+"""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from backend.domain.families import FAMILY_SAMPLERS, ModelFamily, Sampler
+from backend.domain.results import ImageVariant
+from backend.domain.tiers import TIER_POLICIES, Tier
+
+__all__ = [
+    "BROKER_TRANSPORT_OPTIONS",
+    "FAMILY_SAMPLERS",
+    "REPORT_STREAM",
+    "TASK_RENDER",
+    "TIER_POLICIES",
+    "ImageVariant",
+    "ModelFamily",
+    "RenderBlocked",
+    "RenderCancelled",
+    "RenderFailed",
+    "RenderFinished",
+    "RenderJob",
+    "RenderProgress",
+    "RenderReport",
+    "RenderStarted",
+    "RenderedImage",
+    "Sampler",
+    "SourceKey",
+    "StageTimings",
+    "Tier",
+    "cancel_key",
+    "claim_key",
+    "parse_report",
+    "queue_name",
+    "worker_key",
+]
+
+TASK_RENDER: Final = "impasto.render"
+REPORT_STREAM: Final = "impasto:reports"
+WORKER_KEYS: Final = "impasto:worker:*"
+
+# priority_steps=[0]: kombu would otherwise ask for every priority of every queue in turn, and so ignore the
+# order class. The visibility timeout only matters when a whole worker host vanishes: leases are far quicker.
+BROKER_TRANSPORT_OPTIONS: Final[dict[str, object]] = {
+    "priority_steps": [0],
+    "visibility_timeout": 3600,
+    "global_keyprefix": "impasto:celery:",
+}
+
+
+def queue_name(family: ModelFamily, tier: Tier) -> str:
+    """Name the Celery queue of a family's tier: `sdxl.turbo`."""
+    return f"{family}.{tier}"
+
+
+def cancel_key(job_id: str) -> str:
+    """Name the flag that asks whoever draws this job to stop."""
+    return f"impasto:cancel:{job_id}"
+
+
+def claim_key(job_id: str, attempt: int) -> str:
+    """Name the mark of the one worker that draws this attempt."""
+    return f"impasto:claim:{job_id}:{attempt}"
+
+
+def worker_key(family: ModelFamily, worker: str) -> str:
+    """Name the short-lived key by which a worker says that it is there; its value is its number of slots."""
+    return f"impasto:worker:{family}:{worker}"
+
+
+class Message(BaseModel):
+    """What all messages share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: Literal[1] = 1
+    job_id: str
+    attempt: int
+
+
+class SourceKey(BaseModel):
+    """The stored picture a job starts from, by object key; strength 0 copies it, 1 ignores it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    key: str
+    strength: Annotated[float, Field(ge=0, le=1)]
+
+
+class RenderJob(Message):
+    """Draw this. Picture i uses seed + i. `None` leaves the choice to the model's defaults."""
+
+    kind: Literal["render_job"] = "render_job"
+    family: ModelFamily
+    tier: Tier
+    prompt: str
+    negative_prompt: str = ""
+    aspect_width: int = 1
+    aspect_height: int = 1
+    steps: int | None = None
+    guidance: float | None = None
+    sampler: Sampler | None = None
+    seed: int
+    image_count: int
+    source: SourceKey | None = None
+    clearances: tuple[str, ...] = ()
+
+
+class RenderStarted(Message):
+    """A worker has begun this attempt."""
+
+    kind: Literal["render_started"] = "render_started"
+    worker: str
+
+
+class RenderProgress(Message):
+    """A denoising step has been finished; also the heartbeat of the lease."""
+
+    kind: Literal["render_progress"] = "render_progress"
+    worker: str
+    step: int
+    steps: int
+
+
+class RenderedImage(BaseModel):
+    """One stored picture, by object key for each variant."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    index: int
+    seed: int
+    width: int
+    height: int
+    sha256: str
+    size_bytes: int
+    keys: dict[ImageVariant, str]
+
+
+class StageTimings(BaseModel):
+    """Seconds spent in each stage."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    encode_s: float = 0.0
+    denoise_s: float = 0.0
+    decode_s: float = 0.0
+    release_s: float = 0.0
+    total_s: float = 0.0
+
+
+class RenderFinished(Message):
+    """All pictures were drawn, cleared and stored."""
+
+    kind: Literal["render_finished"] = "render_finished"
+    worker: str
+    images: tuple[RenderedImage, ...]
+    timings: StageTimings
+
+
+class RenderBlocked(Message):
+    """The picture check held at least one picture back; nothing was stored."""
+
+    kind: Literal["render_blocked"] = "render_blocked"
+    worker: str
+    outcome: Literal["review", "block"]
+    category: str
+    rule: str
+    score: float | None = None
+
+
+class RenderFailed(Message):
+    """The attempt failed. `is_retryable` sends the job back to the line, as far as its losses allow."""
+
+    kind: Literal["render_failed"] = "render_failed"
+    worker: str
+    code: str
+    message: str
+    is_retryable: bool
+
+
+class RenderCancelled(Message):
+    """The worker saw the cancel flag and stopped."""
+
+    kind: Literal["render_cancelled"] = "render_cancelled"
+    worker: str
+
+
+RenderReport = Annotated[
+    RenderStarted
+    | RenderProgress
+    | RenderFinished
+    | RenderBlocked
+    | RenderFailed
+    | RenderCancelled,
+    Field(discriminator="kind"),
+]
+_REPORT: TypeAdapter[RenderReport] = TypeAdapter(RenderReport)
+
+
+def parse_report(text: str | bytes) -> RenderReport:
+    """Read a worker's report.
+
+    Raises:
+        pydantic.ValidationError: it is not one.
+    """
+    return _REPORT.validate_json(text)

@@ -1,0 +1,1 @@
+"""Tells the outside what happened to a job: event bus, signed links, webhooks."""

@@ -1,0 +1,1 @@
+"""Places events are published to."""

@@ -1,0 +1,298 @@
+"""Everything Impasto refuses, as one tree.
+
+ImpastoError
+├── BadInput
+│   ├── PromptEmpty · PromptTooLong · UnknownParameter · InvalidParameter
+│   └── InvalidAspectRatio · SeedOutOfRange · StepsOutOfRange · ImageCountOutOfRange ·
+│       SamplerNotSupported
+├── Refused
+│   └── PromptBlocked · ReviewNotReleasable
+├── NotAllowed
+│   └── Unauthenticated · NotYours · ModeratorsOnly
+├── NotThere
+│   └── JobNotFound · ImageNotFound · ReviewNotFound · FamilyUnavailable
+├── Conflict
+│   └── JobFinished · JobNotDelivered · IdempotencyMismatch
+└── Unavailable
+
+A class's `code` never changes once shipped. `str(error)` is one sentence for humans; `way_out` says what to do.
+"""
+
+from typing import ClassVar
+
+
+class ImpastoError(Exception):
+    """Something a person asked for that cannot be done, with a stable code and a way out."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, way_out: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.way_out = way_out
+
+
+class BadInput(ImpastoError):
+    """The request itself is wrong."""
+
+    code = "bad_input"
+
+
+class PromptEmpty(BadInput):
+    """There are no words to draw."""
+
+    code = "prompt_empty"
+
+    def __init__(self) -> None:
+        super().__init__("The prompt is empty.", way_out="Say what you would like to see.")
+
+
+class PromptTooLong(BadInput):
+    """The prompt has more characters than allowed."""
+
+    code = "prompt_too_long"
+
+    def __init__(self, *, characters: int, limit: int) -> None:
+        super().__init__(
+            f"The prompt has {characters} characters; at most {limit} are read.",
+            way_out="Shorten it and try again.",
+        )
+
+
+class UnknownParameter(BadInput):
+    """A `--word` nobody knows."""
+
+    code = "unknown_parameter"
+
+    def __init__(self, *, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(
+            f"There is no parameter --{name[:32]}.",
+            way_out="Known parameters: " + ", ".join(f"--{word}" for word in known) + ".",
+        )
+
+
+class InvalidParameter(BadInput):
+    """A known parameter with a value it cannot take."""
+
+    code = "invalid_parameter"
+
+    def __init__(self, *, name: str, expected: str) -> None:
+        super().__init__(f"--{name} needs {expected}.", way_out=f"Write for example {expected}.")
+
+
+class InvalidAspectRatio(BadInput):
+    """An aspect ratio that is no ratio, or too narrow."""
+
+    code = "invalid_aspect_ratio"
+
+    def __init__(self, *, given: str) -> None:
+        super().__init__(
+            f"{given[:32]} is not an aspect ratio between 1:3 and 3:1.",
+            way_out="Use whole numbers, for example --ar 3:2.",
+        )
+
+
+class SeedOutOfRange(BadInput):
+    """A seed that does not fit in 32 bits."""
+
+    code = "seed_out_of_range"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A seed is a whole number from 0 to 4294967295.",
+            way_out="Pick a smaller one or leave --seed out.",
+        )
+
+
+class StepsOutOfRange(BadInput):
+    """A number of denoising steps that is too small or too large."""
+
+    code = "steps_out_of_range"
+
+    def __init__(self, *, least: int, most: int) -> None:
+        super().__init__(
+            f"Steps are a whole number from {least} to {most}.",
+            way_out="Leave --steps out for the model's own choice.",
+        )
+
+
+class ImageCountOutOfRange(BadInput):
+    """Too few or too many pictures in one job."""
+
+    code = "image_count_out_of_range"
+
+    def __init__(self, *, least: int, most: int) -> None:
+        super().__init__(
+            f"One job makes {least} to {most} pictures.", way_out="Ask for fewer pictures."
+        )
+
+
+class SamplerNotSupported(BadInput):
+    """A sampler the family cannot be drawn with."""
+
+    code = "sampler_not_supported"
+
+    def __init__(self, *, sampler: str, family: str, supported: tuple[str, ...]) -> None:
+        super().__init__(
+            f"{family} cannot be drawn with {sampler}.",
+            way_out=f"Use one of: {', '.join(supported) or 'none yet'}.",
+        )
+
+
+class Refused(ImpastoError):
+    """The rules of the house say no."""
+
+    code = "refused"
+
+
+class PromptBlocked(Refused):
+    """The prompt names something that is not drawn here. Never echoes what matched."""
+
+    code = "prompt_blocked"
+
+    def __init__(self, *, category: str) -> None:
+        super().__init__(
+            f"This prompt was held back ({category}).",
+            way_out="Rephrase it, or ask a moderator to look at it.",
+        )
+
+
+class ReviewNotReleasable(Refused):
+    """A held job of a category that no moderator may release."""
+
+    code = "review_not_releasable"
+
+    def __init__(self) -> None:
+        super().__init__("Jobs of this category cannot be released.", way_out="Press keep blocked.")
+
+
+class NotAllowed(ImpastoError):
+    """The asker may not do this."""
+
+    code = "not_allowed"
+
+
+class Unauthenticated(NotAllowed):
+    """No valid API key came with the request."""
+
+    code = "unauthenticated"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This needs a valid API key.",
+            way_out="Send 'Authorization: Bearer <key>'; make one with `impasto key create`.",
+        )
+
+
+class NotYours(NotAllowed):
+    """Only the owner or a moderator may do this."""
+
+    code = "not_yours"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Only the one who asked for this picture, or a moderator, can do that.",
+            way_out="Make your own with /imagine.",
+        )
+
+
+class ModeratorsOnly(NotAllowed):
+    """Only moderators may do this."""
+
+    code = "moderators_only"
+
+    def __init__(self) -> None:
+        super().__init__("Only moderators can do that.", way_out="Ask a moderator of this server.")
+
+
+class NotThere(ImpastoError):
+    """What was named does not exist."""
+
+    code = "not_there"
+
+
+class JobNotFound(NotThere):
+    """No job has this id, or it is somebody else's and private."""
+
+    code = "job_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such job.", way_out="Check the id, or make a new picture.")
+
+
+class ImageNotFound(NotThere):
+    """No picture has this id or index."""
+
+    code = "image_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such picture.", way_out="Check the id and the number.")
+
+
+class ReviewNotFound(NotThere):
+    """No open review has this id."""
+
+    code = "review_not_found"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This review is no longer open.", way_out="Use /mod queue to see what is open."
+        )
+
+
+class FamilyUnavailable(NotThere):
+    """No worker here draws with this family."""
+
+    code = "family_unavailable"
+
+    def __init__(self, *, family: str, available: tuple[str, ...]) -> None:
+        super().__init__(
+            f"No model is configured for {family}.",
+            way_out=f"Use {' or '.join(available) or 'another installation'}.",
+        )
+
+
+class Conflict(ImpastoError):
+    """Right request, wrong moment."""
+
+    code = "conflict"
+
+
+class JobFinished(Conflict):
+    """The job has already ended."""
+
+    code = "job_finished"
+
+    def __init__(self) -> None:
+        super().__init__("This job has already ended.", way_out="Make a new one with reroll.")
+
+
+class JobNotDelivered(Conflict):
+    """The job has no pictures yet."""
+
+    code = "job_not_delivered"
+
+    def __init__(self) -> None:
+        super().__init__("This job has no pictures yet.", way_out="Wait until it is finished.")
+
+
+class IdempotencyMismatch(Conflict):
+    """The same idempotency key came with a different request."""
+
+    code = "idempotency_mismatch"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key was used for a different request.", way_out="Use a new key."
+        )
+
+
+class Unavailable(ImpastoError):
+    """A server Impasto depends on does not answer."""
+
+    code = "unavailable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A part of the workshop does not answer.", way_out="Try again in a minute."
+        )

@@ -1,0 +1,45 @@
+"""What a finished job holds: pictures by key, seeds, timings."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ImageVariant(StrEnum):
+    """The files kept of one picture."""
+
+    ORIGINAL = "original"
+    WEBP = "webp"
+    THUMBNAIL_256 = "thumbnail_256"
+    THUMBNAIL_512 = "thumbnail_512"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageRef:
+    """One stored picture; `keys` names its object for each variant, `sha256` is the original's."""
+
+    index: int
+    seed: int
+    width: int
+    height: int
+    sha256: str
+    size_bytes: int
+    keys: dict[ImageVariant, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timings:
+    """Seconds spent in each stage of the worker."""
+
+    encode_s: float = 0.0
+    denoise_s: float = 0.0
+    decode_s: float = 0.0
+    release_s: float = 0.0
+    total_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationResult:
+    """The delivered pictures of a job, in order of index."""
+
+    images: tuple[ImageRef, ...]
+    timings: Timings = field(default_factory=Timings)

@@ -1,0 +1,1 @@
+"""The HTTP end of the backend: REST routes, authentication, problem documents."""

@@ -1,0 +1,1 @@
+"""REST endpoints, one noun a file."""

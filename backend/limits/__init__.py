@@ -1,0 +1,1 @@
+"""Rate limits per account; no book on this shelf yet."""

@@ -1,0 +1,1 @@
+"""The registry of checkpoints and adapters; no book on this shelf yet."""

@@ -1,0 +1,1 @@
+"""Places a model registry can live; none ships yet."""

@@ -1,0 +1,1 @@
+"""From the words a member typed to a PromptSpec: parse, translate, screen."""

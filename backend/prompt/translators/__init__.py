@@ -1,0 +1,1 @@
+"""Translators a prompt may pass through; none ships yet."""

@@ -1,0 +1,1 @@
+"""Where GPUs come from; the local pool is whatever workers are running."""

@@ -1,0 +1,172 @@
+"""What the use cases need from outside, as Protocols; `tests/fakes/` holds an in-memory twin of each."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from backend.domain.accounts import ApiKey
+from backend.domain.deliveries import DiscordMessage
+from backend.domain.events import JobEvent
+from backend.domain.families import ModelFamily
+from backend.domain.jobs import Change, Job
+from backend.domain.requests import AccountId, JobId
+from backend.domain.reviews import Review, ReviewId
+from backend.domain.tiers import Tier
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def __call__(self) -> datetime:
+        """Return now, aware, in UTC."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredEvent:
+    """An event with its place in the outbox."""
+
+    sequence: int
+    event: JobEvent
+
+
+class JobStore(Protocol):
+    """Jobs, each change committed together with its event (and, for a hold, its review)."""
+
+    async def add(self, change: Change, *, fingerprint: str) -> Job:
+        """Store a new job with its first event, and a review when it is born BLOCKED.
+
+        If the requester's account has used the request's idempotency key before, store nothing and return
+        that first job. `fingerprint` tells whether it was the same request.
+
+        Raises:
+            IdempotencyMismatch: the key was used for a request with another fingerprint.
+        """
+
+    async def get(self, job_id: JobId) -> Job | None:
+        """Return the job, or None."""
+
+    async def change(self, job_id: JobId, move: Callable[[Job], Change]) -> Job | None:
+        """Apply one transition in one transaction, against the row as it is now; None if there is no job.
+
+        Whatever `move` raises is passed on, and nothing is stored. Moving to BLOCKED opens a review. PROGRESS
+        events are not kept in the outbox.
+        """
+
+    async def waiting(self, family: ModelFamily, tier: Tier, limit: int) -> list[JobId]:
+        """Return waiting, unleased jobs, oldest first."""
+
+    async def in_flight(self, family: ModelFamily) -> dict[Tier, int]:
+        """Count dispatched jobs that no worker has started yet, by tier."""
+
+    async def expired(self, now: datetime, limit: int) -> list[JobId]:
+        """Return jobs whose lease ran out before `now`."""
+
+    async def ahead_of(self, job: Job) -> int:
+        """Count unfinished jobs of the same family and tier created before `job` that have not started."""
+
+    async def by_account(self, account_id: AccountId, limit: int) -> list[Job]:
+        """Return an account's newest jobs, newest first."""
+
+    async def unpublished(self, limit: int) -> list[StoredEvent]:
+        """Return committed events not yet marked published, oldest first."""
+
+    async def mark_published(self, sequences: Sequence[int]) -> None:
+        """Mark events as published."""
+
+
+class ReviewStore(Protocol):
+    """Held jobs before moderators."""
+
+    async def get(self, review_id: ReviewId) -> Review | None:
+        """Return the review, or None."""
+
+    async def open_reviews(self, limit: int) -> list[Review]:
+        """Return open reviews, oldest first."""
+
+    async def decide(
+        self,
+        review_id: ReviewId,
+        decide: Callable[[Review], Review],
+        move: Callable[[Job], Change] | None,
+    ) -> tuple[Review, Job] | None:
+        """Store a decision and, with `move`, the job's transition, in one transaction; None if unknown.
+
+        Whatever either function raises is passed on, and nothing is stored.
+        """
+
+
+class MessageStore(Protocol):
+    """The Discord messages in which jobs are shown."""
+
+    async def save(self, message: DiscordMessage) -> None:
+        """Insert the job's message, or replace it by one with another message id or token."""
+
+    async def get(self, job_id: JobId) -> DiscordMessage | None:
+        """Return the message of a job, or None."""
+
+    async def unfinished(self, application_id: int) -> list[DiscordMessage]:
+        """Return messages whose job's end has not been shown."""
+
+    async def mark_shown(self, job_id: JobId, *, version: int, is_final: bool) -> None:
+        """Record what a message shows now; never goes back from final or to an older version."""
+
+
+class KeyStore(Protocol):
+    """API keys."""
+
+    async def add(self, key: ApiKey) -> None:
+        """Store a new key."""
+
+    async def by_digest(self, digest: str) -> ApiKey | None:
+        """Return the key with this digest, unless revoked."""
+
+    async def revoke(self, key_id: str, at: datetime) -> bool:
+        """Revoke a key; False if there is none."""
+
+
+class EventBus(Protocol):
+    """Tells other processes what happened; may forget, never blocks a transition."""
+
+    async def publish(self, event: JobEvent) -> None:
+        """Tell one event."""
+
+    def listen(self, group: str) -> AsyncIterator[JobEvent]:
+        """Yield events for this consumer group, from where the group left off; never ends by itself."""
+
+
+class CancelFlags(Protocol):
+    """Flags a drawing worker looks at between steps."""
+
+    async def raise_flag(self, job_id: JobId) -> None:
+        """Ask whoever draws this job to stop."""
+
+
+class Pictures(Protocol):
+    """Stored pictures by object key."""
+
+    async def read(self, key: str) -> bytes:
+        """Return an object's bytes.
+
+        Raises:
+            ImageNotFound: there is no such object.
+        """
+
+    def link(self, key: str, *, ttl_s: int) -> str:
+        """Return a signed URL that works for `ttl_s` seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptVerdict:
+    """What the prompt screen said: outcome allow, review or block, with category and rule when not allow."""
+
+    outcome: str
+    category: str = ""
+    rule: str = ""
+
+
+class PromptScreen(Protocol):
+    """Screens the words of a prompt."""
+
+    def __call__(self, text: str) -> PromptVerdict:
+        """Judge a text; a check that fails to run blocks."""

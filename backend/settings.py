@@ -1,0 +1,1 @@
+"""Settings of the backend, read from IMPASTO_ variables."""

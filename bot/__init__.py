@@ -1,0 +1,1 @@
+"""The Discord end: commands, buttons, and the delivery of finished pictures into channels."""

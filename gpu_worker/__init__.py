@@ -1,0 +1,1 @@
+"""The drawing end: one process, one GPU, one model family."""

@@ -1,0 +1,1 @@
+"""Brings model files into memory: base, LoRA, ControlNet."""

@@ -1,0 +1,1 @@
+"""Model families, one a file; they copy small code rather than lean on each other."""

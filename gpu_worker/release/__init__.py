@@ -1,0 +1,1 @@
+"""The only way pixels leave: screen, mark, store, each stage typed by the last."""

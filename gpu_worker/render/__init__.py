@@ -1,0 +1,1 @@
+"""From words to pixels: encode, latents, denoise, guidance, decode."""

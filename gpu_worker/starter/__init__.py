@@ -1,0 +1,1 @@
+"""Small real models that draw on a CPU."""

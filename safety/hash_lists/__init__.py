@@ -1,0 +1,1 @@
+"""Lists of known-image hashes; none ships yet."""

@@ -1,0 +1,1 @@
+"""What people decide about held pictures; no book on this shelf yet."""

@@ -1,0 +1,1 @@
+"""Checks over the words of a prompt."""

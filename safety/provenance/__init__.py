@@ -1,0 +1,1 @@
+"""Watermark and content credentials; no book on this shelf yet."""

@@ -1,0 +1,1 @@
+"""Where pictures live: keys by content, formats, thumbnails, signed links."""

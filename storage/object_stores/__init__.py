@@ -1,0 +1,1 @@
+"""Places objects can live: memory, local folder, S3."""

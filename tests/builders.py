@@ -1,0 +1,76 @@
+"""Builders of domain objects with sensible defaults for tests."""
+
+import itertools
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from backend.domain.events import JobEvent, JobEventKind
+from backend.domain.jobs import Change, Job
+from backend.domain.prompts import PromptSpec, WeightedTerm
+from backend.domain.requests import AccountId, GenerationRequest, JobId, Requester, Surface
+from backend.domain.results import GenerationResult, ImageRef, ImageVariant
+
+NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+
+def at(seconds: float) -> datetime:
+    """Return a moment `seconds` after the tests' noon."""
+    return NOW + timedelta(seconds=seconds)
+
+
+def a_requester(name: str = "alice", **fields: Any) -> Requester:
+    return Requester(
+        **{
+            "account_id": AccountId(f"discord:{name}"),
+            "surface": Surface.DISCORD,
+            "display_name": name,
+            **fields,
+        }
+    )
+
+
+def a_request(prompt: str = "a fox in the snow", **fields: Any) -> GenerationRequest:
+    return GenerationRequest(**{"requester": a_requester(), "prompt": prompt, **fields})
+
+
+def a_spec(text: str = "a fox in the snow", **fields: Any) -> PromptSpec:
+    return PromptSpec(**{"positive": (WeightedTerm(text=text),), **fields})
+
+
+def a_job(**fields: Any) -> Job:
+    number = next(_numbers)
+    job = Job(
+        id=JobId(f"gen_{number:06d}"),
+        request=a_request(),
+        spec=a_spec(),
+        seed=7,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    return replace(job, **fields)
+
+
+def a_birth(job: Job) -> Change:
+    """Return the change with which a job enters the store."""
+    kind = JobEventKind.BLOCKED if job.block else JobEventKind.QUEUED
+    return Change(job=job, event=JobEvent(job_id=job.id, kind=kind, attempt=0, at=job.created_at))
+
+
+def an_image(index: int = 0, **fields: Any) -> ImageRef:
+    keys = {variant: f"images/ab/{index}/{variant}" for variant in ImageVariant}
+    values = {
+        "index": index,
+        "seed": 7 + index,
+        "width": 64,
+        "height": 64,
+        "sha256": f"{index:064x}",
+        "size_bytes": 1000,
+        "keys": keys,
+    }
+    return ImageRef(**{**values, **fields})
+
+
+def a_result(count: int = 4) -> GenerationResult:
+    return GenerationResult(images=tuple(an_image(i) for i in range(count)))

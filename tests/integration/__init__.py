@@ -1,0 +1,1 @@
+"""Real servers that install as Python packages."""
