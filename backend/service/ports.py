@@ -135,6 +135,13 @@ class EventBus(Protocol):
         """Yield events for this consumer group, from where the group left off; never ends by itself."""
 
 
+class OutboxPublisher(Protocol):
+    """Publishes committed events; what it misses, the dispatcher's reconciler publishes later."""
+
+    async def publish_pending(self) -> None:
+        """Publish what is not yet marked published; never raises for a silent broker."""
+
+
 class CancelFlags(Protocol):
     """Flags a drawing worker looks at between steps."""
 

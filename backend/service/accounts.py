@@ -1,0 +1,72 @@
+"""Accounts: API keys and a member's standing."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from backend.domain.accounts import ApiKey, KeyId
+from backend.domain.errors import Unauthenticated
+from backend.domain.jobs import JobState
+from backend.domain.requests import AccountId, Requester, Surface
+from backend.service.ports import Clock, JobStore, KeyStore
+
+KEY_PREFIX = "imp_live_"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountInfo:
+    """How many of an account's newest hundred jobs are in each state."""
+
+    account_id: AccountId
+    counts: dict[JobState, int]
+
+
+class Accounts:
+    """Makes and checks API keys; tells members where they stand."""
+
+    def __init__(self, *, keys: KeyStore, jobs: JobStore, clock: Clock) -> None:
+        self._keys = keys
+        self._jobs = jobs
+        self._clock = clock
+
+    async def create_key(self, name: str) -> tuple[ApiKey, str]:
+        """Make a key for the account `api:<name>` and return it with its secret, shown only now."""
+        secret = KEY_PREFIX + secrets.token_urlsafe(24)
+        key = ApiKey(
+            id=KeyId("key_" + secrets.token_hex(6)),
+            account_id=AccountId(f"api:{name}"),
+            name=name,
+            digest=digest(secret),
+            created_at=self._clock(),
+        )
+        await self._keys.add(key)
+        return key, secret
+
+    async def revoke_key(self, key_id: str) -> bool:
+        """Revoke a key; False if there is none."""
+        return await self._keys.revoke(key_id, self._clock())
+
+    async def authenticate(self, secret: str) -> Requester:
+        """Return who speaks with this secret.
+
+        Raises:
+            Unauthenticated: nobody does.
+        """
+        key = await self._keys.by_digest(digest(secret))
+        if key is None:
+            raise Unauthenticated
+        return Requester(
+            account_id=key.account_id, surface=Surface.REST, display_name=key.name
+        )
+
+    async def info(self, requester: Requester) -> AccountInfo:
+        """Return the standing of the requester's account."""
+        counts = dict.fromkeys(JobState, 0)
+        for job in await self._jobs.by_account(requester.account_id, 100):
+            counts[job.state] += 1
+        return AccountInfo(account_id=requester.account_id, counts=counts)
+
+
+def digest(secret: str) -> str:
+    """Hash a key's secret; 144 random bits need no salt and no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,288 @@
+"""Asking for pictures: submit, look, cancel, reroll, vary. The one door for bot, gateway and command line."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from backend.domain.errors import (
+    FamilyUnavailable,
+    ImageNotFound,
+    JobFinished,
+    JobNotDelivered,
+    JobNotFound,
+    NotYours,
+)
+from backend.domain.events import JobEvent, JobEventKind
+from backend.domain.families import ModelFamily
+from backend.domain.jobs import Block, Change, Job, JobState
+from backend.domain.prompts import SEED_MAX, PromptSpec
+from backend.domain.requests import GenerationRequest, JobId, Requester, SourceImage
+from backend.domain.results import ImageRef, ImageVariant
+from backend.prompt.pipeline import PromptScreen, understand
+from backend.service.ports import CancelFlags, Clock, JobStore, OutboxPublisher, Pictures
+
+VARIATION_STRENGTH = 0.85
+LINK_TTL_S = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobView:
+    """A job and, while it waits, how many jobs are served before it (0 = next)."""
+
+    job: Job
+    position: int | None = None
+
+
+def new_job_id() -> JobId:
+    """Make an unguessable job id, safe in URLs and custom_ids."""
+    return JobId("gen_" + secrets.token_hex(10))
+
+
+def new_seed() -> int:
+    """Draw a seed for a request that names none."""
+    return secrets.randbelow(SEED_MAX + 1)
+
+
+class Generations:
+    """The use cases around one generation."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        pictures: Pictures,
+        cancel_flags: CancelFlags,
+        outbox: OutboxPublisher,
+        screen: PromptScreen,
+        families: Sequence[ModelFamily],
+        clock: Clock,
+        make_id: Callable[[], JobId] = new_job_id,
+        make_seed: Callable[[], int] = new_seed,
+    ) -> None:
+        self._jobs = jobs
+        self._pictures = pictures
+        self._cancel_flags = cancel_flags
+        self._outbox = outbox
+        self._screen = screen
+        self._families = tuple(families)
+        self._clock = clock
+        self._make_id = make_id
+        self._make_seed = make_seed
+
+    async def submit(self, request: GenerationRequest) -> JobView:
+        """Understand and screen a request and put it in line; a held prompt comes back BLOCKED.
+
+        Raises:
+            BadInput: the request cannot be understood.
+            FamilyUnavailable: no worker here draws with that family.
+            IdempotencyMismatch: the key was used for another request.
+        """
+        understood = understand(request, screen=self._screen)
+        self._must_be_available(understood.spec.family)
+        verdict = understood.verdict
+        block = None
+        if verdict.outcome != "allow":
+            block = Block(
+                stage="prompt",
+                outcome=verdict.outcome,
+                category=verdict.category,
+                rule=verdict.rule,
+            )
+        job = await self._jobs.add(
+            self._birth(request, understood.spec, block), fingerprint=fingerprint(request)
+        )
+        await self._outbox.publish_pending()
+        return await self.snapshot(job.id)
+
+    async def view(self, job_id: JobId, requester: Requester) -> JobView:
+        """Return a job to its owner or a moderator.
+
+        Raises:
+            JobNotFound: there is none, or it is somebody else's.
+        """
+        view = await self.snapshot(job_id)
+        if not may_touch(view.job, requester):
+            raise JobNotFound
+        return view
+
+    async def snapshot(self, job_id: JobId) -> JobView:
+        """Return a job as it is now, for surfaces that deliver it to its owner.
+
+        Raises:
+            JobNotFound: there is none.
+        """
+        job = await self._jobs.get(job_id)
+        if job is None:
+            raise JobNotFound
+        position = await self._jobs.ahead_of(job) if job.state is JobState.QUEUED else None
+        return JobView(job=job, position=position)
+
+    async def recent(self, requester: Requester, *, limit: int = 20) -> list[Job]:
+        """Return the requester's newest jobs."""
+        return await self._jobs.by_account(requester.account_id, limit)
+
+    async def cancel(self, job_id: JobId, requester: Requester) -> JobView:
+        """End a job: at once while it waits, at its next denoising step while it is drawn.
+
+        Raises:
+            JobNotFound, NotYours, JobFinished.
+        """
+
+        def move(job: Job) -> Change:
+            if not may_touch(job, requester):
+                raise NotYours
+            if job.is_terminal:
+                raise JobFinished
+            return job.cancel(now=self._clock())
+
+        job = await self._jobs.change(job_id, move)
+        if job is None:
+            raise JobNotFound
+        await self._cancel_flags.raise_flag(job_id)
+        await self._outbox.publish_pending()
+        return JobView(job=job)
+
+    async def reroll(
+        self, job_id: JobId, requester: Requester, *, idempotency_key: str | None = None
+    ) -> JobView:
+        """Ask again for what a job asked, with another seed.
+
+        Raises:
+            JobNotFound and whatever `submit` raises.
+        """
+        origin = await self._origin(job_id)
+        return await self.submit(
+            self._descendant(
+                origin, requester, source=origin.request.source, idempotency_key=idempotency_key
+            )
+        )
+
+    async def vary(
+        self,
+        job_id: JobId,
+        index: int,
+        requester: Requester,
+        *,
+        idempotency_key: str | None = None,
+    ) -> JobView:
+        """Ask for variations of one delivered picture.
+
+        Raises:
+            JobNotFound, JobNotDelivered, ImageNotFound and whatever `submit` raises.
+        """
+        origin = await self._origin(job_id)
+        image_of(origin, index)
+        source = SourceImage(job_id=job_id, index=index, strength=VARIATION_STRENGTH)
+        return await self.submit(
+            self._descendant(origin, requester, source=source, idempotency_key=idempotency_key)
+        )
+
+    async def image(self, job_id: JobId, index: int) -> tuple[Job, ImageRef]:
+        """Return one delivered picture and its job.
+
+        Raises:
+            JobNotFound, JobNotDelivered, ImageNotFound.
+        """
+        job = await self._origin(job_id)
+        return job, image_of(job, index)
+
+    async def read_image(
+        self, image: ImageRef, variant: ImageVariant = ImageVariant.ORIGINAL
+    ) -> bytes:
+        """Return the bytes of a picture.
+
+        Raises:
+            ImageNotFound: the object is gone.
+        """
+        return await self._pictures.read(image.keys[variant])
+
+    async def link(
+        self, image: ImageRef, variant: ImageVariant = ImageVariant.ORIGINAL
+    ) -> str:
+        """Return a signed URL of a picture that works for an hour."""
+        return self._pictures.link(image.keys[variant], ttl_s=LINK_TTL_S)
+
+    async def _origin(self, job_id: JobId) -> Job:
+        job = await self._jobs.get(job_id)
+        if job is None:
+            raise JobNotFound
+        return job
+
+    def _must_be_available(self, family: ModelFamily) -> None:
+        if family not in self._families:
+            raise FamilyUnavailable(family=family, available=self._families)
+
+    def _birth(self, request: GenerationRequest, spec: PromptSpec, block: Block | None) -> Change:
+        now = self._clock()
+        seed = spec.seed if spec.seed is not None else self._make_seed()
+        job = Job(
+            id=self._make_id(),
+            request=request,
+            spec=spec,
+            seed=seed,
+            created_at=now,
+            updated_at=now,
+            state=JobState.BLOCKED if block else JobState.QUEUED,
+            block=block,
+        )
+        kind = JobEventKind.BLOCKED if block else JobEventKind.QUEUED
+        detail = block.category if block else ""
+        return Change(
+            job=job, event=JobEvent(job_id=job.id, kind=kind, attempt=0, at=now, detail=detail)
+        )
+
+    def _descendant(
+        self,
+        origin: Job,
+        requester: Requester,
+        *,
+        source: SourceImage | None,
+        idempotency_key: str | None,
+    ) -> GenerationRequest:
+        """Make a request for the same words with a fresh seed, whatever seed the text names."""
+        spec = origin.spec
+        return replace(
+            origin.request,
+            requester=requester,
+            prompt=spec.positive_text,
+            negative_prompt=spec.negative_text,
+            family=spec.family,
+            tier=spec.tier,
+            aspect_ratio=spec.aspect_ratio,
+            steps=spec.steps,
+            guidance=spec.guidance,
+            sampler=spec.sampler,
+            image_count=spec.image_count,
+            seed=self._make_seed(),
+            source=source,
+            idempotency_key=idempotency_key,
+        )
+
+
+def may_touch(job: Job, requester: Requester) -> bool:
+    """Say whether the requester owns the job or moderates."""
+    return requester.is_moderator or job.request.requester.account_id == requester.account_id
+
+
+def image_of(job: Job, index: int) -> ImageRef:
+    """Return a delivered picture of the job.
+
+    Raises:
+        JobNotDelivered: it has no pictures yet.
+        ImageNotFound: it has fewer.
+    """
+    if job.result is None:
+        raise JobNotDelivered
+    for image in job.result.images:
+        if image.index == index:
+            return image
+    raise ImageNotFound
+
+
+def fingerprint(request: GenerationRequest) -> str:
+    """Digest what was asked, without who asked and without a seed nobody chose."""
+    asked = asdict(replace(request, idempotency_key=None))
+    del asked["requester"]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()

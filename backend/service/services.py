@@ -1,0 +1,19 @@
+"""The bundle of use cases that bootstrap hands to a surface."""
+
+from dataclasses import dataclass
+
+from backend.service.accounts import Accounts
+from backend.service.generations import Generations
+from backend.service.ports import EventBus, MessageStore
+from backend.service.reviews import Reviews
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything a bot, a gateway or a command may call."""
+
+    generations: Generations
+    reviews: Reviews
+    accounts: Accounts
+    messages: MessageStore
+    events: EventBus
