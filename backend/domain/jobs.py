@@ -162,6 +162,15 @@ class Job:
             progress=None,
         )
 
+    def keep_sent(self, *, attempt: int, now: datetime, until: datetime) -> "Change":
+        """Renew the lease of a job whose message still waits for a worker to take it."""
+        self._must_be_current(attempt)
+        if self.state is not JobState.QUEUED:
+            raise StaleAttempt(f"{self.id} attempt {attempt} has begun")
+        return self._move(
+            JobState.QUEUED, JobEventKind.DISPATCHED, now, lease=Lease(worker="", until=until)
+        )
+
     def beat(
         self, *, attempt: int, worker: str, progress: Progress, now: datetime, until: datetime
     ) -> "Change":
@@ -217,8 +226,10 @@ class Job:
         """End the job at its owner's wish; a worker that is drawing it finds out at its next step."""
         return self._move(JobState.CANCELLED, JobEventKind.CANCELLED, now, lease=None)
 
-    def return_to_line(self, *, now: datetime, reason: str) -> "Change":
+    def return_to_line(self, *, now: datetime, reason: str, attempt: int | None = None) -> "Change":
         """Take back an expired or refused lease; after `LOSSES_MAX` begun attempts the job fails instead."""
+        if attempt is not None:
+            self._must_be_current(attempt)
         losses = self.losses + (1 if self.state is JobState.RENDERING else 0)
         if losses >= LOSSES_MAX:
             failure = Failure(

@@ -142,6 +142,16 @@ class OutboxPublisher(Protocol):
         """Publish what is not yet marked published; never raises for a silent broker."""
 
 
+class SentJobs(Protocol):
+    """What was sent to worker queues and not yet begun."""
+
+    async def holds(self, job: Job) -> bool:
+        """Return whether the message of the job's attempt still waits for a worker to take it."""
+
+    async def void(self, job: Job) -> None:
+        """Make sure that no worker begins this attempt any more."""
+
+
 class CancelFlags(Protocol):
     """Flags a drawing worker looks at between steps."""
 
