@@ -1,0 +1,124 @@
+"""What pictures look like as bytes: recognising, decoding within bounds, encoding."""
+
+import io
+import struct
+import zlib
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, assert_never
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from storage.errors import InvalidImage
+
+# Well above what any model here draws; a small file may claim billions.
+MAX_PIXELS: Final = 64 * 1024 * 1024
+_PNG_LEVEL: Final = 6
+_WEBP_QUALITY: Final = 90
+_DECODE_ERRORS: Final = (
+    OSError,
+    EOFError,
+    SyntaxError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+
+
+class ImageFormat(StrEnum):
+    """The formats we keep; the value is the file name's extension."""
+
+    PNG = "png"
+    WEBP = "webp"
+    JPEG = "jpg"
+
+
+def sniff(data: bytes) -> ImageFormat:
+    """Tell the format by the first bytes.
+
+    Raises:
+        InvalidImage: none that we keep.
+    """
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return ImageFormat.PNG
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return ImageFormat.WEBP
+    if data.startswith(b"\xff\xd8\xff"):
+        return ImageFormat.JPEG
+    raise InvalidImage("not a PNG, WebP or JPEG")
+
+
+def content_type(image_format: ImageFormat) -> str:
+    """Return the media type of a format."""
+    match image_format:
+        case ImageFormat.PNG:
+            return "image/png"
+        case ImageFormat.WEBP:
+            return "image/webp"
+        case ImageFormat.JPEG:
+            return "image/jpeg"
+        case _:
+            assert_never(image_format)
+
+
+def content_type_of(key: str) -> str:
+    """Return the media type of an object by its key's extension, else that of plain bytes."""
+    extension = key.rpartition(".")[2]
+    if extension in list(ImageFormat):
+        return content_type(ImageFormat(extension))
+    return "application/octet-stream"
+
+
+def size_of(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Return width and height from the header alone.
+
+    Raises:
+        InvalidImage: not a picture, or one with too many pixels.
+    """
+    with _open(data, max_pixels) as image:
+        return image.size
+
+
+def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Return the pixels, RGB or (where there is transparency) RGBA.
+
+    Raises:
+        InvalidImage: not a picture, a damaged one, or one with too many pixels.
+    """
+    with _open(data, max_pixels) as image:
+        try:
+            return image.convert("RGBA" if image.has_transparency_data else "RGB")
+        except _DECODE_ERRORS as error:
+            raise InvalidImage("the picture is damaged") from error
+
+
+def encode_png(image: Image.Image, *, metadata: Mapping[str, str] | None = None) -> bytes:
+    """Return the same bytes for the same pixels and metadata; metadata becomes iTXt chunks."""
+    info = PngInfo()
+    for name, value in sorted((metadata or {}).items()):
+        info.add_itxt(name, value)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=_PNG_LEVEL, pnginfo=info)
+    return buffer.getvalue()
+
+
+def encode_webp(image: Image.Image, *, quality: int = _WEBP_QUALITY) -> bytes:
+    """Return a lossy WebP without metadata."""
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=quality, method=4, exif=b"", icc_profile=None)
+    return buffer.getvalue()
+
+
+def _open(data: bytes, max_pixels: int) -> Image.Image:
+    name = {ImageFormat.PNG: "PNG", ImageFormat.WEBP: "WEBP", ImageFormat.JPEG: "JPEG"}[sniff(data)]
+    try:
+        image = Image.open(io.BytesIO(data), formats=(name,))
+    except _DECODE_ERRORS as error:
+        raise InvalidImage("the picture's header is damaged, or promises too much") from error
+    if image.width * image.height > max_pixels:
+        image.close()
+        raise InvalidImage(f"{image.width} x {image.height} is more than {max_pixels} pixels")
+    return image

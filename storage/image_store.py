@@ -1,0 +1,89 @@
+"""Pictures as the other packages keep and read them: an original and its smaller copies."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from storage.errors import InvalidImage
+from storage.formats import (
+    ImageFormat,
+    content_type,
+    decode,
+    encode_webp,
+    size_of,
+    sniff,
+)
+from storage.keys import check_public_key, image_key
+from storage.object_store import ObjectStore
+from storage.thumbnails import SIDES_PX, thumbnail
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptImage:
+    """A stored picture; `keys` has "original", "webp", "thumbnail_256" and "thumbnail_512"."""
+
+    sha256: str
+    size_bytes: int
+    width: int
+    height: int
+    keys: dict[str, str]
+
+
+class ImageStore:
+    """Keeps pictures in an object store."""
+
+    def __init__(self, *, objects: ObjectStore) -> None:
+        self._objects = objects
+
+    def keep(self, png_bytes: bytes) -> KeptImage:
+        """Store a PNG, byte for byte, with its WebP and thumbnails; a second time changes nothing.
+
+        The original is written last: where it exists, so do the others.
+
+        Raises:
+            InvalidImage: the bytes are no PNG, or a damaged or too large one.
+            StorageFull: there is no room.
+            StorageUnavailable: the store cannot be used.
+        """
+        if sniff(png_bytes) is not ImageFormat.PNG:
+            raise InvalidImage("an original must be a PNG")
+        width, height = size_of(png_bytes)
+        sha256 = hashlib.sha256(png_bytes).hexdigest()
+        keys = _keys(sha256)
+        if not self._objects.exists(keys["original"]):
+            self._put_copies(png_bytes, keys)
+            self._objects.put(keys["original"], png_bytes, content_type(ImageFormat.PNG))
+        return KeptImage(
+            sha256=sha256, size_bytes=len(png_bytes), width=width, height=height, keys=keys
+        )
+
+    def read(self, key: str) -> bytes:
+        """Return the bytes of a kept picture or one of its copies.
+
+        Raises:
+            InvalidKey: the key is malformed or lies outside `images/`.
+            ObjectNotFound: there is no such object.
+            StorageUnavailable: the store cannot be used.
+        """
+        return self._objects.get(check_public_key(key))
+
+    def link(self, key: str, ttl_s: int, now: datetime) -> str:
+        """Return a URL by which anyone may GET the picture until `now` + `ttl_s`.
+
+        Raises:
+            InvalidKey: the key is malformed or lies outside `images/`.
+        """
+        return self._objects.link(check_public_key(key), ttl_s, now)
+
+    def _put_copies(self, png_bytes: bytes, keys: dict[str, str]) -> None:
+        image = decode(png_bytes)
+        copies = {"webp": encode_webp(image)}
+        copies |= {f"thumbnail_{side_px}": thumbnail(image, side_px) for side_px in SIDES_PX}
+        for variant, data in copies.items():
+            self._objects.put(keys[variant], data, content_type(ImageFormat.WEBP))
+
+
+def _keys(sha256: str) -> dict[str, str]:
+    keys = {"original": image_key(sha256, "original", ImageFormat.PNG)}
+    copies = ["webp", *(f"thumbnail_{side_px}" for side_px in SIDES_PX)]
+    return keys | {copy: image_key(sha256, copy, ImageFormat.WEBP) for copy in copies}

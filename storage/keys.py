@@ -1,0 +1,78 @@
+"""What objects are called, which names outsiders may be sent to, and the signature that sends them.
+
+A picture's files lie under the SHA-256 of its original: `images/ab/abcd…/thumbnail_256.webp`. What
+was held back lies under `quarantine/` and is never linked.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlencode
+
+from storage.errors import InvalidKey
+
+IMAGE_PREFIX: Final = "images/"
+QUARANTINE_PREFIX: Final = "quarantine/"
+LONGEST_KEY: Final = 512
+
+_SEGMENT: Final = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}"
+_KEY: Final = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def image_key(sha256: str, variant: str, extension: str) -> str:
+    """Name a file of the picture whose original has this SHA-256."""
+    return check_key(f"{IMAGE_PREFIX}{_shelf(sha256)}/{variant}.{extension}")
+
+
+def quarantine_key(sha256: str, extension: str) -> str:
+    """Name a picture that was held back."""
+    return check_key(f"{QUARANTINE_PREFIX}{_shelf(sha256)}/original.{extension}")
+
+
+def check_key(key: str) -> str:
+    """Return the key if it is well formed: plain ASCII segments, no dot at a segment's start.
+
+    Raises:
+        InvalidKey: it is not.
+    """
+    if len(key) > LONGEST_KEY or not _KEY.fullmatch(key):
+        raise InvalidKey(f"not an object key: {key[:80]!r}")
+    return key
+
+
+def check_public_key(key: str) -> str:
+    """Return the key if outsiders may be given a link to it.
+
+    Raises:
+        InvalidKey: it is malformed or lies outside `images/`.
+    """
+    if not check_key(key).startswith(IMAGE_PREFIX):
+        raise InvalidKey(f"only {IMAGE_PREFIX} may be linked, not {key[:80]!r}")
+    return key
+
+
+def signed_query(key: str, *, expires_at: datetime, kid: str, secret: bytes) -> str:
+    """Return the `exp=…&kid=…&sig=…` that lets its bearer GET this key.
+
+    It stands below both rooms that need it: stores make links, `storage.signing` verifies them.
+    """
+    expires = str(int(expires_at.timestamp()))
+    signature = link_signature(check_public_key(key), expires=expires, kid=kid, secret=secret)
+    return urlencode({"exp": expires, "kid": kid, "sig": signature})
+
+
+def link_signature(key: str, *, expires: str, kid: str, secret: bytes) -> str:
+    """Return HMAC-SHA256 over method, key, expiry and key id, as unpadded URL-safe base64."""
+    message = "\n".join(("GET", key, expires, kid)).encode()
+    digest = hmac.digest(secret, message, hashlib.sha256)
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _shelf(sha256: str) -> str:
+    if not _SHA256.fullmatch(sha256):
+        raise InvalidKey(f"not a SHA-256 in lower-case hex: {sha256[:80]!r}")
+    return f"{sha256[:2]}/{sha256}"

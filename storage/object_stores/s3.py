@@ -1,0 +1,192 @@
+"""Objects in a bucket of any S3-compatible server, by boto3."""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import boto3
+from botocore import UNSIGNED
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError, ClientError
+
+from storage.errors import ObjectNotFound, StorageError, StorageFull, StorageUnavailable
+from storage.keys import check_key, check_public_key
+from storage.object_store import link_expiry
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_LONGEST_LINK_S: Final = 7 * 24 * 3600
+_CACHE_CONTROL: Final = "private, max-age=31536000, immutable"
+_MISSING: Final = frozenset({"NoSuchKey", "NotFound", "404"})
+_FULL: Final = frozenset(
+    {
+        "507",
+        "InsufficientCapacity",
+        "InsufficientStorage",
+        "QuotaExceeded",
+        "StorageFull",
+        "XMinioAdminBucketQuotaExceeded",
+        "XMinioStorageFull",
+    }
+)
+
+
+class S3ObjectStore:
+    """An ObjectStore in one bucket; opens no connection before it is first used."""
+
+    def __init__(
+        self,
+        *,
+        bucket: str,
+        endpoint_url: str | None = None,
+        public_endpoint_url: str | None = None,
+        region: str = "us-east-1",
+        access_key_id: str | None = None,
+        secret_access_key: str | None = None,
+        addressing_style: Literal["path", "virtual"] = "path",
+        connect_timeout_s: float = 5.0,
+        read_timeout_s: float = 30.0,
+        max_attempts: int = 3,
+    ) -> None:
+        """Without keys, boto3 looks for credentials where it always does.
+
+        `public_endpoint_url` is where the bearer of a link reaches the server, if elsewhere.
+        """
+        self._bucket = bucket
+        self._region = region
+        session = boto3.session.Session(
+            aws_access_key_id=access_key_id,
+            aws_secret_access_key=secret_access_key,
+            region_name=region,
+        )
+        self._credentials = session.get_credentials()
+        settings = Config(
+            connect_timeout=connect_timeout_s,
+            read_timeout=read_timeout_s,
+            retries={"max_attempts": max_attempts, "mode": "standard"},
+            s3={"addressing_style": addressing_style},
+            # Older servers do not know the newer checksums; we send Content-MD5 ourselves.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        self._client: S3Client = session.client("s3", endpoint_url=endpoint_url, config=settings)
+        self._addresses: S3Client = session.client(
+            "s3",
+            endpoint_url=public_endpoint_url or endpoint_url,
+            config=settings.merge(Config(signature_version=UNSIGNED)),
+        )
+
+    def ensure_bucket(self) -> None:
+        """Create the bucket if it is not there.
+
+        Raises:
+            StorageUnavailable: it is not there and we may not create it.
+        """
+        try:
+            with _wrapping(self._bucket):
+                self._client.head_bucket(Bucket=self._bucket)
+        except ObjectNotFound:
+            with _wrapping(self._bucket):
+                self._create_bucket()
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        md5 = hashlib.md5(data, usedforsecurity=False).digest()
+        with _wrapping(check_key(key)):
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=data,
+                ContentType=content_type,
+                ContentMD5=base64.b64encode(md5).decode(),
+                CacheControl=_CACHE_CONTROL,
+            )
+
+    def get(self, key: str) -> bytes:
+        with _wrapping(check_key(key)):
+            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+    def exists(self, key: str) -> bool:
+        try:
+            with _wrapping(check_key(key)):
+                self._client.head_object(Bucket=self._bucket, Key=key)
+        except ObjectNotFound:
+            return False
+        return True
+
+    def delete(self, key: str) -> None:
+        with _wrapping(check_key(key)):
+            self._client.delete_object(Bucket=self._bucket, Key=key)
+
+    def link(self, key: str, ttl_s: int, now: datetime) -> str:
+        if self._credentials is None:
+            raise StorageUnavailable("there are no credentials to sign links with")
+        address = self._addresses.generate_presigned_url(
+            "get_object", Params={"Bucket": self._bucket, "Key": check_public_key(key)}
+        )
+        request = AWSRequest(method="GET", url=address)
+        _LinkSigner(
+            credentials=self._credentials.get_frozen_credentials(),
+            region=self._region,
+            now=now,
+            expires_at=link_expiry(now, ttl_s),
+        ).add_auth(request)
+        return str(request.url)
+
+    def list_keys(self, prefix: str) -> Iterator[str]:
+        pages = self._client.get_paginator("list_objects_v2")
+        with _wrapping(prefix):
+            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
+                yield from (item["Key"] for item in page.get("Contents", []))
+
+    def _create_bucket(self) -> None:
+        if self._region == "us-east-1":
+            self._client.create_bucket(Bucket=self._bucket)
+            return
+        place: Any = {"LocationConstraint": self._region}  # the stubs only know Amazon's regions
+        self._client.create_bucket(Bucket=self._bucket, CreateBucketConfiguration=place)
+
+
+class _LinkSigner(S3SigV4QueryAuth):
+    """Presigns as of a given time, where botocore would take the machine's clock.
+
+    The time is rounded down to the minute, so that links made in the same minute can be the same.
+    """
+
+    def __init__(
+        self, *, credentials: ReadOnlyCredentials, region: str, now: datetime, expires_at: datetime
+    ) -> None:
+        self._signed_at = now.astimezone(UTC).replace(second=0, microsecond=0)
+        expires_s = int((expires_at - self._signed_at).total_seconds())
+        super().__init__(credentials, "s3", region, expires=min(expires_s, _LONGEST_LINK_S))
+
+    def _modify_request_before_signing(self, request: AWSRequest) -> None:
+        request.context["timestamp"] = self._signed_at.strftime("%Y%m%dT%H%M%SZ")
+        super()._modify_request_before_signing(request)  # type: ignore[misc]  # not in the stubs
+
+
+@contextmanager
+def _wrapping(key: str) -> Iterator[None]:
+    """Turn boto's errors into ours; their texts stay in the chain, they may hold a signed URL."""
+    try:
+        yield
+    except ClientError as error:
+        raise _from_answer(error, key) from error
+    except BotoCoreError as error:
+        raise StorageUnavailable(f"{key}: {type(error).__name__}") from error
+
+
+def _from_answer(error: ClientError, key: str) -> StorageError:
+    code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _MISSING:
+        return ObjectNotFound(key)
+    if code in _FULL or status == 507:
+        return StorageFull(f"{key}: {code}")
+    return StorageUnavailable(f"{key}: {code or status}")
