@@ -1,1 +1,125 @@
-"""Wires the backend together."""
+"""Wires the backend together: opens databases, brokers and stores, and closes them again."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from redis.asyncio import Redis
+
+from backend.db.sessions import Database
+from backend.db.stores import SqlJobStore, SqlKeyStore, SqlMessageStore, SqlReviewStore
+from backend.delivery.cancel_flags import RedisCancelFlags
+from backend.delivery.event_bus import RedisEventBus
+from backend.delivery.links import StoredPictures
+from backend.delivery.outbox import Outbox
+from backend.domain.errors import Unavailable
+from backend.prompt.pipeline import SafetyScreen
+from backend.service.accounts import Accounts
+from backend.service.generations import Generations
+from backend.service.reviews import Reviews
+from backend.service.services import Services
+from backend.settings import Settings
+from storage.image_store import ImageStore
+from storage.object_store import ObjectStore
+from storage.object_stores import LocalStoreSettings, S3StoreSettings, open_object_store
+from storage.signing import load_or_create_signing_keys
+
+
+def now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_services(settings: Settings | None = None) -> AsyncIterator[Services]:
+    """Open the use cases over the configured servers; `settings` are read if not given.
+
+    Raises:
+        Unavailable: no Redis-protocol server is configured.
+
+    """
+    settings = settings or Settings()
+    async with open_database(settings) as database, open_redis(settings) as redis:
+        jobs = SqlJobStore(database=database)
+        bus = RedisEventBus(redis=redis)
+        outbox = Outbox(jobs=jobs, bus=bus)
+        yield Services(
+            generations=Generations(
+                jobs=jobs,
+                pictures=StoredPictures(
+                    images=ImageStore(objects=open_objects(settings)), clock=now
+                ),
+                cancel_flags=RedisCancelFlags(redis=redis),
+                outbox=outbox,
+                screen=SafetyScreen(),
+                families=settings.families,
+                clock=now,
+            ),
+            reviews=Reviews(
+                reviews=SqlReviewStore(database=database), jobs=jobs, outbox=outbox, clock=now
+            ),
+            accounts=Accounts(keys=SqlKeyStore(database=database), jobs=jobs, clock=now),
+            messages=SqlMessageStore(database=database),
+            events=bus,
+        )
+
+
+@asynccontextmanager
+async def open_accounts(settings: Settings) -> AsyncIterator[Accounts]:
+    """Open only the accounts, which need no broker."""
+    async with open_database(settings) as database:
+        yield Accounts(
+            keys=SqlKeyStore(database=database), jobs=SqlJobStore(database=database), clock=now
+        )
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """Open the database and close it again."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def open_redis(settings: Settings) -> AsyncIterator[Redis]:
+    """Open a client of the Redis-protocol server and close it again.
+
+    Raises:
+        Unavailable: none is configured.
+
+    """
+    if settings.redis_url is None:
+        raise Unavailable
+    redis: Redis = Redis.from_url(
+        settings.redis_url, socket_connect_timeout=3, health_check_interval=15
+    )
+    try:
+        yield redis
+    finally:
+        await redis.aclose()
+
+
+def open_objects(settings: Settings) -> ObjectStore:
+    """Open the store of pictures: S3 where a bucket is set, else a folder under home."""
+    if settings.s3_bucket is not None:
+        secret = settings.s3_secret_access_key
+        return open_object_store(
+            S3StoreSettings(
+                bucket=settings.s3_bucket,
+                endpoint_url=settings.s3_endpoint_url,
+                region=settings.s3_region,
+                access_key_id=settings.s3_access_key_id,
+                secret_access_key=secret.get_secret_value() if secret else None,
+            )
+        )
+    return open_object_store(
+        LocalStoreSettings(
+            root=settings.objects_folder,
+            public_url=settings.public_url,
+            signing_keys=load_or_create_signing_keys(settings.signing_keys_file),
+        )
+    )

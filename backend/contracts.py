@@ -44,8 +44,8 @@ TASK_RENDER: Final = "impasto.render"
 REPORT_STREAM: Final = "impasto:reports"
 WORKER_KEYS: Final = "impasto:worker:*"
 
-# priority_steps=[0]: kombu would otherwise ask for every priority of every queue in turn, and so ignore the
-# order class. The visibility timeout only matters when a whole worker host vanishes: leases are far quicker.
+# priority_steps=[0]: kombu would otherwise ask for every priority of every queue in turn, and so
+# ignore the order class. The visibility timeout hardly matters: leases are far quicker.
 BROKER_TRANSPORT_OPTIONS: Final[dict[str, object]] = {
     "priority_steps": [0],
     "visibility_timeout": 3600,
@@ -69,7 +69,7 @@ def claim_key(job_id: str, attempt: int) -> str:
 
 
 def worker_key(family: ModelFamily, worker: str) -> str:
-    """Name the short-lived key by which a worker says that it is there; its value is its number of slots."""
+    """Name the short-lived key of a live worker; its value is its number of slots."""
     return f"impasto:worker:{family}:{worker}"
 
 
@@ -170,7 +170,7 @@ class RenderBlocked(Message):
 
 
 class RenderFailed(Message):
-    """The attempt failed. `is_retryable` sends the job back to the line, as far as its losses allow."""
+    """The attempt failed; one that `is_retryable` goes back to the line, as its losses allow."""
 
     kind: Literal["render_failed"] = "render_failed"
     worker: str
@@ -203,5 +203,6 @@ def parse_report(text: str | bytes) -> RenderReport:
 
     Raises:
         pydantic.ValidationError: it is not one.
+
     """
     return _REPORT.validate_json(text)

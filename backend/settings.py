@@ -1,1 +1,60 @@
-"""Settings of the backend, read from IMPASTO_ variables."""
+"""Settings of the backend, read from IMPASTO_ variables and handed down as values."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from backend.domain.families import ModelFamily
+
+
+class Settings(BaseSettings):
+    """Where state lives, which servers to use, which families are served.
+
+    Whatever is unset runs embedded: SQLite, a Valkey server of our own, a folder of pictures.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="IMPASTO_", extra="ignore", frozen=True)
+
+    home: Path = Field(default_factory=lambda: Path.home() / ".impasto")
+    database_url: str | None = None
+    redis_url: str | None = None
+    s3_bucket: str | None = None
+    s3_endpoint_url: str | None = None
+    s3_region: str = "us-east-1"
+    s3_access_key_id: str | None = None
+    s3_secret_access_key: SecretStr | None = None
+    public_url: str = "http://127.0.0.1:8080"
+    gateway_host: str = "127.0.0.1"
+    gateway_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    families: Annotated[tuple[ModelFamily, ...], NoDecode] = (ModelFamily.SDXL,)
+    discord_token: SecretStr | None = None
+    model_sdxl: str | None = None
+    model_sd3: str | None = None
+    model_flux: str | None = None
+    dispatch_lease_s: Annotated[float, Field(gt=0)] = 60.0
+    start_lease_s: Annotated[float, Field(gt=0)] = 60.0
+    progress_lease_s: Annotated[float, Field(gt=0)] = 20.0
+
+    @field_validator("families", mode="before")
+    @classmethod
+    def _split_families(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value
+
+    @property
+    def database(self) -> str:
+        """The database URL, SQLite under `home` unless one is set."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.home / 'impasto.db'}"
+
+    @property
+    def objects_folder(self) -> Path:
+        """Where pictures live without S3."""
+        return self.home / "objects"
+
+    @property
+    def signing_keys_file(self) -> Path:
+        """Where the keys of signed links live."""
+        return self.home / "signing.json"

@@ -1,1 +1,1 @@
-"""The only room that knows Celery: sends leased jobs, receives reports, returns lost jobs to the line."""
+"""The only room that knows Celery: sends leased jobs, receives reports, returns lost jobs."""

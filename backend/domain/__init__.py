@@ -1,1 +1,1 @@
-"""The words of the house as frozen dataclasses: requests, prompts, tiers, jobs, results, events, errors."""
+"""The words of the house as frozen dataclasses: requests, prompts, jobs, events, errors."""

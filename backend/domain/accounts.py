@@ -11,7 +11,7 @@ KeyId = NewType("KeyId", str)
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKey:
-    """A key as stored: `digest` is the SHA-256 of the secret in hex; the secret itself is shown once."""
+    """A key as stored: `digest` is the SHA-256 of the secret in hex; the secret is shown once."""
 
     id: KeyId
     account_id: AccountId

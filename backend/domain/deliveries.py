@@ -10,7 +10,7 @@ from backend.domain.requests import JobId
 class DiscordMessage:
     """Where a job is shown. Snowflakes are plain integers; `token` is good for 15 minutes.
 
-    `shown_version` is the job version the message last showed; `is_final` says that its end was shown.
+    `shown_version` is the job version the message last showed; `is_final`: its end was shown.
     """
 
     job_id: JobId

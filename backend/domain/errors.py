@@ -8,14 +8,15 @@ ImpastoError
 ├── Refused
 │   └── PromptBlocked · ReviewNotReleasable
 ├── NotAllowed
-│   └── Unauthenticated · NotYours · ModeratorsOnly
+│   └── Unauthenticated · NotYours · ModeratorsOnly · LinkRefused
 ├── NotThere
 │   └── JobNotFound · ImageNotFound · ReviewNotFound · FamilyUnavailable
 ├── Conflict
 │   └── JobFinished · JobNotDelivered · IdempotencyMismatch
 └── Unavailable
 
-A class's `code` never changes once shipped. `str(error)` is one sentence for humans; `way_out` says what to do.
+A class's `code` never changes once shipped. `str(error)` is one sentence for humans; `way_out` says
+what to do.
 """
 
 from typing import ClassVar
@@ -203,6 +204,18 @@ class ModeratorsOnly(NotAllowed):
 
     def __init__(self) -> None:
         super().__init__("Only moderators can do that.", way_out="Ask a moderator of this server.")
+
+
+class LinkRefused(NotAllowed):
+    """A signed link that has expired or was altered; which of the two is not told."""
+
+    code = "link_refused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This link has expired or was altered.",
+            way_out="Fetch the generation again for fresh links.",
+        )
 
 
 class NotThere(ImpastoError):

@@ -1,8 +1,9 @@
 """The job: one request on its way, moved only by the transitions in one table.
 
-Every method that moves a job returns a `Change`: the new job and the event that tells of it. Whoever
-stores jobs commits both together. A move the table does not list raises `IllegalTransition`, which is a
-bug; a report from an attempt that is no longer the job's raises `StaleAttempt`, which is not.
+Every method that moves a job returns a `Change`: the new job and the event that tells of it.
+Whoever stores jobs commits both together. A move the table does not list raises
+`IllegalTransition`, which is a bug; a report from an attempt that is no longer the job's raises
+`StaleAttempt`, which is not.
 """
 
 from dataclasses import dataclass, replace
@@ -85,7 +86,7 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """Why a job is held. `stage` is `prompt` or `image`; `rule` is a stable id, never the matched text."""
+    """Why a job is held, at stage `prompt` or `image`; `rule` is an id, never the matched text."""
 
     stage: str
     outcome: str
@@ -106,8 +107,8 @@ class Failure:
 class Job:
     """A request on its way. `attempt` is the fencing token: it grows with every dispatch.
 
-    `losses` counts attempts that vanished after a worker had begun. `clearances` are the categories a
-    moderator has released this job for.
+    `losses` counts attempts that vanished after a worker had begun. `clearances` are the categories
+    a moderator has released this job for.
     """
 
     id: JobId
@@ -188,11 +189,11 @@ class Job:
     def deliver(self, *, attempt: int, result: GenerationResult, now: datetime) -> "Change":
         """Accept the pictures of the current attempt."""
         self._must_be_current(attempt)
-        # The report that a worker began may have been lost with the broker; the pictures are proof enough.
+        # The report that a worker began may be lost with the broker; pictures are proof enough.
         begun = (
             self if self.state is JobState.RENDERING else replace(self, state=JobState.RENDERING)
         )
-        return begun._move(
+        return begun._move(  # noqa: SLF001 - its own kind
             JobState.DELIVERED, JobEventKind.DELIVERED, now, lease=None, result=result
         )
 
@@ -223,18 +224,18 @@ class Job:
         )
 
     def cancel(self, *, now: datetime) -> "Change":
-        """End the job at its owner's wish; a worker that is drawing it finds out at its next step."""
+        """End the job at its owner's wish; a worker drawing it finds out at its next step."""
         return self._move(JobState.CANCELLED, JobEventKind.CANCELLED, now, lease=None)
 
     def return_to_line(self, *, now: datetime, reason: str, attempt: int | None = None) -> "Change":
-        """Take back an expired or refused lease; after `LOSSES_MAX` begun attempts the job fails instead."""
+        """Take back a lease; after `LOSSES_MAX` begun attempts the job fails instead."""
         if attempt is not None:
             self._must_be_current(attempt)
         losses = self.losses + (1 if self.state is JobState.RENDERING else 0)
         if losses >= LOSSES_MAX:
             failure = Failure(
                 code="worker_lost",
-                message=f"{losses} workers were lost while drawing this; it will not be tried again.",
+                message=f"{losses} attempts were lost while drawing this; it is not tried again.",
             )
             return replace(self, losses=losses).fail(failure=failure, now=now)
         return self._move(

@@ -44,7 +44,7 @@ class SourceImage:
 class GenerationRequest:
     """A picture as asked for.
 
-    `prompt` may carry parameters (`--ar 3:2`); a parameter in the text beats the field of that name.
+    `prompt` may carry parameters (`--ar 3:2`); one in the text beats the field of that name.
     `idempotency_key` makes a repeated submission return the first one's job.
     """
 

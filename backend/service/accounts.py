@@ -51,13 +51,12 @@ class Accounts:
 
         Raises:
             Unauthenticated: nobody does.
+
         """
         key = await self._keys.by_digest(digest(secret))
         if key is None:
             raise Unauthenticated
-        return Requester(
-            account_id=key.account_id, surface=Surface.REST, display_name=key.name
-        )
+        return Requester(account_id=key.account_id, surface=Surface.REST, display_name=key.name)
 
     async def info(self, requester: Requester) -> AccountInfo:
         """Return the standing of the requester's account."""

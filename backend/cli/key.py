@@ -1,0 +1,49 @@
+"""`impasto key create|revoke`: API keys."""
+
+import argparse
+import asyncio
+
+from backend.bootstrap import open_accounts
+from backend.cli.terminal import Subparsers, say
+from backend.db.migrate import upgrade
+from backend.settings import Settings
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser("key", help="make and revoke API keys")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    create = actions.add_parser("create", help="make a key and show its secret once")
+    create.add_argument("name", help="the account the key speaks for")
+    create.set_defaults(run=run_create)
+    revoke = actions.add_parser("revoke", help="revoke a key by its id")
+    revoke.add_argument("id")
+    revoke.set_defaults(run=run_revoke)
+
+
+def run_create(arguments: argparse.Namespace) -> int:
+    """Make a key and show its secret."""
+    secret, key_id = asyncio.run(_create(Settings(), arguments.name))
+    say(secret)
+    say(f"id {key_id}; this is the only time the secret is shown.")
+    return 0
+
+
+def run_revoke(arguments: argparse.Namespace) -> int:
+    """Revoke a key."""
+    is_revoked = asyncio.run(_revoke(Settings(), arguments.id))
+    say("Revoked." if is_revoked else "There is no such key.")
+    return 0 if is_revoked else 2
+
+
+async def _create(settings: Settings, name: str) -> tuple[str, str]:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    await upgrade(settings.database)
+    async with open_accounts(settings) as accounts:
+        key, secret = await accounts.create_key(name)
+        return secret, key.id
+
+
+async def _revoke(settings: Settings, key_id: str) -> bool:
+    async with open_accounts(settings) as accounts:
+        return await accounts.revoke_key(key_id)

@@ -1,0 +1,67 @@
+"""`impasto bot|gateway|dispatcher|worker`: one process each, in the foreground."""
+
+import argparse
+import os
+import signal
+import sys
+
+from backend.cli.stack import Stack, open_stack
+from backend.cli.terminal import Subparsers
+from backend.cli.valkey import ValkeyMissing
+from backend.domain.families import ModelFamily
+from backend.settings import Settings
+
+PROCESSES = ("bot", "gateway", "dispatcher", "worker")
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add one command per process."""
+    for name in PROCESSES:
+        parser = subparsers.add_parser(name, help=f"run one {name} process")
+        if name == "worker":
+            parser.add_argument(
+                "--family", required=True, choices=[family.value for family in ModelFamily]
+            )
+        parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:  # noqa: RET503 - execve does not return
+    """Become the process, or stand beside it where an embedded Valkey server has to run with it."""
+    settings = Settings()
+    try:
+        with open_stack(settings) as stack:
+            argv, env = _command(arguments, stack)
+            if stack.supervisor.process_ids():
+                return _run_beside(stack, argv, env)
+    except ValkeyMissing as error:
+        sys.stderr.write(f"{error}\n")
+        return 4
+    os.execve(argv[0], argv, env)  # noqa: S606 - our own argument list
+
+
+def _command(arguments: argparse.Namespace, stack: Stack) -> tuple[list[str], dict[str, str]]:
+    env = {
+        **os.environ,
+        "IMPASTO_HOME": str(stack.settings.home),
+        "IMPASTO_REDIS_URL": stack.redis_url,
+    }
+    match arguments.command:
+        case "bot":
+            tail = ["bot"]
+        case "worker":
+            tail = ["gpu_worker", "--family", arguments.family]
+        case name:
+            tail = ["backend", name]
+    return [sys.executable, "-m", *tail], env
+
+
+def _run_beside(stack: Stack, argv: list[str], env: dict[str, str]) -> int:
+    process_id = os.spawnve(os.P_NOWAIT, argv[0], argv, env)  # noqa: S606 - our own argument list
+
+    def pass_on(number: int, frame: object) -> None:
+        os.kill(process_id, signal.SIGTERM)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, pass_on)
+    _, status = os.waitpid(process_id, 0)
+    return os.waitstatus_to_exitcode(status)

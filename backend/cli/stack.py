@@ -1,0 +1,158 @@
+"""The processes of one box, wired to each other: what `up`, `demo` and `imagine` start."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from redis import Redis
+
+from backend.cli import valkey
+from backend.cli.supervisor import Program, Supervisor
+from backend.contracts import worker_key
+from backend.db.migrate import upgrade
+from backend.dispatch.loop import ALIVE_KEY
+from backend.domain.families import ModelFamily
+from backend.settings import Settings
+
+READY_TIMEOUT_S = 120.0
+
+
+class NotReady(Exception):
+    """A process did not become ready in time."""
+
+
+class Stack:
+    """The processes of one IMPASTO_HOME: finds what runs, starts what is missing."""
+
+    def __init__(self, *, settings: Settings, supervisor: Supervisor, redis_url: str) -> None:
+        self.settings = settings
+        self.supervisor = supervisor
+        self.redis_url = redis_url
+
+    def start_dispatcher(self) -> None:
+        """Start a dispatcher; beside another one it is a standby."""
+        self.supervisor.start(Program(name="dispatcher", argv=_python("backend", "dispatcher")))
+
+    def start_gateway(self) -> None:
+        """Start the gateway."""
+        self.supervisor.start(Program(name="gateway", argv=_python("backend", "gateway")))
+
+    def start_worker(self, family: ModelFamily) -> None:
+        """Start a worker; a family without a model gets the starter model where there is one."""
+        env = {}
+        if family is ModelFamily.SDXL and self.settings.model_sdxl is None:
+            env["IMPASTO_MODEL_SDXL"] = str(self._starter_model())
+        self.supervisor.start(
+            Program(
+                name=f"worker-{family}",
+                argv=_python("gpu_worker", "--family", family.value),
+                env=env,
+            )
+        )
+
+    def start_bot(self, **env: str) -> None:
+        """Start the bot."""
+        self.supervisor.start(Program(name="bot", argv=_python("bot"), env=env))
+
+    def has_dispatcher(self) -> bool:
+        """Say whether a dispatcher has been alive within the last seconds."""
+        with Redis.from_url(self.redis_url) as client:
+            return bool(client.exists(ALIVE_KEY))
+
+    def has_worker(self, family: ModelFamily) -> bool:
+        """Say whether a worker of this family has been alive within the last seconds."""
+        with Redis.from_url(self.redis_url) as client:
+            return any(True for _ in client.scan_iter(match=worker_key(family, "*")))
+
+    def wait_until(self, is_ready: Callable[[], bool], what: str) -> None:
+        """Wait for something, keeping the processes alive meanwhile.
+
+        Raises:
+            NotReady: it took too long.
+            ProcessKeepsDying: a process cannot run.
+
+        """
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while not is_ready():
+            self.supervisor.poll()
+            if time.monotonic() > deadline:
+                raise NotReady(f"{what} did not become ready; see {self.settings.home / 'logs'}.")
+            time.sleep(0.1)
+
+    def run_until_stopped(self) -> None:
+        """Keep the processes alive until SIGINT or SIGTERM."""
+        stopped = False
+
+        def stop(number: int, frame: object) -> None:
+            nonlocal stopped
+            stopped = True
+
+        previous = {
+            number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            while not stopped:
+                self.supervisor.poll()
+                time.sleep(0.2)
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _starter_model(self) -> Path:
+        folder = self.settings.home / "models" / "tiny-sdxl"
+        if not (folder / "model_index.json").exists():
+            builder = Program(
+                name="build-model",
+                argv=_python("gpu_worker.starter", "build-tiny", str(folder)),
+                restarts=False,
+            )
+            with Supervisor(logs=self.settings.home / "logs", env=os.environ) as once:
+                once.start(builder)
+                if once.wait(builder.name) != 0:
+                    raise NotReady(
+                        f"The small model could not be built; see {self.settings.home / 'logs'}."
+                    )
+        return folder
+
+
+@contextmanager
+def open_stack(settings: Settings) -> Iterator[Stack]:
+    """Migrate the database, find or start Valkey, and yield a stack that ends with the block."""
+    home = settings.home.absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    env = {**os.environ, "IMPASTO_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+    asyncio.run(upgrade(settings.database))
+    with Supervisor(logs=home / "logs", env=env) as supervisor:
+        redis_url, is_ours = _ensure_redis(settings, supervisor, home)
+        supervisor.set_env("IMPASTO_REDIS_URL", redis_url)
+        try:
+            yield Stack(
+                settings=settings.model_copy(update={"home": home, "redis_url": redis_url}),
+                supervisor=supervisor,
+                redis_url=redis_url,
+            )
+        finally:
+            if is_ours:
+                valkey.retract(home)
+
+
+def _ensure_redis(settings: Settings, supervisor: Supervisor, home: Path) -> tuple[str, bool]:
+    if settings.redis_url is not None:
+        return settings.redis_url, False
+    with valkey.start_lock(home):
+        running = valkey.find_running(home)
+        if running is not None:
+            return running.url, False
+        program, address = valkey.make_program(home)
+        supervisor.start(program)
+        valkey.announce(home, address)
+    return address.url, True
+
+
+def _python(module: str, *arguments: str) -> Sequence[str]:
+    return (sys.executable, "-m", module, *arguments)
