@@ -1,0 +1,159 @@
+"""Create, look at, list and cancel generations."""
+
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import hdrs, web
+from pydantic import BaseModel
+
+from backend.domain.errors import PromptBlocked
+from backend.domain.jobs import Job, JobState
+from backend.domain.requests import JobId, Requester
+from backend.domain.results import ImageRef, ImageVariant
+from backend.gateway.app_keys import CLOCK, PUBLIC_URL, SERVICES
+from backend.gateway.bodies import idempotency_key_of, read_body, read_query
+from backend.gateway.problems import PROBLEM_MEMBERS
+from backend.gateway.schemas import (
+    GenerationIn,
+    GenerationList,
+    ImageOut,
+    ListQuery,
+    accepted_of,
+    generation_of,
+    summary_of,
+)
+from backend.service.generations import LINK_TTL_S, JobView
+
+RETRY_AFTER_MAX_S: Final = 10
+THUMBNAILS: Final = {"256": ImageVariant.THUMBNAIL_256, "512": ImageVariant.THUMBNAIL_512}
+
+
+async def create(request: web.Request, requester: Requester) -> web.Response:
+    """Put a request in line and answer 202 with its id and position."""
+    key = idempotency_key_of(request)
+    body = await read_body(request, GenerationIn)
+    view = await request.app[SERVICES].generations.submit(body.to_request(requester, key))
+    _refuse_held_prompt(request, view.job)
+    return _accepted(request, view)
+
+
+async def show(request: web.Request, requester: Requester) -> web.Response:
+    """Tell its owner how a generation stands, with fresh links to its pictures."""
+    generations = request.app[SERVICES].generations
+    view = await generations.view(_job_id(request), requester)
+    etag = _etag(request, view)
+    if _is_known(request, etag):
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=_caching(etag))
+    images = view.job.result.images if view.job.result else ()
+    out = generation_of(
+        view.job,
+        view.position,
+        [await _image(request, image) for image in images],
+        request.app[PUBLIC_URL],
+    )
+    response = _json(out, headers=_caching(etag))
+    if not view.job.is_terminal:
+        response.headers[hdrs.RETRY_AFTER] = _retry_after(view)
+    return response
+
+
+async def list_own(request: web.Request, requester: Requester) -> web.Response:
+    """List the caller's newest generations."""
+    limit = read_query(request, ListQuery).limit
+    jobs = await request.app[SERVICES].generations.recent(requester, limit=limit)
+    public_url = request.app[PUBLIC_URL]
+    return _json(GenerationList(data=[summary_of(job, public_url) for job in jobs]))
+
+
+async def cancel(request: web.Request, requester: Requester) -> web.Response:
+    """Cancel a generation; asking again changes nothing and answers the same."""
+    generations = request.app[SERVICES].generations
+    view = await generations.view(_job_id(request), requester)
+    if view.job.state is not JobState.CANCELLED:
+        view = await generations.cancel(view.job.id, requester)
+    return _json(
+        accepted_of(view.job, view.position, request.app[PUBLIC_URL]), status=HTTPStatus.ACCEPTED
+    )
+
+
+def _refuse_held_prompt(request: web.Request, job: Job) -> None:
+    """Answer a job born BLOCKED as a refusal that names the job, for its owner to follow."""
+    if job.state is not JobState.BLOCKED or job.block is None:
+        return
+    request[PROBLEM_MEMBERS] = {
+        "request_id": job.id,
+        "stage": job.block.stage,
+        "category": job.block.category,
+    }
+    raise PromptBlocked(category=job.block.category)
+
+
+def _accepted(request: web.Request, view: JobView) -> web.Response:
+    out = accepted_of(view.job, view.position, request.app[PUBLIC_URL])
+    headers: dict[str, str] = {
+        hdrs.LOCATION: f"/v1/generations/{view.job.id}",
+        hdrs.RETRY_AFTER: _retry_after(view),
+    }
+    return _json(out, status=HTTPStatus.ACCEPTED, headers=headers)
+
+
+async def _image(request: web.Request, image: ImageRef) -> ImageOut:
+    link = request.app[SERVICES].generations.link
+    expires_at = request.app[CLOCK]() + timedelta(seconds=LINK_TTL_S)
+    links = {variant: await link(image, variant) for variant in image.keys}
+    return ImageOut(
+        index=image.index,
+        seed=image.seed,
+        width=image.width,
+        height=image.height,
+        sha256=image.sha256,
+        bytes=image.size_bytes,
+        url=links[ImageVariant.ORIGINAL],
+        url_expires_at=expires_at.replace(microsecond=0),
+        webp=links.get(ImageVariant.WEBP),
+        thumbnails={
+            side: links[variant] for side, variant in THUMBNAILS.items() if variant in links
+        },
+    )
+
+
+def _job_id(request: web.Request) -> JobId:
+    return JobId(request.match_info["job_id"])
+
+
+def _retry_after(view: JobView) -> str:
+    return str(min(RETRY_AFTER_MAX_S, 1 + (view.position or 0)))
+
+
+def _etag(request: web.Request, view: JobView) -> str:
+    """Name what would be shown: the version, the place in line, and the age of the links.
+
+    Links are good for an hour; a client that holds an old answer gets fresh ones every half hour.
+    """
+    parts = [str(view.job.version)]
+    if view.position is not None:
+        parts.append(f"p{view.position}")
+    if view.job.result is not None:
+        parts.append(f"l{int(request.app[CLOCK]().timestamp()) // (LINK_TTL_S // 2)}")
+    return '"' + "-".join(parts) + '"'
+
+
+def _is_known(request: web.Request, etag: str) -> bool:
+    given = request.headers.get(hdrs.IF_NONE_MATCH, "")
+    return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in given.split(","))
+
+
+def _caching(etag: str) -> dict[str, str]:
+    return {hdrs.ETAG: f"W/{etag}", hdrs.CACHE_CONTROL: "private, no-cache"}
+
+
+def _json(
+    out: BaseModel, *, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
+) -> web.Response:
+    return web.Response(
+        status=status,
+        body=out.model_dump_json().encode(),
+        content_type="application/json",
+        headers=headers,
+    )

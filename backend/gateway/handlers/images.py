@@ -1,0 +1,58 @@
+"""Pictures: the owner's way to a signed link, and the local store's answer to one."""
+
+import hashlib
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+
+from backend.domain.errors import ImageNotFound
+from backend.domain.requests import JobId, Requester
+from backend.gateway.app_keys import IMAGE_DOOR, SERVICES
+from backend.gateway.bodies import read_query
+from backend.gateway.schemas import ImageQuery
+from backend.service.generations import image_of
+
+INDEX_DIGITS_MAX = 4
+
+
+async def redirect(request: web.Request, requester: Requester) -> web.Response:
+    """Send the owner of a picture to a fresh signed link of one of its files."""
+    variant = read_query(request, ImageQuery).variant
+    generations = request.app[SERVICES].generations
+    view = await generations.view(JobId(request.match_info["job_id"]), requester)
+    image = image_of(view.job, _index(request))
+    if variant not in image.keys:
+        raise ImageNotFound
+    url = await generations.link(image, variant)
+    return web.Response(
+        status=HTTPStatus.FOUND,
+        headers={hdrs.LOCATION: url, hdrs.CACHE_CONTROL: "private, no-store"},
+    )
+
+
+async def serve(request: web.Request) -> web.Response:
+    """Serve an object of the local store to whoever holds a valid link."""
+    door = request.app[IMAGE_DOOR]
+    if door is None:
+        raise ImageNotFound
+    data, content_type = await door.open(request.match_info["key"], request.query)
+    etag = f'"{hashlib.sha256(data).hexdigest()}"'
+    headers = {
+        hdrs.ETAG: etag,
+        # Keys name their content, so the bytes behind a link never change.
+        hdrs.CACHE_CONTROL: "private, max-age=3600, immutable",
+        hdrs.CONTENT_DISPOSITION: "inline",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        # A page that was handed a signed link may show the picture.
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }
+    if etag in request.headers.get(hdrs.IF_NONE_MATCH, ""):
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return web.Response(body=data, content_type=content_type, headers=headers)
+
+
+def _index(request: web.Request) -> int:
+    text = request.match_info["index"]
+    if not (text.isascii() and text.isdigit()) or len(text) > INDEX_DIGITS_MAX:
+        raise ImageNotFound
+    return int(text)

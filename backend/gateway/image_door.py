@@ -1,0 +1,53 @@
+"""The door through which pictures of the local object store leave: signed links only."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+import structlog
+
+from backend.domain.errors import ImageNotFound, LinkRefused, Unavailable
+from backend.service.ports import Clock
+from storage import errors as storage_errors
+from storage import signing
+from storage.formats import content_type_of
+from storage.object_store import ObjectStore
+
+_log = structlog.get_logger()
+
+
+class ImageDoor(Protocol):
+    """Opens stored pictures to whoever holds a valid link."""
+
+    async def open(self, key: str, query: Mapping[str, str]) -> tuple[bytes, str]:
+        """Return an object's bytes and content type.
+
+        Raises:
+            LinkRefused: the link has expired or was altered.
+            ImageNotFound: there is no such object.
+            Unavailable: the store does not answer.
+        """
+
+
+class LocalImageDoor:
+    """Opens a local object store by the links our own signing keys made."""
+
+    def __init__(
+        self, *, objects: ObjectStore, signing_keys: Mapping[str, bytes], clock: Clock
+    ) -> None:
+        self._objects = objects
+        self._signing_keys = dict(signing_keys)
+        self._clock = clock
+
+    async def open(self, key: str, query: Mapping[str, str]) -> tuple[bytes, str]:
+        try:
+            signing.verify(key, query, self._clock(), signing_keys=self._signing_keys)
+            data = await asyncio.to_thread(self._objects.get, key)
+        except (storage_errors.LinkRefused, storage_errors.InvalidKey) as error:
+            raise LinkRefused from error
+        except storage_errors.ObjectNotFound as error:
+            raise ImageNotFound from error
+        except storage_errors.StorageError as error:
+            _log.warning("object_store_broke", code=error.code)
+            raise Unavailable from error
+        return data, content_type_of(key)

@@ -1,0 +1,21 @@
+"""Every path the gateway answers, one a line."""
+
+from aiohttp import web
+
+from backend.gateway.auth import authenticated
+from backend.gateway.handlers import generations, health, images, models, problem_types
+
+
+def add_routes(app: web.Application) -> None:
+    """Add all routes; those under /v1 need a key, a picture's link is its own permission."""
+    router = app.router
+    router.add_get("/healthz", health.alive)
+    router.add_get("/readyz", health.ready)
+    router.add_get("/problems/{slug}", problem_types.explain)
+    router.add_get("/images/{key:.+}", images.serve)
+    router.add_post("/v1/generations", authenticated(generations.create))
+    router.add_get("/v1/generations", authenticated(generations.list_own))
+    router.add_get("/v1/generations/{job_id}", authenticated(generations.show))
+    router.add_post("/v1/generations/{job_id}/cancel", authenticated(generations.cancel))
+    router.add_get("/v1/images/{job_id}/{index}", authenticated(images.redirect))
+    router.add_get("/v1/models", authenticated(models.list_models))

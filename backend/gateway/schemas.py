@@ -1,0 +1,301 @@
+"""What goes in and out over REST, as pydantic models; the words are those of the domain."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from backend.domain.errors import InvalidAspectRatio
+from backend.domain.families import ModelFamily, Sampler
+from backend.domain.jobs import Block, Failure, Job, Progress
+from backend.domain.prompts import AspectRatio
+from backend.domain.requests import GenerationRequest, Requester
+from backend.domain.results import ImageVariant, Timings
+from backend.domain.tiers import Tier
+
+LIST_LIMIT_MAX: Final = 100
+_RATIO: Final = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
+
+
+def _whole(value: object) -> object:
+    """Let JSON's 86.0 be an integer, as JSON Schema does, and refuse words and booleans."""
+    if isinstance(value, bool | str):
+        raise ValueError("should be a whole number")  # noqa: TRY004 - pydantic collects ValueError only
+    return value
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool | str):
+        raise ValueError("should be a number")  # noqa: TRY004 - pydantic collects ValueError only
+    return value
+
+
+def _storable(value: str) -> str:
+    """Refuse NUL, which PostgreSQL cannot store."""
+    if "\0" in value:
+        raise ValueError("should not contain NUL characters")
+    return value
+
+
+WholeNumber = Annotated[int, BeforeValidator(_whole)]
+Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Text = Annotated[str, Field(strict=True), AfterValidator(_storable)]
+
+
+class Incoming(BaseModel):
+    """What all requests share: a misspelt field is told, not ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GenerationIn(Incoming):
+    """A picture as asked for. Ranges are the domain's business: here only shapes are checked."""
+
+    prompt: Text
+    negative_prompt: Text = ""
+    family: ModelFamily | None = None
+    tier: Tier | None = None
+    queue: Tier | None = None
+    aspect_ratio: Text | None = None
+    steps: WholeNumber | None = None
+    guidance: Number | None = None
+    sampler: Sampler | None = None
+    seed: WholeNumber | None = None
+    n: WholeNumber | None = None
+
+    @model_validator(mode="after")
+    def _one_queue(self) -> "GenerationIn":
+        if self.tier and self.queue and self.tier is not self.queue:
+            raise ValueError("tier and queue are two names of one thing and should agree")
+        return self
+
+    def to_request(self, requester: Requester, idempotency_key: str | None) -> GenerationRequest:
+        """Say the same in the words of the domain.
+
+        Raises:
+            InvalidAspectRatio: the ratio is none.
+        """
+        return GenerationRequest(
+            requester=requester,
+            prompt=self.prompt,
+            negative_prompt=self.negative_prompt,
+            family=self.family,
+            tier=self.tier or self.queue,
+            aspect_ratio=None if self.aspect_ratio is None else ratio_of(self.aspect_ratio),
+            steps=self.steps,
+            guidance=self.guidance,
+            sampler=self.sampler,
+            seed=self.seed,
+            image_count=self.n,
+            idempotency_key=idempotency_key,
+        )
+
+
+class ListQuery(Incoming):
+    """How many generations to list."""
+
+    limit: Annotated[int, Field(ge=1, le=LIST_LIMIT_MAX)] = 20
+
+
+class ImageQuery(Incoming):
+    """Which file of a picture."""
+
+    variant: ImageVariant = ImageVariant.ORIGINAL
+
+
+class Urls(BaseModel):
+    """Where to look and where to cancel."""
+
+    self: str
+    cancel: str
+
+
+class ProgressOut(BaseModel):
+    """How far the drawing is."""
+
+    step: int
+    steps: int
+    pct: int
+
+
+class ImageOut(BaseModel):
+    """One delivered picture; every URL is signed and works until `url_expires_at`."""
+
+    index: int
+    seed: int
+    width: int
+    height: int
+    sha256: str
+    bytes: int
+    url: str
+    url_expires_at: datetime
+    webp: str | None
+    thumbnails: dict[str, str]
+
+
+class BlockedOut(BaseModel):
+    """Why a job is held: the category, never what matched."""
+
+    stage: str
+    outcome: str
+    category: str
+
+
+class ErrorOut(BaseModel):
+    """Why a job failed."""
+
+    code: str
+    message: str
+
+
+class ParametersOut(BaseModel):
+    """The request as understood: sent again, it draws the same pictures."""
+
+    prompt: str
+    negative_prompt: str
+    family: ModelFamily
+    tier: Tier
+    aspect_ratio: str
+    steps: int | None
+    guidance: float | None
+    sampler: Sampler | None
+    seed: int
+    n: int
+
+
+class TimingsOut(BaseModel):
+    """Seconds spent in each stage of the worker."""
+
+    encode_s: float
+    denoise_s: float
+    decode_s: float
+    release_s: float
+    total_s: float
+
+
+class GenerationSummary(BaseModel):
+    """A generation in a list. `request_id` and `id` are the same id under both customary names."""
+
+    request_id: str
+    id: str
+    status: str
+    tier: Tier
+    family: ModelFamily
+    seed: int
+    created_at: datetime
+    updated_at: datetime
+    urls: Urls
+
+
+class GenerationAccepted(GenerationSummary):
+    """The answer to a creation; `position` 0 is next, null once it no longer waits."""
+
+    position: int | None
+
+
+class GenerationOut(GenerationAccepted):
+    """A generation in full."""
+
+    version: int
+    attempt: int
+    progress: ProgressOut | None
+    params: ParametersOut
+    images: list[ImageOut]
+    blocked: BlockedOut | None
+    error: ErrorOut | None
+    timings: TimingsOut | None
+
+
+class GenerationList(BaseModel):
+    """Generations, newest first."""
+
+    object: str = "list"
+    data: list[GenerationSummary]
+
+
+def ratio_of(text: str) -> AspectRatio:
+    """Read `W:H`.
+
+    Raises:
+        InvalidAspectRatio: it is not of that form, or out of range.
+    """
+    found = _RATIO.fullmatch(text.strip())
+    if found is None:
+        raise InvalidAspectRatio(given=text)
+    return AspectRatio(width=int(found[1]), height=int(found[2]))
+
+
+def summary_of(job: Job, public_url: str) -> GenerationSummary:
+    """Present a job in a line of a list."""
+    path = f"{public_url}/v1/generations/{job.id}"
+    return GenerationSummary(
+        request_id=job.id,
+        id=job.id,
+        status=job.state,
+        tier=job.spec.tier,
+        family=job.spec.family,
+        seed=job.seed,
+        created_at=job.created_at,
+        updated_at=job.updated_at,
+        urls=Urls(self=path, cancel=f"{path}/cancel"),
+    )
+
+
+def accepted_of(job: Job, position: int | None, public_url: str) -> GenerationAccepted:
+    """Present a job that has just been put in line."""
+    return GenerationAccepted(**vars(summary_of(job, public_url)), position=position)
+
+
+def generation_of(
+    job: Job, position: int | None, images: list[ImageOut], public_url: str
+) -> GenerationOut:
+    """Present a job in full, with the pictures and their fresh links."""
+    return GenerationOut(
+        **vars(accepted_of(job, position, public_url)),
+        version=job.version,
+        attempt=job.attempt,
+        progress=_progress(job.progress),
+        params=_parameters(job),
+        images=images,
+        blocked=_blocked(job.block),
+        error=_error(job.failure),
+        timings=_timings(job.result.timings if job.result else None),
+    )
+
+
+def _progress(progress: Progress | None) -> ProgressOut | None:
+    if progress is None:
+        return None
+    pct = round(100 * progress.step / progress.steps) if progress.steps else 0
+    return ProgressOut(step=progress.step, steps=progress.steps, pct=pct)
+
+
+def _parameters(job: Job) -> ParametersOut:
+    spec = job.spec
+    return ParametersOut(
+        prompt=spec.positive_text,
+        negative_prompt=spec.negative_text,
+        family=spec.family,
+        tier=spec.tier,
+        aspect_ratio=str(spec.aspect_ratio),
+        steps=spec.steps,
+        guidance=spec.guidance,
+        sampler=spec.sampler,
+        seed=job.seed,
+        n=spec.image_count,
+    )
+
+
+def _blocked(block: Block | None) -> BlockedOut | None:
+    if block is None:
+        return None
+    return BlockedOut(stage=block.stage, outcome=block.outcome, category=block.category)
+
+
+def _error(failure: Failure | None) -> ErrorOut | None:
+    return None if failure is None else ErrorOut(code=failure.code, message=failure.message)
+
+
+def _timings(timings: Timings | None) -> TimingsOut | None:
+    return None if timings is None else TimingsOut(**vars(timings))
