@@ -1,0 +1,59 @@
+"""How one transition is written: the job, its event and, for a hold, its review."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.db.codecs import BLOCK, encode, job_columns, job_of
+from backend.db.tables import JobEventRow, JobRow, ReviewRow
+from backend.domain.events import JobEvent, JobEventKind
+from backend.domain.jobs import Block, Change, Job, JobState
+from backend.domain.requests import JobId
+from backend.domain.reviews import Decision
+
+
+async def move_job(
+    session: AsyncSession, job_id: JobId, move: Callable[[Job], Change]
+) -> Job | None:
+    """Apply a move to the job as it is now, with its row locked; None if there is no job."""
+    query = select(JobRow).where(col(JobRow.id) == job_id).with_for_update()
+    row = (await session.exec(query)).one_or_none()
+    if row is None:
+        return None
+    change = move(job_of(row))
+    if change.job.id != row.id or change.job.version != row.version + 1:
+        raise ValueError(f"{job_id}: version {row.version} cannot become {change.job.version}")
+    row.sqlmodel_update(job_columns(change.job))
+    await session.flush()
+    record_change(session, change)
+    return change.job
+
+
+def record_change(session: AsyncSession, change: Change) -> None:
+    """Add what goes with a job that is already written."""
+    if change.event.kind is not JobEventKind.PROGRESS:
+        session.add(_event_row(change.event))
+    if change.job.state is JobState.BLOCKED and change.job.block is not None:
+        session.add(_review_row(change.event, change.job.block))
+
+
+def _event_row(event: JobEvent) -> JobEventRow:
+    return JobEventRow(
+        job_id=event.job_id,
+        kind=event.kind.value,
+        attempt=event.attempt,
+        at=event.at,
+        detail=event.detail,
+    )
+
+
+def _review_row(event: JobEvent, block: Block) -> ReviewRow:
+    return ReviewRow(
+        id=f"rev_{uuid4().hex}",
+        job_id=event.job_id,
+        block=encode(BLOCK, block),
+        opened_at=event.at,
+        decision=Decision.OPEN.value,
+    )

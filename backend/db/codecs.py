@@ -1,0 +1,110 @@
+"""Domain objects to columns and back.
+
+What is stored is read again by later releases: a new field needs a default, and a field that goes
+is ignored when read. Samples of what older releases wrote are kept under tests/ and must parse.
+"""
+
+import re
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from backend.domain.jobs import Block, Failure, Job, JobState, Lease, Progress
+from backend.domain.prompts import PromptSpec
+from backend.domain.requests import GenerationRequest, JobId
+from backend.domain.results import GenerationResult
+
+if TYPE_CHECKING:  # tables are built from columns, which need `storable`
+    from backend.db.tables import JobRow
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+T = TypeVar("T")
+
+REQUEST: TypeAdapter[GenerationRequest] = TypeAdapter(GenerationRequest)
+SPEC: TypeAdapter[PromptSpec] = TypeAdapter(PromptSpec)
+PROGRESS: TypeAdapter[Progress] = TypeAdapter(Progress)
+RESULT: TypeAdapter[GenerationResult] = TypeAdapter(GenerationResult)
+BLOCK: TypeAdapter[Block] = TypeAdapter(Block)
+FAILURE: TypeAdapter[Failure] = TypeAdapter(Failure)
+CLEARANCES: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
+
+# Neither has a place in a PostgreSQL text or JSONB: NUL, and halves of surrogate pairs.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(value: Json) -> Json:
+    """Return the value with every character that a database refuses replaced by U+FFFD."""
+    match value:
+        case str():
+            return _UNSTORABLE.sub("\ufffd", value)
+        case list():
+            return [storable(item) for item in value]
+        case dict():
+            return {str(storable(key)): storable(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def encode(adapter: TypeAdapter[T], value: T | None) -> Any:  # noqa: ANN401 - JSON of any shape
+    """Return the value as JSON, or None."""
+    return None if value is None else adapter.dump_python(value, mode="json")
+
+
+def decode(adapter: TypeAdapter[T], stored: object) -> T | None:
+    """Return the value that was stored, or None."""
+    return None if stored is None else adapter.validate_python(stored, strict=False)
+
+
+def job_columns(job: Job) -> dict[str, Any]:
+    """Return what of a job is stored, by column name."""
+    request = encode(REQUEST, job.request)
+    # Whether somebody is a moderator is asked afresh every time.
+    request["requester"].pop("is_moderator", None)
+    return {
+        "id": job.id,
+        "account_id": job.request.requester.account_id,
+        "idempotency_key": job.request.idempotency_key,
+        "family": job.spec.family.value,
+        "tier": job.spec.tier.value,
+        "state": job.state.value,
+        "version": job.version,
+        "attempt": job.attempt,
+        "losses": job.losses,
+        "seed": job.seed,
+        "created_at": job.created_at,
+        "updated_at": job.updated_at,
+        "lease_worker": job.lease.worker if job.lease else None,
+        "lease_until": job.lease.until if job.lease else None,
+        "request": request,
+        "spec": encode(SPEC, job.spec),
+        "progress": encode(PROGRESS, job.progress),
+        "result": encode(RESULT, job.result),
+        "block": encode(BLOCK, job.block),
+        "failure": encode(FAILURE, job.failure),
+        "clearances": encode(CLEARANCES, job.clearances),
+    }
+
+
+def job_of(row: "JobRow") -> Job:
+    """Return the job a row tells of."""
+    lease = None
+    if row.lease_until is not None:
+        lease = Lease(worker=row.lease_worker or "", until=row.lease_until)
+    return Job(
+        id=JobId(row.id),
+        request=REQUEST.validate_python(row.request),
+        spec=SPEC.validate_python(row.spec),
+        seed=row.seed,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        state=JobState(row.state),
+        version=row.version,
+        attempt=row.attempt,
+        losses=row.losses,
+        lease=lease,
+        progress=decode(PROGRESS, row.progress),
+        result=decode(RESULT, row.result),
+        block=decode(BLOCK, row.block),
+        failure=decode(FAILURE, row.failure),
+        clearances=decode(CLEARANCES, row.clearances) or (),
+    )

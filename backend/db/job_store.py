@@ -1,0 +1,160 @@
+"""Jobs in SQL: the waiting line, the leases and the outbox."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import and_, func, or_, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.db.changes import move_job, record_change
+from backend.db.codecs import job_columns, job_of
+from backend.db.sessions import Database
+from backend.db.tables import JobEventRow, JobRow
+from backend.domain.errors import IdempotencyMismatch
+from backend.domain.events import JobEvent, JobEventKind
+from backend.domain.families import ModelFamily
+from backend.domain.jobs import Change, Job, JobState
+from backend.domain.requests import AccountId, JobId
+from backend.domain.tiers import Tier
+from backend.service.ports import StoredEvent
+
+
+class SqlJobStore:
+    """The `JobStore` of SQLite and PostgreSQL."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    async def add(self, change: Change, *, fingerprint: str) -> Job:
+        try:
+            return await self._add(change, fingerprint)
+        except IntegrityError:
+            # Another process used the key between our look and our insert; its job is there now.
+            return await self._add(change, fingerprint)
+
+    async def _add(self, change: Change, fingerprint: str) -> Job:
+        async with self._database.write() as session:
+            first = await _first_with_key(session, change.job)
+            if first is None:
+                session.add(JobRow(**job_columns(change.job), fingerprint=fingerprint))
+                await session.flush()
+                record_change(session, change)
+                return change.job
+            if first.fingerprint != fingerprint:
+                raise IdempotencyMismatch
+            return job_of(first)
+
+    async def get(self, job_id: JobId) -> Job | None:
+        async with self._database.read() as session:
+            query = select(JobRow).where(col(JobRow.id) == job_id)
+            row = (await session.exec(query)).one_or_none()
+            return None if row is None else job_of(row)
+
+    async def change(self, job_id: JobId, move: Callable[[Job], Change]) -> Job | None:
+        async with self._database.write() as session:
+            return await move_job(session, job_id, move)
+
+    async def waiting(self, family: ModelFamily, tier: Tier, limit: int) -> list[JobId]:
+        query = (
+            select(JobRow.id)
+            .where(
+                col(JobRow.family) == family.value,
+                col(JobRow.tier) == tier.value,
+                col(JobRow.state) == JobState.QUEUED.value,
+                col(JobRow.lease_until).is_(None),
+            )
+            .order_by(col(JobRow.created_at), col(JobRow.sequence))
+            .limit(limit)
+        )
+        async with self._database.read() as session:
+            return [JobId(job_id) for job_id in await session.exec(query)]
+
+    async def in_flight(self, family: ModelFamily) -> dict[Tier, int]:
+        query = (
+            select(JobRow.tier, func.count())
+            .where(
+                col(JobRow.family) == family.value,
+                col(JobRow.state) == JobState.QUEUED.value,
+                col(JobRow.lease_until).is_not(None),
+            )
+            .group_by(col(JobRow.tier))
+        )
+        async with self._database.read() as session:
+            counted = {Tier(tier): count for tier, count in await session.exec(query)}
+        return {tier: counted.get(tier, 0) for tier in Tier}
+
+    async def expired(self, now: datetime, limit: int) -> list[JobId]:
+        query = (
+            select(JobRow.id)
+            .where(col(JobRow.lease_until) < now)
+            .order_by(col(JobRow.lease_until), col(JobRow.sequence))
+            .limit(limit)
+        )
+        async with self._database.read() as session:
+            return [JobId(job_id) for job_id in await session.exec(query)]
+
+    async def ahead_of(self, job: Job) -> int:
+        place = select(JobRow.sequence).where(col(JobRow.id) == job.id).scalar_subquery()
+        query = select(func.count()).where(
+            col(JobRow.family) == job.spec.family.value,
+            col(JobRow.tier) == job.spec.tier.value,
+            col(JobRow.state) == JobState.QUEUED.value,
+            or_(
+                col(JobRow.created_at) < job.created_at,
+                and_(col(JobRow.created_at) == job.created_at, col(JobRow.sequence) < place),
+            ),
+        )
+        async with self._database.read() as session:
+            return (await session.exec(query)).one()
+
+    async def by_account(self, account_id: AccountId, limit: int) -> list[Job]:
+        query = (
+            select(JobRow)
+            .where(col(JobRow.account_id) == account_id)
+            .order_by(col(JobRow.created_at).desc(), col(JobRow.sequence).desc())
+            .limit(limit)
+        )
+        async with self._database.read() as session:
+            return [job_of(row) for row in await session.exec(query)]
+
+    async def unpublished(self, limit: int) -> list[StoredEvent]:
+        query = (
+            select(JobEventRow)
+            .where(col(JobEventRow.published_at).is_(None))
+            .order_by(col(JobEventRow.sequence))
+            .limit(limit)
+        )
+        async with self._database.read() as session:
+            return [_stored_event(row) for row in await session.exec(query)]
+
+    async def mark_published(self, sequences: Sequence[int]) -> None:
+        statement = (
+            update(JobEventRow)
+            .where(col(JobEventRow.sequence).in_(sequences))
+            .values(published_at=datetime.now(UTC))
+        )
+        async with self._database.write() as session:
+            await session.exec(statement)
+
+
+async def _first_with_key(session: AsyncSession, job: Job) -> JobRow | None:
+    if job.request.idempotency_key is None:
+        return None
+    query = select(JobRow).where(
+        col(JobRow.account_id) == job.request.requester.account_id,
+        col(JobRow.idempotency_key) == job.request.idempotency_key,
+    )
+    return (await session.exec(query)).one_or_none()
+
+
+def _stored_event(row: JobEventRow) -> StoredEvent:
+    event = JobEvent(
+        job_id=JobId(row.job_id),
+        kind=JobEventKind(row.kind),
+        attempt=row.attempt,
+        at=row.at,
+        detail=row.detail,
+    )
+    return StoredEvent(sequence=row.sequence or 0, event=event)

@@ -1,0 +1,8 @@
+"""The stores that the service asks for, in SQL."""
+
+from backend.db.job_store import SqlJobStore
+from backend.db.key_store import SqlKeyStore
+from backend.db.message_store import SqlMessageStore
+from backend.db.review_store import SqlReviewStore
+
+__all__ = ["SqlJobStore", "SqlKeyStore", "SqlMessageStore", "SqlReviewStore"]
