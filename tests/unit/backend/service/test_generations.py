@@ -1,0 +1,132 @@
+"""The use cases around one generation, over in-memory twins."""
+
+import pytest
+
+from backend.domain.errors import (
+    FamilyUnavailable,
+    IdempotencyMismatch,
+    ImageNotFound,
+    InvalidAspectRatio,
+    JobFinished,
+    JobNotDelivered,
+    JobNotFound,
+    NotYours,
+    PromptEmpty,
+)
+from backend.domain.families import ModelFamily
+from backend.domain.jobs import JobState
+from backend.domain.requests import JobId
+from tests.builders import a_request, a_requester, a_result, at
+from tests.fakes.services import FakeWorkshop
+
+
+@pytest.fixture
+def workshop() -> FakeWorkshop:
+    return FakeWorkshop()
+
+
+async def test_a_request_becomes_a_queued_job_at_the_end_of_its_line(workshop: FakeWorkshop) -> None:
+    await workshop.services.generations.submit(a_request("a fox"))
+    second = await workshop.services.generations.submit(a_request("an owl --turbo"))
+    third = await workshop.services.generations.submit(a_request("a bear"))
+    assert second.job.state is JobState.QUEUED
+    assert second.position == 0
+    assert third.position == 1
+
+
+async def test_the_seed_in_the_prompt_is_the_seed_of_the_job(workshop: FakeWorkshop) -> None:
+    view = await workshop.services.generations.submit(a_request("a fox --seed 42"))
+    assert view.job.seed == 42
+
+
+async def test_a_repeated_submission_returns_the_first_job(workshop: FakeWorkshop) -> None:
+    request = a_request("a fox", idempotency_key="click-1")
+    first = await workshop.services.generations.submit(request)
+    again = await workshop.services.generations.submit(request)
+    assert again.job.id == first.job.id
+
+
+async def test_a_used_key_with_another_request_is_refused(workshop: FakeWorkshop) -> None:
+    await workshop.services.generations.submit(a_request("a fox", idempotency_key="k"))
+    with pytest.raises(IdempotencyMismatch):
+        await workshop.services.generations.submit(a_request("an owl", idempotency_key="k"))
+
+
+async def test_a_blocked_prompt_is_held_and_opens_a_review(workshop: FakeWorkshop) -> None:
+    view = await workshop.services.generations.submit(a_request("forbidden words"))
+    assert view.job.state is JobState.BLOCKED
+    cards = await workshop.services.reviews.open_cards(a_requester("mod", is_moderator=True))
+    assert [card.job.id for card in cards] == [view.job.id]
+
+
+async def test_a_family_nobody_serves_is_refused_and_the_served_ones_are_named(
+    workshop: FakeWorkshop,
+) -> None:
+    with pytest.raises(FamilyUnavailable) as refusal:
+        await workshop.services.generations.submit(a_request("a fox", family=ModelFamily.SD3))
+    assert "sdxl" in refusal.value.way_out
+
+
+@pytest.mark.parametrize(
+    ("prompt", "error"), [("", PromptEmpty), ("a fox --ar 0:3", InvalidAspectRatio)]
+)
+async def test_bad_input_leaves_no_job(
+    workshop: FakeWorkshop, prompt: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        await workshop.services.generations.submit(a_request(prompt))
+    assert await workshop.services.generations.recent(a_requester()) == []
+
+
+async def test_the_owner_cancels_and_the_worker_is_flagged(workshop: FakeWorkshop) -> None:
+    job = (await workshop.services.generations.submit(a_request())).job
+    view = await workshop.services.generations.cancel(job.id, a_requester())
+    assert view.job.state is JobState.CANCELLED
+    assert job.id in workshop.cancel_flags.raised
+    with pytest.raises(JobFinished):
+        await workshop.services.generations.cancel(job.id, a_requester())
+
+
+async def test_a_stranger_cannot_cancel_but_a_moderator_can(workshop: FakeWorkshop) -> None:
+    job = (await workshop.services.generations.submit(a_request())).job
+    with pytest.raises(NotYours):
+        await workshop.services.generations.cancel(job.id, a_requester("mallory"))
+    moderator = a_requester("mod", is_moderator=True)
+    assert (await workshop.services.generations.cancel(job.id, moderator)).job.is_terminal
+
+
+async def test_a_stranger_cannot_tell_a_private_job_from_none(workshop: FakeWorkshop) -> None:
+    job = (await workshop.services.generations.submit(a_request())).job
+    with pytest.raises(JobNotFound):
+        await workshop.services.generations.view(job.id, a_requester("mallory"))
+    with pytest.raises(JobNotFound):
+        await workshop.services.generations.view(JobId("gen_none"), a_requester())
+
+
+async def test_a_variation_starts_from_the_picture_with_a_new_seed(workshop: FakeWorkshop) -> None:
+    job = await workshop.deliver(a_request("a fox --seed 7 --ar 3:2"), a_result())
+    view = await workshop.services.generations.vary(job.id, 1, a_requester("bob"))
+    source = view.job.request.source
+    assert source is not None
+    assert (source.job_id, source.index) == (job.id, 1)
+    assert view.job.seed != job.seed
+    assert str(view.job.spec.aspect_ratio) == "3:2"
+    assert view.job.request.requester.account_id == "discord:bob"
+
+
+async def test_only_delivered_pictures_can_be_varied(workshop: FakeWorkshop) -> None:
+    waiting = (await workshop.services.generations.submit(a_request())).job
+    with pytest.raises(JobNotDelivered):
+        await workshop.services.generations.vary(waiting.id, 0, a_requester())
+    job = await workshop.deliver(a_request(), a_result(2))
+    with pytest.raises(ImageNotFound):
+        await workshop.services.generations.vary(job.id, 3, a_requester())
+
+
+async def test_a_reroll_keeps_the_words_and_changes_the_seed(workshop: FakeWorkshop) -> None:
+    job = await workshop.deliver(a_request("a fox --seed 7 --no snow"), a_result())
+    view = await workshop.services.generations.reroll(job.id, a_requester())
+    assert view.job.spec.positive_text == "a fox"
+    assert view.job.spec.negative_text == "snow"
+    assert view.job.seed != 7
+    assert view.job.created_at >= at(0)
