@@ -1,0 +1,1 @@
+"""The offline Discord, held against a real discord.py process."""
