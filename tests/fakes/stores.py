@@ -1,0 +1,233 @@
+"""In-memory twins of the four stores; the same contract tests run over them and over SQL.
+
+Jobs and reviews share one `Memory`: `MemoryJobStore(memory=m)`, `MemoryReviewStore(memory=m)`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from backend.domain.accounts import ApiKey
+from backend.domain.deliveries import DiscordMessage
+from backend.domain.errors import IdempotencyMismatch
+from backend.domain.events import JobEventKind
+from backend.domain.families import ModelFamily
+from backend.domain.jobs import Change, Job, JobState
+from backend.domain.requests import AccountId, JobId
+from backend.domain.reviews import Decision, Review, ReviewId
+from backend.domain.tiers import Tier
+from backend.service.ports import StoredEvent
+
+__all__ = [
+    "Memory",
+    "MemoryJobStore",
+    "MemoryKeyStore",
+    "MemoryMessageStore",
+    "MemoryReviewStore",
+]
+
+
+@dataclass(kw_only=True)
+class Memory:
+    """What jobs, events and reviews share. `jobs` is in order of arrival."""
+
+    jobs: dict[JobId, Job] = field(default_factory=dict)
+    fingerprints: dict[JobId, str] = field(default_factory=dict)
+    events: list[StoredEvent] = field(default_factory=list)
+    published: set[int] = field(default_factory=set)
+    reviews: dict[ReviewId, Review] = field(default_factory=dict)
+
+    def move(self, job_id: JobId, move: Callable[[Job], Change]) -> Job | None:
+        """Apply a move to a job, or raise what it raises and change nothing."""
+        job = self.jobs.get(job_id)
+        if job is None:
+            return None
+        change = move(job)
+        if change.job.id != job.id or change.job.version != job.version + 1:
+            raise ValueError(f"{job_id}: version {job.version} cannot become {change.job.version}")
+        self.record(change)
+        return change.job
+
+    def record(self, change: Change) -> None:
+        """Store a changed job with its event and, for a hold, its review."""
+        job, event = change.job, change.event
+        # Whether somebody is a moderator is never stored.
+        requester = replace(job.request.requester, is_moderator=False)
+        self.jobs[job.id] = replace(job, request=replace(job.request, requester=requester))
+        if event.kind is not JobEventKind.PROGRESS:
+            self.events.append(StoredEvent(sequence=len(self.events) + 1, event=event))
+        if job.state is JobState.BLOCKED and job.block is not None:
+            review_id = ReviewId(f"rev_{len(self.reviews) + 1:06d}")
+            self.reviews[review_id] = Review(
+                id=review_id, job_id=job.id, block=job.block, opened_at=event.at
+            )
+
+    def line(self) -> list[Job]:
+        """Return all jobs, oldest first; among equals in order of arrival."""
+        return sorted(self.jobs.values(), key=lambda job: job.created_at)
+
+
+class MemoryJobStore:
+    """The `JobStore` in memory."""
+
+    def __init__(self, *, memory: Memory | None = None) -> None:
+        self.memory = memory or Memory()
+
+    async def add(self, change: Change, *, fingerprint: str) -> Job:
+        first = self._first_with_key(change.job)
+        if first is None:
+            if change.job.id in self.memory.jobs:
+                raise ValueError(f"{change.job.id} is there already")
+            self.memory.record(change)
+            self.memory.fingerprints[change.job.id] = fingerprint
+            return change.job
+        if self.memory.fingerprints[first.id] != fingerprint:
+            raise IdempotencyMismatch
+        return first
+
+    def _first_with_key(self, new: Job) -> Job | None:
+        key, account_id = new.request.idempotency_key, new.request.requester.account_id
+        for job in self.memory.jobs.values() if key is not None else ():
+            request = job.request
+            if (request.idempotency_key, request.requester.account_id) == (key, account_id):
+                return job
+        return None
+
+    async def get(self, job_id: JobId) -> Job | None:
+        return self.memory.jobs.get(job_id)
+
+    async def change(self, job_id: JobId, move: Callable[[Job], Change]) -> Job | None:
+        return self.memory.move(job_id, move)
+
+    async def waiting(self, family: ModelFamily, tier: Tier, limit: int) -> list[JobId]:
+        found = [
+            job.id
+            for job in self.memory.line()
+            if job.is_waiting and (job.spec.family, job.spec.tier) == (family, tier)
+        ]
+        return found[:limit]
+
+    async def in_flight(self, family: ModelFamily) -> dict[Tier, int]:
+        counts = dict.fromkeys(Tier, 0)
+        for job in self.memory.jobs.values():
+            if job.state is JobState.QUEUED and job.lease and job.spec.family is family:
+                counts[job.spec.tier] += 1
+        return counts
+
+    async def expired(self, now: datetime, limit: int) -> list[JobId]:
+        found = [
+            (job.lease.until, job.id)
+            for job in self.memory.jobs.values()
+            if job.lease is not None and job.lease.until < now
+        ]
+        found.sort(key=lambda pair: pair[0])
+        return [job_id for _, job_id in found[:limit]]
+
+    async def ahead_of(self, job: Job) -> int:
+        place = (job.spec.family, job.spec.tier)
+        count = 0
+        for other in self.memory.line():
+            if other.id == job.id or other.created_at > job.created_at:
+                break
+            if other.state is JobState.QUEUED and (other.spec.family, other.spec.tier) == place:
+                count += 1
+        return count
+
+    async def by_account(self, account_id: AccountId, limit: int) -> list[Job]:
+        line = self.memory.line()
+        found = [job for job in line if job.request.requester.account_id == account_id]
+        return found[::-1][:limit]
+
+    async def unpublished(self, limit: int) -> list[StoredEvent]:
+        memory = self.memory
+        return [event for event in memory.events if event.sequence not in memory.published][:limit]
+
+    async def mark_published(self, sequences: Sequence[int]) -> None:
+        self.memory.published.update(sequences)
+
+
+class MemoryReviewStore:
+    """The `ReviewStore` in memory."""
+
+    def __init__(self, *, memory: Memory) -> None:
+        self.memory = memory
+
+    async def get(self, review_id: ReviewId) -> Review | None:
+        return self.memory.reviews.get(review_id)
+
+    async def open_reviews(self, limit: int) -> list[Review]:
+        found = [r for r in self.memory.reviews.values() if r.decision is Decision.OPEN]
+        return sorted(found, key=lambda review: (review.opened_at, review.id))[:limit]
+
+    async def decide(
+        self,
+        review_id: ReviewId,
+        decide: Callable[[Review], Review],
+        move: Callable[[Job], Change] | None,
+    ) -> tuple[Review, Job] | None:
+        review = self.memory.reviews.get(review_id)
+        if review is None:
+            return None
+        decided = decide(review)
+        if move is not None:
+            self.memory.move(review.job_id, move)
+        self.memory.reviews[review_id] = decided
+        return decided, self.memory.jobs[review.job_id]
+
+
+class MemoryMessageStore:
+    """The `MessageStore` in memory."""
+
+    def __init__(self) -> None:
+        self.messages: dict[JobId, DiscordMessage] = {}
+
+    async def save(self, message: DiscordMessage) -> None:
+        old = self.messages.get(message.job_id)
+        if old is not None and old.message_id == message.message_id:
+            message = replace(
+                message,
+                shown_version=max(old.shown_version, message.shown_version),
+                is_final=old.is_final or message.is_final,
+            )
+        self.messages[message.job_id] = message
+
+    async def get(self, job_id: JobId) -> DiscordMessage | None:
+        return self.messages.get(job_id)
+
+    async def unfinished(self, application_id: int) -> list[DiscordMessage]:
+        found = [
+            message
+            for message in self.messages.values()
+            if message.application_id == application_id and not message.is_final
+        ]
+        return sorted(found, key=lambda message: (message.token_created_at, message.job_id))
+
+    async def mark_shown(self, job_id: JobId, *, version: int, is_final: bool) -> None:
+        message = self.messages.get(job_id)
+        if message is not None and message.shown_version <= version:
+            self.messages[job_id] = replace(
+                message, shown_version=version, is_final=message.is_final or is_final
+            )
+
+
+class MemoryKeyStore:
+    """The `KeyStore` in memory."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, ApiKey] = {}
+
+    async def add(self, key: ApiKey) -> None:
+        self.keys[key.id] = key
+
+    async def by_digest(self, digest: str) -> ApiKey | None:
+        for key in self.keys.values():
+            if key.digest == digest and key.revoked_at is None:
+                return key
+        return None
+
+    async def revoke(self, key_id: str, at: datetime) -> bool:
+        key = self.keys.get(key_id)
+        if key is None:
+            return False
+        self.keys[key_id] = replace(key, revoked_at=key.revoked_at or at)
+        return True
