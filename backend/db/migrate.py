@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 
 from alembic import command
@@ -81,7 +82,8 @@ def draft(database_url: str, message: str) -> None:
 
 
 def _config(connection: Connection) -> Config:
-    config = Config()
+    # Alembic would write what it does to standard output, which belongs to the commands.
+    config = Config(stdout=StringIO())
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
