@@ -1,0 +1,201 @@
+"""The dispatcher: one leader that brings waiting jobs to workers and their reports to the table."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from backend.contracts import RenderJob
+from backend.dispatch.leader import LEADER_TTL_S, LeaderLock
+from backend.dispatch.periodic import Reconciler
+from backend.dispatch.receive import Receiver, ReportFeed
+from backend.dispatch.send import Sender
+from backend.dispatch.waiting import pause, until
+from backend.domain.events import JobEvent, JobEventKind
+from backend.domain.families import ModelFamily
+from backend.scheduling.gpu_pool import GpuPool
+from backend.service.line import Line
+from backend.service.ports import Clock, EventBus, JobStore, OutboxPublisher
+from backend.service.reports import Reports
+
+ALIVE_KEY: Final = "impasto:alive:dispatcher"
+ALIVE_TTL_S: Final = 10
+WAKE_GROUP: Final = "dispatcher"
+WAKING: Final = frozenset({JobEventKind.QUEUED, JobEventKind.RELEASED, JobEventKind.RETURNED})
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rhythm:
+    """How often the dispatcher does what, in seconds."""
+
+    tick_s: float = 0.2
+    count_slots_s: float = 0.5
+    reconcile_s: float = 1.0
+    renew_s: float = 3.0
+    standby_s: float = 1.0
+    trouble_s: float = 1.0
+
+
+class Dispatcher:
+    """Leads while it holds the lock, stands by while another does."""
+
+    def __init__(
+        self,
+        *,
+        redis: Redis,
+        jobs: JobStore,
+        line: Line,
+        reports: Reports,
+        feed: ReportFeed,
+        sender: Sender,
+        pool: GpuPool,
+        events: EventBus,
+        outbox: OutboxPublisher,
+        clock: Clock,
+        leader_ttl_s: float = LEADER_TTL_S,
+        rhythm: Rhythm | None = None,
+    ) -> None:
+        self._redis = redis
+        self._line = line
+        self._sender = sender
+        self._pool = pool
+        self._events = events
+        self._outbox = outbox
+        self._leader_ttl_s = leader_ttl_s
+        self._rhythm = rhythm or Rhythm()
+        self._wake = asyncio.Event()
+        self._slots: dict[ModelFamily, int] = {}
+        self._slots_at = -float("inf")
+        self._lock = LeaderLock(redis=redis, ttl_s=leader_ttl_s)
+        self._receiver = Receiver(feed=feed, reports=reports, on_applied=self._wake.set)
+        self._reconciler = Reconciler(
+            line=line,
+            jobs=jobs,
+            outbox=outbox,
+            clock=clock,
+            may_return=lambda: self._receiver.is_caught_up,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Dispatch until `stop`; finishes what it has begun and gives the lock back."""
+        while not stop.is_set():
+            if await self._acquires():
+                _log.info("dispatcher_leads")
+                await self._lead(stop)
+                _log.info("dispatcher_stopped_leading")
+            else:
+                await pause(stop, self._rhythm.standby_s)
+
+    async def _acquires(self) -> bool:
+        try:
+            return await self._lock.acquire()
+        except (RedisError, OSError) as error:
+            _log.warning("lock_unreachable", error=repr(error))
+            return False
+
+    async def _lead(self, stop: asyncio.Event) -> None:
+        """Run all loops until `stop` or until the lock is lost."""
+        ended = asyncio.Event()
+        loops = [
+            asyncio.create_task(self._dispatch(ended)),
+            asyncio.create_task(self._hear(ended)),
+            asyncio.create_task(self._receiver.run(ended)),
+            asyncio.create_task(self._reconciler.run(ended, every_s=self._rhythm.reconcile_s)),
+        ]
+        holding = asyncio.create_task(self._hold_lock(stop))
+        try:
+            # A loop ends early only by a bug; better to lead anew than to lead lamely.
+            await asyncio.wait({holding, *loops}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.set()
+            self._wake.set()
+            holding.cancel()
+            for outcome in await asyncio.gather(holding, *loops, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    _log.error("dispatcher_loop_died", exc_info=outcome)
+            await self._step_down()
+
+    async def _hold_lock(self, stop: asyncio.Event) -> None:
+        """Renew the lock and show presence; returns at `stop` or when the lock is lost."""
+        held_at = time.monotonic()
+        while not stop.is_set():
+            try:
+                if not await self._lock.acquire():
+                    _log.warning("lock_lost")
+                    return
+                held_at = time.monotonic()
+                await self._redis.set(ALIVE_KEY, b"1", ex=ALIVE_TTL_S)
+            except (RedisError, OSError) as error:
+                _log.warning("lock_unreachable", error=repr(error))
+                if time.monotonic() - held_at > self._leader_ttl_s:
+                    return
+            await pause(stop, self._rhythm.renew_s)
+
+    async def _step_down(self) -> None:
+        try:
+            await self._lock.release()
+        except (RedisError, OSError) as error:
+            _log.warning("lock_not_released", error=repr(error))
+
+    async def _dispatch(self, ended: asyncio.Event) -> None:
+        """Fill the worker queues whenever something happened, and every tick."""
+        while not ended.is_set():
+            self._wake.clear()
+            try:
+                is_fine = await self._fill_queues()
+            except Exception:  # noqa: BLE001 - the edge of a tick: the next one tries again
+                _log.exception("dispatch_failed")
+                is_fine = False
+            if is_fine:
+                await pause(self._wake, self._rhythm.tick_s)
+            else:
+                await pause(ended, self._rhythm.trouble_s)
+
+    async def _fill_queues(self) -> bool:
+        """Lease and send what the live workers should be handed; False if a send failed."""
+        is_fine = True
+        for family, slots in (await self._live_slots()).items():
+            messages = await self._line.lease_next(family, slots)
+            if messages:
+                is_fine = await self._send_all(messages) and is_fine
+                await self._outbox.publish_pending()
+        return is_fine
+
+    async def _send_all(self, messages: list[RenderJob]) -> bool:
+        """Send in order; after a failure the rest goes back to the line. True if all went."""
+        for number, message in enumerate(messages):
+            try:
+                await self._sender.send(message)
+            except Exception as error:  # noqa: BLE001 - whatever the broker raised, the job must go back
+                _log.warning("send_failed", job_id=message.job_id, error=repr(error))
+                for unsent in messages[number:]:
+                    await self._line.unsent(unsent)
+                return False
+        return True
+
+    async def _live_slots(self) -> dict[ModelFamily, int]:
+        if time.monotonic() - self._slots_at >= self._rhythm.count_slots_s:
+            self._slots = await self._pool.slots()
+            self._slots_at = time.monotonic()
+        return self._slots
+
+    async def _hear(self, ended: asyncio.Event) -> None:
+        """Wake the dispatching loop when a job enters the line."""
+        while not ended.is_set():
+            try:
+                await self._hear_events(self._events.listen(WAKE_GROUP), ended)
+            except Exception:  # noqa: BLE001 - deaf for a moment: the tick looks anyway
+                _log.exception("listening_failed")
+                await pause(ended, self._rhythm.trouble_s)
+
+    async def _hear_events(self, events: AsyncIterator[JobEvent], ended: asyncio.Event) -> None:
+        while (event := await until(ended, anext(events))) is not None:
+            if event.kind in WAKING:
+                self._wake.set()

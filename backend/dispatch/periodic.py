@@ -1,0 +1,51 @@
+"""Puts right, every second, what a crash somewhere left undone."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from backend.dispatch.waiting import pause
+from backend.service.line import Line
+from backend.service.ports import Clock, JobStore, OutboxPublisher
+
+_log = structlog.get_logger(__name__)
+
+
+class Reconciler:
+    """Returns lost jobs to the line, and publishes events whose publisher died after its commit."""
+
+    def __init__(
+        self,
+        *,
+        line: Line,
+        jobs: JobStore,
+        outbox: OutboxPublisher,
+        clock: Clock,
+        may_return: Callable[[], bool],
+        forgotten_s: float = 2.0,
+    ) -> None:
+        self._line = line
+        self._jobs = jobs
+        self._outbox = outbox
+        self._clock = clock
+        self._may_return = may_return
+        self._forgotten = timedelta(seconds=forgotten_s)
+
+    async def run(self, ended: asyncio.Event, *, every_s: float) -> None:
+        """Tick until `ended`."""
+        while not ended.is_set():
+            try:
+                await self.tick()
+            except Exception:  # noqa: BLE001 - the edge of a tick: the next one tries again
+                _log.exception("reconcile_failed")
+            await pause(ended, every_s)
+
+    async def tick(self) -> None:
+        """Do it once."""
+        returned = await self._line.return_lost() if self._may_return() else 0
+        oldest = await self._jobs.unpublished(1)
+        forgotten = any(stored.event.at <= self._clock() - self._forgotten for stored in oldest)
+        if returned or forgotten:
+            await self._outbox.publish_pending()

@@ -1,0 +1,114 @@
+"""In-memory twins of the event bus, the cancel flags, the stored pictures, the outbox and the queues."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from backend.contracts import RenderJob
+from backend.domain.errors import ImageNotFound
+from backend.domain.events import JobEvent
+from backend.domain.jobs import Job
+from backend.domain.requests import JobId
+from backend.service.ports import JobStore
+
+__all__ = [
+    "MemoryCancelFlags",
+    "MemoryEventBus",
+    "MemoryOutbox",
+    "MemoryPictures",
+    "MemoryQueues",
+]
+
+
+class MemoryEventBus:
+    """The `EventBus` in memory; `is_silent` makes it fail. A new group hears all there ever was."""
+
+    def __init__(self) -> None:
+        self.events: list[JobEvent] = []
+        self.is_silent = False
+        self._places: dict[str, int] = {}
+        self._changed = asyncio.Condition()
+
+    async def publish(self, event: JobEvent) -> None:
+        if self.is_silent:
+            raise ConnectionError("the bus is silent")
+        async with self._changed:
+            self.events.append(event)
+            self._changed.notify_all()
+
+    async def listen(self, group: str) -> AsyncIterator[JobEvent]:
+        while True:
+            place = self._places.setdefault(group, 0)
+            async with self._changed:
+                await self._changed.wait_for(lambda place=place: len(self.events) > place)
+            yield self.events[place]
+            self._places[group] = place + 1
+
+    def kinds(self, job_id: JobId) -> list[str]:
+        """Return what was told of a job, in order."""
+        return [event.kind.value for event in self.events if event.job_id == job_id]
+
+
+class MemoryOutbox:
+    """The `OutboxPublisher` over a store and a bus in memory."""
+
+    def __init__(self, *, jobs: JobStore, bus: MemoryEventBus) -> None:
+        self._jobs = jobs
+        self._bus = bus
+
+    async def publish_pending(self) -> None:
+        if self._bus.is_silent:
+            return
+        pending = await self._jobs.unpublished(1000)
+        for stored in pending:
+            await self._bus.publish(stored.event)
+        await self._jobs.mark_published([stored.sequence for stored in pending])
+
+
+class MemoryCancelFlags:
+    """The `CancelFlags` in memory."""
+
+    def __init__(self) -> None:
+        self.raised: set[JobId] = set()
+
+    async def raise_flag(self, job_id: JobId) -> None:
+        self.raised.add(job_id)
+
+
+class MemoryPictures:
+    """The `Pictures` in memory; links name the key and the time they work for."""
+
+    def __init__(self, objects: dict[str, bytes] | None = None) -> None:
+        self.objects = dict(objects or {})
+
+    async def read(self, key: str) -> bytes:
+        if key not in self.objects:
+            raise ImageNotFound
+        return self.objects[key]
+
+    def link(self, key: str, *, ttl_s: int) -> str:
+        return f"https://pictures.test/{key}?ttl_s={ttl_s}"
+
+
+@dataclass(kw_only=True)
+class MemoryQueues:
+    """Worker queues in memory: a `Sender` and what it sent, as `SentJobs`. `is_down` makes it fail."""
+
+    messages: list[RenderJob] = field(default_factory=list)
+    voided: list[tuple[str, int]] = field(default_factory=list)
+    is_down: bool = False
+
+    async def send(self, message: RenderJob) -> None:
+        if self.is_down:
+            raise ConnectionError("the broker is down")
+        self.messages.append(message)
+
+    async def holds(self, job: Job) -> bool:
+        return any((m.job_id, m.attempt) == (job.id, job.attempt) for m in self.messages)
+
+    async def void(self, job: Job) -> None:
+        self.voided.append((job.id, job.attempt))
+
+    def take(self) -> RenderJob:
+        """Take the oldest message, as a worker does."""
+        return self.messages.pop(0)
