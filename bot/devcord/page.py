@@ -7,6 +7,7 @@ counts as made on what is current.
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 
 import structlog
 from simcord.backend.errors import SetupError
@@ -14,9 +15,11 @@ from simcord.preview import Preview
 
 from bot.devcord.world import World
 
-_REFRESH_INTERVAL_S = 0.4
+_REFRESH_INTERVAL_S = 0.25
 # The preview drops pages idle for ten minutes; someone reading the README takes longer.
 _PAGE_LEASE_S = 24 * 3600.0
+
+_SCRIPT = Path(__file__).with_name("page.js")
 
 _log = structlog.get_logger(__name__)
 
@@ -56,6 +59,12 @@ class Page:
             port=self._port,
         )
         preview._PAGE_LEASE_SECONDS = _PAGE_LEASE_S  # noqa: SLF001 - simcord has no setting for it
+        server = preview._server  # noqa: SLF001 - the page has no other way to be extended
+        server._STATIC_FILES = {  # noqa: SLF001 - as above
+            **server._STATIC_FILES,  # noqa: SLF001 - as above
+            "/simcord-app.js": "app.js",
+            "/app.js": str(_SCRIPT),
+        }
         self._guard(preview)
         return preview
 
