@@ -1,1 +1,1 @@
-"""How much memory a job may take, and who holds it; no book on this shelf yet."""
+"""What memory the device has and how it is given back; budgets come with their own books."""

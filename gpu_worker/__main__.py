@@ -1,0 +1,169 @@
+"""Runs one worker: `python -m gpu_worker --family sdxl [--name NAME]`.
+
+SIGTERM lets the job in hand finish.
+"""
+
+import argparse
+import logging
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import assert_never
+
+import structlog
+import structlog.typing
+from pydantic import ValidationError
+
+from backend.contracts import ModelFamily
+from gpu_worker.engine.loop import Engine
+from gpu_worker.engine.rehearsal import SleepingArtist
+from gpu_worker.release.pipeline import ReleasePipeline
+from gpu_worker.render.drawing import Artist
+from gpu_worker.settings import Settings
+from gpu_worker.state import ModelNotConfigured
+from gpu_worker.tasks import open_app, serve
+from gpu_worker.worker import Messenger, Worker
+from safety.image_checks import open_image_checks
+from safety.policy import DEFAULT_POLICY
+from storage.image_store import ImageStore
+from storage.object_stores import open_object_store
+
+# Read by the libraries when they are imported, which happens later, on the engine's thread. Their
+# warnings quote prompts, so they are silenced; passive waiting keeps OpenMP from starving others.
+_QUIET = {
+    "TRANSFORMERS_VERBOSITY": "error",
+    "DIFFUSERS_VERBOSITY": "error",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+_OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="gpu_worker", description=__doc__)
+    parser.add_argument("--family", type=ModelFamily, choices=list(ModelFamily), required=True)
+    parser.add_argument("--name", default=f"{socket.gethostname()}-{os.getpid()}")
+    chosen = parser.parse_args(arguments)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        names = ", ".join(f"IMPASTO_{issue['loc'][0]}".upper() for issue in error.errors())
+        sys.stderr.write(f"These settings are not usable: {names}\n")
+        return 2
+    if settings.redis_url is None:
+        sys.stderr.write("No broker: set IMPASTO_REDIS_URL, or start with `impasto worker`.\n")
+        return 2
+    prepare_environment(settings, chosen.family)
+    _log_as_json()
+    worker = open_worker(settings, family=chosen.family, name=chosen.name)
+    app = open_app(redis_url=settings.redis_url, worker=worker)
+    worker.start()
+    try:
+        return serve(app, family=chosen.family, name=chosen.name)
+    finally:
+        worker.close()
+
+
+def prepare_environment(settings: Settings, family: ModelFamily) -> None:
+    """Tell the model libraries to be quiet, and offline unless a hub id asks for the hub."""
+    wanted = _QUIET if settings.needs_hub(family) else _QUIET | _OFFLINE
+    for name, value in wanted.items():
+        os.environ.setdefault(name, value)
+
+
+def open_worker(settings: Settings, *, family: ModelFamily, name: str) -> Worker:
+    """Wire a worker; loads nothing and asks no server yet."""
+    images = ImageStore(objects=open_object_store(settings.object_store()))
+    return Worker(
+        name=name,
+        family=family,
+        engine=Engine(open_artist=lambda: open_artist(settings, family)),
+        messenger=Messenger(redis_url=settings.redis_url or ""),
+        images=images,
+        release=ReleasePipeline(
+            checks=open_image_checks(policy=DEFAULT_POLICY),
+            policy=DEFAULT_POLICY,
+            check_timeout_s=settings.image_check_timeout_s,
+            images=images,
+        ),
+        report_retry_s=settings.report_retry_s,
+    )
+
+
+def open_artist(settings: Settings, family: ModelFamily) -> Artist:
+    """Open what draws; called on the engine's thread, and slow.
+
+    Raises:
+        RenderError: there is no such model, or it does not load.
+
+    """
+    match settings.engine:
+        case "sleeping":
+            return SleepingArtist(step_s=settings.sleep_step_s, steps=settings.sleep_steps)
+        case "diffusers":
+            return _open_renderer(settings, family)
+        case _:
+            assert_never(settings.engine)
+
+
+def _open_renderer(settings: Settings, family: ModelFamily) -> Artist:
+    source = settings.model_source(family)
+    if source is None:
+        # Said before torch is loaded: a worker without a model costs next to nothing.
+        raise ModelNotConfigured(
+            f"No model is configured for {family}. "
+            f"Set IMPASTO_MODEL_{family.upper()} to a diffusers folder."
+        )
+    # torch takes seconds to import, and only this engine needs it.
+    import torch
+
+    from gpu_worker.compose.composer import load_model
+    from gpu_worker.families import open_family
+    from gpu_worker.render.pipeline import Renderer
+    from gpu_worker.samplers import open_sampler
+
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    model = load_model(family, source, device=settings.device, dtype=settings.dtype)
+    opened = open_family(family, model)
+    return Renderer(
+        family=opened,
+        open_sampler=partial(open_sampler, family=family, scheduler_config=opened.scheduler_config),
+    )
+
+
+def _log_as_json() -> None:
+    """Write one JSON object a line to stderr, our own events and the libraries' alike."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""Loads the base model a worker draws with, once, onto its device."""
+
+from pathlib import Path
+from typing import Literal, assert_never
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from backend.contracts import ModelFamily
+from backend.contracts import Sampler as SamplerName
+from gpu_worker.compose.model_files import check_model_folder, is_hub_id, read_sidecar
+from gpu_worker.family import DiffusersPart, LoadedModel, ModelDefaults
+from gpu_worker.state import ModelBroken, ModelMissing
+from gpu_worker.vram.probe import is_out_of_memory
+
+DeviceChoice = Literal["auto", "cpu", "cuda"]
+DtypeChoice = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+class _Sidecar(BaseModel):
+    """`impasto.json` beside a model: what it likes to be drawn with."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    steps: int = Field(default=ModelDefaults.steps, ge=1)
+    guidance: float = Field(default=ModelDefaults.guidance, ge=0)
+    sampler: SamplerName = ModelDefaults.sampler
+
+
+def choose_device(choice: DeviceChoice) -> torch.device:
+    """Return the device to draw on; `auto` takes CUDA where there is some."""
+    match choice:
+        case "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        case "cpu" | "cuda":
+            return torch.device(choice)
+        case _:
+            assert_never(choice)
+
+
+def choose_dtype(choice: DtypeChoice, device: torch.device) -> torch.dtype:
+    """Return the type weights are held in; `auto` is bfloat16 on CUDA and float32 elsewhere."""
+    match choice:
+        case "auto":
+            return torch.bfloat16 if device.type == "cuda" else torch.float32
+        case "float32":
+            return torch.float32
+        case "bfloat16":
+            return torch.bfloat16
+        case "float16":
+            return torch.float16
+        case _:
+            assert_never(choice)
+
+
+def load_model(
+    family: ModelFamily, source: str, *, device: DeviceChoice, dtype: DtypeChoice
+) -> LoadedModel:
+    """Load a family's pipeline from a diffusers folder or a hub id.
+
+    Raises:
+        ModelMissing, ModelBroken: there is nothing to load, or it does not load.
+
+    """
+    is_local = not is_hub_id(source)
+    defaults = ModelDefaults()
+    if is_local:
+        folder = Path(source).expanduser()
+        check_model_folder(folder)
+        defaults = _read_defaults(folder)
+        source = str(folder)
+    chosen_device = choose_device(device)
+    chosen_dtype = choose_dtype(dtype, chosen_device)
+    pipeline = _load_pipeline(family, source, dtype=chosen_dtype, is_local=is_local)
+    pipeline.to(chosen_device)
+    return LoadedModel(
+        pipeline=pipeline, defaults=defaults, device=chosen_device, dtype=chosen_dtype
+    )
+
+
+def _load_pipeline(
+    family: ModelFamily, source: str, *, dtype: torch.dtype, is_local: bool
+) -> DiffusersPart:
+    from diffusers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    options: dict[str, object] = {"add_watermarker": False} if family is ModelFamily.SDXL else {}
+    try:
+        return _pipeline_class(family).from_pretrained(
+            source,
+            dtype=dtype,
+            # A hub download may hold pickles too; without this diffusers would fall back to them.
+            use_safetensors=True,
+            local_files_only=is_local,
+            **options,
+        )
+    except Exception as error:
+        # Whatever the three libraries raise over odd files is the model's fault, except memory.
+        if is_out_of_memory(error):
+            raise
+        if not is_local and isinstance(error, OSError):
+            raise ModelMissing(
+                f"{source} is neither a folder here nor a model the hub gave us."
+            ) from error
+        raise ModelBroken(f"{source} could not be loaded ({type(error).__name__}).") from error
+
+
+def _pipeline_class(family: ModelFamily) -> DiffusersPart:
+    match family:
+        case ModelFamily.SDXL:
+            from diffusers import StableDiffusionXLPipeline
+
+            return StableDiffusionXLPipeline
+        case ModelFamily.SD3:
+            from diffusers import StableDiffusion3Pipeline
+
+            return StableDiffusion3Pipeline
+        case ModelFamily.FLUX:
+            from diffusers import FluxPipeline
+
+            return FluxPipeline
+        case _:
+            assert_never(family)
+
+
+def _read_defaults(folder: Path) -> ModelDefaults:
+    try:
+        sidecar = _Sidecar.model_validate(read_sidecar(folder))
+    except ValidationError as error:
+        fields = ", ".join(str(issue["loc"][0]) for issue in error.errors())
+        raise ModelBroken(f"{folder / 'impasto.json'} has bad values for: {fields}.") from error
+    return ModelDefaults(steps=sidecar.steps, guidance=sidecar.guidance, sampler=sidecar.sampler)

@@ -1,0 +1,128 @@
+"""Stable Diffusion XL: two CLIP encoders, a UNet told its picture's size, a four-channel VAE."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from backend.contracts import ModelFamily
+from gpu_worker.family import Conditioning, DiffusersPart, LoadedModel
+
+
+class SdxlFamily:
+    """A `Family` over the parts of a `StableDiffusionXLPipeline`."""
+
+    name = ModelFamily.SDXL
+
+    def __init__(self, *, model: LoadedModel) -> None:
+        pipeline = model.pipeline
+        self.defaults = model.defaults
+        self.device = model.device
+        self.dtype = model.dtype
+        self._unet: DiffusersPart = pipeline.unet
+        self._vae: DiffusersPart = pipeline.vae
+        self._encoders = (
+            (pipeline.tokenizer, pipeline.text_encoder),
+            (pipeline.tokenizer_2, pipeline.text_encoder_2),
+        )
+        self._drops_empty_prompt = bool(pipeline.config.force_zeros_for_empty_prompt)
+        self.scheduler_config: Mapping[str, object] = dict(pipeline.scheduler.config)
+        self.latent_channels = int(self._unet.config.in_channels)
+        self.pixels_per_latent = 2 ** (len(self._vae.config.block_out_channels) - 1)
+        self.native_side = int(self._unet.config.sample_size) * self.pixels_per_latent
+        shrink = 2 ** (len(self._unet.config.block_out_channels) - 1)
+        self.side_multiple = 64 if self.native_side >= 512 else self.pixels_per_latent * shrink
+
+    def encode_prompt(self, text: str, *, width: int, height: int) -> Conditioning:
+        layers = []
+        for tokenizer, encoder in self._encoders:
+            tokens = tokenizer(
+                text,
+                padding="max_length",
+                max_length=tokenizer.model_max_length,
+                truncation=True,
+                return_tensors="pt",
+            )
+            output = encoder(tokens.input_ids.to(self.device), output_hidden_states=True)
+            layers.append(output.hidden_states[-2])
+            pooled = output[0]  # the second encoder's projection is the one that counts
+        size_ids = torch.tensor([[height, width, 0, 0, height, width]])
+        return Conditioning(
+            embeds=torch.cat(layers, dim=-1).to(self.dtype),
+            pooled=pooled.to(self.dtype),
+            size_ids=size_ids.to(self.device, self.dtype),
+        )
+
+    def encode_negative(self, text: str, *, width: int, height: int) -> Conditioning:
+        encoded = self.encode_prompt(text, width=width, height=height)
+        if text or not self._drops_empty_prompt:
+            return encoded
+        return Conditioning(
+            embeds=torch.zeros_like(encoded.embeds),
+            pooled=torch.zeros_like(encoded.pooled),
+            size_ids=encoded.size_ids,
+        )
+
+    def predict_noise(
+        self, latents: torch.Tensor, timestep: torch.Tensor, conditioning: Conditioning
+    ) -> torch.Tensor:
+        noise: torch.Tensor = self._unet(
+            latents,
+            timestep,
+            encoder_hidden_states=conditioning.embeds,
+            added_cond_kwargs={
+                "text_embeds": conditioning.pooled,
+                "time_ids": conditioning.size_ids,
+            },
+            return_dict=False,
+        )[0]
+        return noise
+
+    def encode_picture(
+        self, pixels: torch.Tensor, generators: Sequence[torch.Generator]
+    ) -> torch.Tensor:
+        with self._vae_at_safe_precision() as vae:
+            pixels = pixels.to(self.device, vae.dtype)
+            distribution = vae.encode(pixels).latent_dist
+            drawn = [distribution.sample(generator) for generator in generators]
+        latents = torch.cat(drawn).to(self.dtype)
+        mean, deviation = self._latent_statistics(latents)
+        return (latents - mean) / deviation
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        mean, deviation = self._latent_statistics(latents)
+        with self._vae_at_safe_precision() as vae:
+            latents = (latents * deviation + mean).to(vae.dtype)
+            # One by one: decoding needs far more memory than denoising the whole batch.
+            pictures = [vae.decode(one, return_dict=False)[0] for one in torch.split(latents, 1)]
+        return torch.cat(pictures).float().cpu()
+
+    def _vae_at_safe_precision(self) -> "_SafePrecision":
+        return _SafePrecision(self._vae)
+
+    def _latent_statistics(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return mean and deviation of the VAE's latents against the network's."""
+        config = self._vae.config
+        mean = getattr(config, "latents_mean", None)
+        deviation = getattr(config, "latents_std", None)
+        if mean is None or deviation is None:
+            mean, deviation = [0.0], [1.0]
+        shift = torch.tensor(mean, device=like.device, dtype=like.dtype)
+        scale = torch.tensor(deviation, device=like.device, dtype=like.dtype)
+        return shift.view(1, -1, 1, 1), scale.view(1, -1, 1, 1) / config.scaling_factor
+
+
+class _SafePrecision:
+    """Lends the VAE, in float32 where its float16 overflows to black pictures."""
+
+    def __init__(self, vae: DiffusersPart) -> None:
+        self._vae = vae
+        self._is_raised = vae.dtype == torch.float16 and vae.config.force_upcast
+
+    def __enter__(self) -> DiffusersPart:
+        if self._is_raised:
+            self._vae.to(dtype=torch.float32)
+        return self._vae
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_raised:
+            self._vae.to(dtype=torch.float16)

@@ -1,0 +1,121 @@
+"""Pixels → ApprovedImage → MarkedImage → StoredImage; each stage takes only what the last one made.
+
+All pictures of a job are screened before any is stored: one held picture holds the job.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from gpu_worker.state import StorageFull, StorageUnavailable
+from safety.image_check import ImageCheck
+from safety.policy import Policy
+from safety.screen_image import screen_image
+from safety.verdict import NEVER_CLEARED, ApprovedImage, Finding, Outcome, SafetyVerdict
+from storage import errors as storage_errors
+from storage.formats import encode_png
+from storage.image_store import ImageStore, KeptImage
+
+
+class Held(Exception):
+    """A picture may not leave; `finding` is the worst that nobody has cleared."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(f"{finding.category}: {finding.rule}")
+        self.finding = finding
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarkedImage:
+    """The final bytes of a picture, made by `mark` from an approved one."""
+
+    png: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredImage:
+    """A picture in the store, made by `store` from a marked one."""
+
+    kept: KeptImage
+
+
+def approve(
+    pixels: Image.Image, verdict: SafetyVerdict, clearances: frozenset[str]
+) -> ApprovedImage:
+    """Let a screened picture pass.
+
+    Raises:
+        Held: something stands against it that no moderator has cleared.
+
+    """
+    if not verdict.is_clear(clearances):
+        raise Held(_worst_uncleared(verdict, clearances))
+    return ApprovedImage(pixels=pixels, verdict=verdict, clearances=clearances)
+
+
+def mark(image: ApprovedImage) -> MarkedImage:
+    """Encode a picture as it will leave: the same pixels give the same bytes."""
+    return MarkedImage(png=encode_png(image.pixels))
+
+
+def store(image: MarkedImage, *, images: ImageStore) -> StoredImage:
+    """Keep a picture and its smaller copies.
+
+    Raises:
+        StorageFull, StorageUnavailable: it could not be kept.
+
+    """
+    try:
+        return StoredImage(kept=images.keep(image.png))
+    except storage_errors.StorageFull as error:
+        raise StorageFull("The picture could not be stored: the disk is full.") from error
+    except storage_errors.StorageError as error:
+        raise StorageUnavailable(f"The picture could not be stored ({error.code}).") from error
+
+
+class ReleasePipeline:
+    """Takes the pictures of one job all the way out, or holds them all."""
+
+    def __init__(
+        self,
+        *,
+        checks: Sequence[ImageCheck],
+        policy: Policy,
+        check_timeout_s: float,
+        images: ImageStore,
+    ) -> None:
+        self._checks = tuple(checks)
+        self._policy = policy
+        self._check_timeout_s = check_timeout_s
+        self._images = images
+
+    def release(
+        self, pictures: Sequence[Image.Image], *, clearances: frozenset[str]
+    ) -> tuple[StoredImage, ...]:
+        """Screen, mark and store pictures.
+
+        Raises:
+            Held: at least one may not leave; nothing was stored.
+            StorageFull, StorageUnavailable: they could not all be kept.
+
+        """
+        approved = [
+            approve(pixels, self._screen(pixels), clearances=clearances) for pixels in pictures
+        ]
+        marked = [mark(image) for image in approved]
+        return tuple(store(image, images=self._images) for image in marked)
+
+    def _screen(self, pixels: Image.Image) -> SafetyVerdict:
+        return screen_image(
+            pixels, checks=self._checks, timeout_s=self._check_timeout_s, policy=self._policy
+        )
+
+
+def _worst_uncleared(verdict: SafetyVerdict, clearances: frozenset[str]) -> Finding:
+    cleared = clearances - NEVER_CLEARED
+    standing = [finding for finding in verdict.findings if finding.category not in cleared]
+    worst = SafetyVerdict.fold(standing).decisive
+    if worst is None:
+        return Finding(check="release", outcome=Outcome.BLOCK, category="check_failed", rule="none")
+    return worst

@@ -1,0 +1,13 @@
+"""From latents to pictures."""
+
+import torch
+from PIL import Image
+
+from gpu_worker.family import Family
+
+
+def decode(family: Family, latents: torch.Tensor) -> tuple[Image.Image, ...]:
+    """Return one RGB picture for each row of latents [pictures, channels, height, width]."""
+    values = (family.decode(latents) / 2 + 0.5).clamp(0, 1)
+    pixels = (values.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).numpy()
+    return tuple(Image.fromarray(one) for one in pixels)

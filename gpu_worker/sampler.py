@@ -1,0 +1,40 @@
+"""What a sampler is: a schedule of noise, and the step from one timestep to the next."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+
+
+class Sampler(Protocol):
+    """One job's sampler; it holds state, so every job opens its own.
+
+    Latents are [pictures, channels, height, width]; timesteps are scalars on the latents' device.
+    """
+
+    def plan(self, steps: int, *, device: torch.device, strength: float = 1.0) -> torch.Tensor:
+        """Return the timesteps to visit, [visited]; a strength under 1 skips the noisiest.
+
+        Must be called first. Fewer than one step in all visits none.
+        """
+
+    @property
+    def initial_noise_scale(self) -> float:
+        """Return the standard deviation from which a full plan starts."""
+
+    def add_noise(
+        self, latents: torch.Tensor, noise: torch.Tensor, timestep: torch.Tensor
+    ) -> torch.Tensor:
+        """Return clean latents brought to the noise of a timestep."""
+
+    def scale_input(self, latents: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+        """Return latents scaled to what the network was trained on."""
+
+    def step(
+        self,
+        noise: torch.Tensor,
+        timestep: torch.Tensor,
+        latents: torch.Tensor,
+        generators: Sequence[torch.Generator],
+    ) -> torch.Tensor:
+        """Return the latents of the next timestep; picture i draws from generators[i] alone."""

@@ -1,0 +1,73 @@
+"""Settings of a GPU worker, read from IMPASTO_ variables and handed down as values."""
+
+from pathlib import Path
+from typing import Annotated, Literal, assert_never
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from backend.contracts import ModelFamily
+from gpu_worker.compose.model_files import is_hub_id
+from storage.object_stores import LocalStoreSettings, ObjectStoreSettings, S3StoreSettings
+from storage.signing import load_or_create_signing_keys
+
+
+class Settings(BaseSettings):
+    """Which model to draw with, on what, and where pictures and messages go."""
+
+    model_config = SettingsConfigDict(env_prefix="IMPASTO_", extra="ignore", frozen=True)
+
+    home: Path = Field(default_factory=lambda: Path.home() / ".impasto")
+    redis_url: str | None = None
+    s3_bucket: str | None = None
+    s3_endpoint_url: str | None = None
+    s3_region: str = "us-east-1"
+    s3_access_key_id: str | None = None
+    s3_secret_access_key: SecretStr | None = None
+    public_url: str = "http://127.0.0.1:8080"
+    model_sdxl: str | None = None
+    model_sd3: str | None = None
+    model_flux: str | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    threads: Annotated[int, Field(ge=1)] | None = None
+    engine: Literal["diffusers", "sleeping"] = "diffusers"
+    sleep_step_s: Annotated[float, Field(ge=0)] = 0.1
+    sleep_steps: Annotated[int, Field(ge=1)] = 10
+    report_retry_s: Annotated[float, Field(ge=0)] = 300.0
+    image_check_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+
+    def model_source(self, family: ModelFamily) -> str | None:
+        """Return the family's model folder or hub id; an empty setting is none."""
+        match family:
+            case ModelFamily.SDXL:
+                source = self.model_sdxl
+            case ModelFamily.SD3:
+                source = self.model_sd3
+            case ModelFamily.FLUX:
+                source = self.model_flux
+            case _:
+                assert_never(family)
+        return source or None
+
+    def needs_hub(self, family: ModelFamily) -> bool:
+        """Tell whether the family's model is to be fetched from the hub."""
+        source = self.model_source(family)
+        return source is not None and is_hub_id(source)
+
+    def object_store(self) -> ObjectStoreSettings:
+        """Return where pictures are kept: S3 where a bucket is named, else a folder under home."""
+        if self.s3_bucket is None:
+            return LocalStoreSettings(
+                root=self.home / "objects",
+                public_url=self.public_url,
+                signing_keys=load_or_create_signing_keys(self.home / "signing.json"),
+            )
+        secret = self.s3_secret_access_key
+        return S3StoreSettings(
+            bucket=self.s3_bucket,
+            endpoint_url=self.s3_endpoint_url,
+            region=self.s3_region,
+            access_key_id=self.s3_access_key_id,
+            secret_access_key=secret.get_secret_value() if secret else None,
+        )
