@@ -16,6 +16,7 @@ from storage.errors import InvalidImage
 MAX_PIXELS: Final = 64 * 1024 * 1024
 _PNG_LEVEL: Final = 6
 _WEBP_QUALITY: Final = 90
+_WEBP_LONGEST_SIDE_PX: Final = 16_383
 _DECODE_ERRORS: Final = (
     OSError,
     EOFError,
@@ -106,7 +107,13 @@ def encode_png(image: Image.Image, *, metadata: Mapping[str, str] | None = None)
 
 
 def encode_webp(image: Image.Image, *, quality: int = _WEBP_QUALITY) -> bytes:
-    """Return a lossy WebP without metadata."""
+    """Return a lossy WebP without metadata.
+
+    Raises:
+        InvalidImage: a side is longer than WebP can say.
+    """
+    if max(image.size) > _WEBP_LONGEST_SIDE_PX:
+        raise InvalidImage(f"a side is longer than {_WEBP_LONGEST_SIDE_PX} px")
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=quality, method=4, exif=b"", icc_profile=None)
     return buffer.getvalue()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from threading import Lock
 
 from storage.errors import ObjectNotFound, StorageFull
 from storage.keys import check_key, check_public_key
@@ -14,13 +15,14 @@ class MemoryObjectStore:
     def __init__(self, *, capacity_bytes: int | None = None) -> None:
         self._objects: dict[str, bytes] = {}
         self._capacity_bytes = capacity_bytes
+        self._lock = Lock()
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
-        objects = self._objects | {check_key(key): bytes(data)}
-        used = sum(map(len, objects.values()))
-        if self._capacity_bytes is not None and used > self._capacity_bytes:
-            raise StorageFull(f"more than {self._capacity_bytes} bytes")
-        self._objects = objects
+        with self._lock:
+            others = sum(len(held) for name, held in self._objects.items() if name != key)
+            if self._capacity_bytes is not None and others + len(data) > self._capacity_bytes:
+                raise StorageFull(f"more than {self._capacity_bytes} bytes")
+            self._objects[check_key(key)] = bytes(data)
 
     def get(self, key: str) -> bytes:
         try:
@@ -38,4 +40,4 @@ class MemoryObjectStore:
         return f"memory:{check_public_key(key)}?exp={int(link_expiry(now, ttl_s).timestamp())}"
 
     def list_keys(self, prefix: str) -> Iterator[str]:
-        yield from [key for key in self._objects if key.startswith(prefix)]
+        yield from [key for key in list(self._objects) if key.startswith(prefix)]

@@ -39,7 +39,7 @@ _FULL: Final = frozenset(
 
 
 class S3ObjectStore:
-    """An ObjectStore in one bucket; opens no connection before it is first used."""
+    """An ObjectStore in one bucket; the server is not asked before the first object is."""
 
     def __init__(
         self,
@@ -55,33 +55,31 @@ class S3ObjectStore:
         read_timeout_s: float = 30.0,
         max_attempts: int = 3,
     ) -> None:
-        """Without keys, boto3 looks for credentials where it always does.
+        """Take the bucket as it is; without keys boto3 looks for them where it always does.
 
         `public_endpoint_url` is where the bearer of a link reaches the server, if elsewhere.
         """
+        if bool(access_key_id) != bool(secret_access_key):
+            raise StorageUnavailable(
+                "an S3 access key id and its secret come together or not at all"
+            )
         self._bucket = bucket
         self._region = region
-        session = boto3.session.Session(
-            aws_access_key_id=access_key_id,
-            aws_secret_access_key=secret_access_key,
-            region_name=region,
-        )
-        self._credentials = session.get_credentials()
         settings = Config(
             connect_timeout=connect_timeout_s,
             read_timeout=read_timeout_s,
-            retries={"max_attempts": max_attempts, "mode": "standard"},
+            retries={"total_max_attempts": max_attempts, "mode": "standard"},
             s3={"addressing_style": addressing_style},
             # Older servers do not know the newer checksums; we send Content-MD5 ourselves.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        self._client: S3Client = session.client("s3", endpoint_url=endpoint_url, config=settings)
-        self._addresses: S3Client = session.client(
-            "s3",
-            endpoint_url=public_endpoint_url or endpoint_url,
-            config=settings.merge(Config(signature_version=UNSIGNED)),
-        )
+        unsigned = settings.merge(Config(signature_version=UNSIGNED))
+        with _wrapping(bucket):
+            session = boto3.session.Session(access_key_id, secret_access_key, region_name=region)
+            self._credentials = session.get_credentials()
+            self._client = _open_client(session, endpoint_url, settings)
+            self._addresses = _open_client(session, public_endpoint_url or endpoint_url, unsigned)
 
     def ensure_bucket(self) -> None:
         """Create the bucket if it is not there.
@@ -89,12 +87,15 @@ class S3ObjectStore:
         Raises:
             StorageUnavailable: it is not there and we may not create it.
         """
+        if self._has_bucket():
+            return
         try:
             with _wrapping(self._bucket):
-                self._client.head_bucket(Bucket=self._bucket)
-        except ObjectNotFound:
-            with _wrapping(self._bucket):
                 self._create_bucket()
+        except StorageUnavailable:
+            # Another process may have been quicker; servers word that in different ways.
+            if not self._has_bucket():
+                raise
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         md5 = hashlib.md5(data, usedforsecurity=False).digest()
@@ -145,6 +146,14 @@ class S3ObjectStore:
             for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
                 yield from (item["Key"] for item in page.get("Contents", []))
 
+    def _has_bucket(self) -> bool:
+        try:
+            with _wrapping(self._bucket):
+                self._client.head_bucket(Bucket=self._bucket)
+        except ObjectNotFound:
+            return False
+        return True
+
     def _create_bucket(self) -> None:
         if self._region == "us-east-1":
             self._client.create_bucket(Bucket=self._bucket)
@@ -169,6 +178,15 @@ class _LinkSigner(S3SigV4QueryAuth):
     def _modify_request_before_signing(self, request: AWSRequest) -> None:
         request.context["timestamp"] = self._signed_at.strftime("%Y%m%dT%H%M%SZ")
         super()._modify_request_before_signing(request)  # type: ignore[misc]  # not in the stubs
+
+
+def _open_client(
+    session: boto3.session.Session, endpoint_url: str | None, settings: Config
+) -> "S3Client":
+    try:
+        return session.client("s3", endpoint_url=endpoint_url, config=settings)
+    except ValueError as error:  # what boto3 says to an address that is none
+        raise StorageUnavailable(str(error)) from error
 
 
 @contextmanager
