@@ -23,6 +23,9 @@ import psycopg
 import pytest
 import redis
 
+# The migrated databases on these servers.
+pytest_plugins = ["tests.fakes.databases"]
+
 START_TIMEOUT_S = 60.0
 POLL_S = 0.02
 _PR_SET_PDEATHSIG = 1
