@@ -1,4 +1,4 @@
-"""In-memory twins of the event bus, the cancel flags, the stored pictures, the outbox and the queues."""
+"""In-memory twins of event bus, outbox, cancel flags, stored pictures and worker queues."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -92,7 +92,7 @@ class MemoryPictures:
 
 @dataclass(kw_only=True)
 class MemoryQueues:
-    """Worker queues in memory: a `Sender` and what it sent, as `SentJobs`. `is_down` makes it fail."""
+    """Worker queues in memory: a `Sender`, and `SentJobs`. `is_down` makes it fail."""
 
     messages: list[RenderJob] = field(default_factory=list)
     voided: list[tuple[str, int]] = field(default_factory=list)

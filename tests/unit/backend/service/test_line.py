@@ -1,0 +1,234 @@
+"""The waiting line, over in-memory twins."""
+
+import pytest
+
+from backend.domain.families import ModelFamily, Sampler
+from backend.domain.jobs import LOSSES_MAX, Job, JobState
+from backend.domain.prompts import AspectRatio, WeightedTerm
+from backend.domain.requests import JobId, SourceImage
+from backend.domain.results import ImageVariant
+from backend.domain.tiers import Tier
+from backend.service.line import Line
+from tests.builders import a_birth, a_job, a_request, a_result, a_spec, at
+from tests.fakes.events import MemoryQueues
+from tests.fakes.stores import MemoryJobStore
+
+
+class Hall:
+    """A line, its table, its queues and a clock to turn."""
+
+    def __init__(self) -> None:
+        self.jobs = MemoryJobStore()
+        self.queues = MemoryQueues()
+        self.seconds = 0.0
+        self.line = Line(
+            jobs=self.jobs,
+            sent=self.queues,
+            clock=lambda: at(self.seconds),
+            dispatch_lease_s=60,
+        )
+
+    async def enter(self, **fields) -> JobId:
+        job = a_job(**fields)
+        await self.jobs.add(a_birth(job), fingerprint=job.id)
+        return job.id
+
+    async def send_next(self, slots: int = 1) -> list[str]:
+        messages = await self.line.lease_next(ModelFamily.SDXL, slots)
+        for message in messages:
+            await self.queues.send(message)
+        return [message.job_id for message in messages]
+
+    async def start(self, job_id: JobId, *, lease_s: float = 20) -> None:
+        until = at(self.seconds + lease_s)
+        now = at(self.seconds)
+        job = await self.job(job_id)
+        await self.jobs.change(
+            job_id,
+            lambda row: row.start(attempt=job.attempt, worker="w1", now=now, until=until),
+        )
+
+    async def job(self, job_id: JobId) -> Job:
+        job = await self.jobs.get(job_id)
+        assert job is not None
+        return job
+
+
+@pytest.fixture
+def hall() -> Hall:
+    return Hall()
+
+
+async def test_the_oldest_jobs_of_each_tier_are_leased(hall: Hall) -> None:
+    late = await hall.enter(created_at=at(2))
+    first = await hall.enter(created_at=at(0))
+    second = await hall.enter(created_at=at(1))
+    turbo = await hall.enter(created_at=at(3), spec=a_spec(tier=Tier.TURBO))
+    assert await hall.send_next(slots=1) == [turbo, first, second]
+    assert await hall.send_next(slots=1) == []
+    assert (await hall.job(late)).is_waiting
+
+
+async def test_without_workers_nothing_is_leased(hall: Hall) -> None:
+    job_id = await hall.enter()
+    assert await hall.send_next(slots=0) == []
+    assert (await hall.job(job_id)).is_waiting
+
+
+async def test_another_family_is_left_alone(hall: Hall) -> None:
+    await hall.enter(spec=a_spec(family=ModelFamily.FLUX))
+    assert await hall.send_next() == []
+
+
+async def test_a_started_job_makes_room_for_the_next(hall: Hall) -> None:
+    first = await hall.enter(created_at=at(0))
+    for second in range(1, 4):
+        await hall.enter(created_at=at(second))
+    assert len(await hall.send_next()) == 2
+    await hall.start(first)
+    assert len(await hall.send_next()) == 1
+
+
+async def test_the_message_says_all_that_a_worker_needs(hall: Hall) -> None:
+    spec = a_spec(
+        negative=(WeightedTerm(text="snow"),),
+        aspect_ratio=AspectRatio(width=3, height=2),
+        steps=12,
+        guidance=6.5,
+        sampler=Sampler.DDIM,
+        image_count=2,
+    )
+    job_id = await hall.enter(spec=spec, seed=99, clearances=("nudity",))
+    (message,) = await hall.line.lease_next(ModelFamily.SDXL, 1)
+    assert message.model_dump(exclude={"version", "kind"}) == {
+        "job_id": job_id,
+        "attempt": 1,
+        "family": ModelFamily.SDXL,
+        "tier": Tier.FAST,
+        "prompt": "a fox in the snow",
+        "negative_prompt": "snow",
+        "aspect_width": 3,
+        "aspect_height": 2,
+        "steps": 12,
+        "guidance": 6.5,
+        "sampler": Sampler.DDIM,
+        "seed": 99,
+        "image_count": 2,
+        "source": None,
+        "clearances": ("nudity",),
+    }
+
+
+async def test_a_variation_names_the_original_it_starts_from(hall: Hall) -> None:
+    result = a_result()
+    origin = await hall.enter(state=JobState.DELIVERED, result=result)
+    source = SourceImage(job_id=origin, index=1, strength=0.8)
+    await hall.enter(request=a_request(source=source))
+    (message,) = await hall.line.lease_next(ModelFamily.SDXL, 1)
+    assert message.source is not None
+    assert message.source.key == result.images[1].keys[ImageVariant.ORIGINAL]
+    assert message.source.strength == 0.8
+
+
+async def test_a_variation_of_a_lost_picture_fails_with_a_reason(hall: Hall) -> None:
+    source = SourceImage(job_id=JobId("gen_gone"), index=0, strength=0.8)
+    job_id = await hall.enter(request=a_request(source=source))
+    assert await hall.send_next() == []
+    job = await hall.job(job_id)
+    assert job.state is JobState.FAILED
+    assert job.failure is not None
+    assert job.failure.code == "image_not_found"
+
+
+async def test_a_job_cancelled_between_look_and_lease_is_skipped(hall: Hall) -> None:
+    gone = await hall.enter(created_at=at(0))
+    stays = await hall.enter(created_at=at(1))
+    looked = hall.jobs.get
+
+    async def get_then_cancel(job_id: JobId) -> Job | None:
+        job = await looked(job_id)
+        if job_id == gone:
+            await hall.jobs.change(gone, lambda row: row.cancel(now=at(0)))
+        return job
+
+    hall.jobs.get = get_then_cancel  # type: ignore[method-assign]  # a race, made to happen
+    assert await hall.send_next() == [stays]
+
+
+async def test_an_unsent_job_is_back_in_line_at_once_and_its_attempt_void(hall: Hall) -> None:
+    job_id = await hall.enter()
+    (message,) = await hall.line.lease_next(ModelFamily.SDXL, 1)
+    await hall.line.unsent(message)
+    job = await hall.job(job_id)
+    assert job.is_waiting
+    assert job.losses == 0
+    assert hall.queues.voided == [(job_id, 1)]
+
+
+async def test_a_job_whose_message_was_lost_goes_back_without_a_loss(hall: Hall) -> None:
+    job_id = await hall.enter()
+    await hall.send_next()
+    hall.queues.messages.clear()
+    hall.seconds = 59
+    assert await hall.line.return_lost() == 0
+    hall.seconds = 61
+    assert await hall.line.return_lost() == 1
+    job = await hall.job(job_id)
+    assert job.is_waiting
+    assert job.losses == 0
+
+
+async def test_a_message_that_still_waits_keeps_its_lease(hall: Hall) -> None:
+    job_id = await hall.enter()
+    await hall.send_next()
+    hall.seconds = 61
+    assert await hall.line.return_lost() == 0
+    job = await hall.job(job_id)
+    assert job.attempt == 1
+    assert job.lease is not None
+    assert job.lease.until == at(121)
+
+
+async def test_a_job_whose_worker_died_goes_back_to_its_old_place(hall: Hall) -> None:
+    lost = await hall.enter(created_at=at(0))
+    await hall.send_next()
+    hall.queues.take()
+    await hall.start(lost, lease_s=20)
+    later = await hall.enter(created_at=at(5))
+    hall.seconds = 21
+    assert await hall.line.return_lost() == 1
+    assert await hall.send_next() == [lost, later]
+    assert (await hall.job(lost)).losses == 1
+
+
+async def test_a_job_that_kills_its_workers_fails_in_the_end(hall: Hall) -> None:
+    job_id = await hall.enter()
+    for _ in range(LOSSES_MAX):
+        await hall.send_next()
+        hall.queues.take()
+        await hall.start(job_id, lease_s=20)
+        hall.seconds += 21
+        assert await hall.line.return_lost() == 1
+    job = await hall.job(job_id)
+    assert job.state is JobState.FAILED
+    assert job.failure is not None
+    assert job.failure.code == "worker_lost"
+
+
+async def test_a_lease_renewed_meanwhile_is_not_taken_back(hall: Hall) -> None:
+    job_id = await hall.enter()
+    await hall.send_next()
+    hall.queues.take()
+    await hall.start(job_id, lease_s=20)
+    hall.seconds = 21
+    looked = hall.jobs.get
+
+    async def get_then_beat(wanted: JobId) -> Job | None:
+        hall.jobs.get = looked  # type: ignore[method-assign]  # the race happens once
+        seen = await looked(wanted)
+        await hall.start(wanted, lease_s=60)
+        return seen
+
+    hall.jobs.get = get_then_beat  # type: ignore[method-assign]  # a race, made to happen
+    assert await hall.line.return_lost() == 0
+    assert (await hall.job(job_id)).state is JobState.RENDERING
