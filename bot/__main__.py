@@ -1,0 +1,104 @@
+"""Run the bot: `python -m bot`. Ends with 0 on SIGTERM, with 2 and a sentence on a bad setting."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+
+import discord
+import yarl
+from pydantic import ValidationError
+
+from backend.bootstrap import open_services
+from bot.client import ImpastoBot
+from bot.settings import BotSettings
+
+EXIT_BAD_SETTING = 2
+_DRAIN_S = 5.0
+_TOLD_NONE = (
+    "IMPASTO_DISCORD_TOKEN is not set. Make a bot at https://discord.com/developers/applications "
+    "and set its token, or try `impasto demo`, which needs none."
+)
+_TOLD_WRONG = (
+    "Discord does not accept IMPASTO_DISCORD_TOKEN. Copy the token again from the Bot page of "
+    "https://discord.com/developers/applications."
+)
+
+
+class WrongSetting(Exception):
+    """A setting without which the bot cannot run; its text says which and what to do."""
+
+
+def main() -> int:
+    """Run the bot until it is told to stop, and return the exit code."""
+    try:
+        settings = BotSettings()
+        asyncio.run(run(settings))
+    except ValidationError as error:
+        names = ", ".join(f"IMPASTO_{str(one['loc'][0]).upper()}" for one in error.errors())
+        return _complain(f"These settings cannot be read: {names}.")
+    except WrongSetting as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+async def run(settings: BotSettings) -> None:
+    """Open the services, log in, and serve until SIGTERM.
+
+    Raises:
+        WrongSetting: no token is set, or Discord refuses it.
+    """
+    if settings.discord_token is None:
+        raise WrongSetting(_TOLD_NONE)
+    point_at(settings)
+    discord.utils.setup_logging(root=False)
+    async with open_services() as services:
+        bot = ImpastoBot(services=services, options=settings.client_options())
+        async with bot:
+            try:
+                await bot.login(settings.discord_token.get_secret_value())
+            except discord.LoginFailure as error:
+                raise WrongSetting(_TOLD_WRONG) from error
+            await _serve(bot)
+
+
+def point_at(settings: BotSettings) -> None:
+    """Let Discord's library talk to another server, if one is set."""
+    if settings.discord_api_base:
+        discord.http.Route.BASE = settings.discord_api_base
+    if settings.discord_gateway:
+        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.discord_gateway)
+
+
+async def _serve(bot: ImpastoBot) -> None:
+    """Stay connected and deliver until the first of them ends or SIGTERM comes."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+    # Not from `setup_hook`: whoever tests the bot decides what listens.
+    tasks = {
+        asyncio.create_task(bot.connect(), name="gateway"),
+        asyncio.create_task(bot.deliveries.run(), name="deliveries"),
+    }
+    told_to_stop = asyncio.create_task(stopping.wait())
+    done, pending = await asyncio.wait({*tasks, told_to_stop}, return_when=asyncio.FIRST_COMPLETED)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(bot.deliveries.drain(), _DRAIN_S)
+    await bot.close()
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    for task in done:
+        await task
+
+
+def _complain(sentence: str) -> int:
+    sys.stderr.write(sentence + "\n")
+    return EXIT_BAD_SETTING
+
+
+if __name__ == "__main__":
+    sys.exit(main())

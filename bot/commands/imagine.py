@@ -1,0 +1,91 @@
+"""`/imagine`: ask for pictures in words."""
+
+import re
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from backend.domain.errors import InvalidAspectRatio
+from backend.domain.families import ModelFamily
+from backend.domain.prompts import (
+    IMAGE_COUNT_MAX,
+    IMAGE_COUNT_MIN,
+    SEED_MAX,
+    STEPS_MAX,
+    STEPS_MIN,
+    AspectRatio,
+)
+from backend.domain.requests import GenerationRequest
+from backend.domain.tiers import Tier
+from bot.views.answers import acknowledge, answering
+from bot.views.job_message import answer_with_job
+from bot.views.result_buttons import buttons_for
+from bot.views.workshop import workshop_of
+
+_RATIO = re.compile(r"\s*(\d{1,4})\s*:\s*(\d{1,4})\s*")
+
+
+class Imagine(commands.Cog):
+    """The command that begins it all."""
+
+    @app_commands.command(name="imagine", description="Make pictures from words.")
+    @app_commands.describe(
+        prompt="What you would like to see; may carry --ar 3:2, --seed 7, --no fog, --turbo",
+        aspect_ratio="Width to height, for example 3:2",
+        negative="What should not be in the picture",
+        steps="How many denoising steps",
+        seed="The same seed and words make the same picture",
+        tier="Which line to wait in",
+        count="How many pictures",
+        family="Which model family draws",
+    )
+    async def imagine(
+        self,
+        interaction: discord.Interaction,
+        prompt: str,
+        aspect_ratio: str | None = None,
+        negative: str | None = None,
+        steps: app_commands.Range[int, STEPS_MIN, STEPS_MAX] | None = None,
+        seed: app_commands.Range[int, 0, SEED_MAX] | None = None,
+        tier: Tier | None = None,
+        count: app_commands.Range[int, IMAGE_COUNT_MIN, IMAGE_COUNT_MAX] | None = None,
+        family: ModelFamily | None = None,
+    ) -> None:
+        """Put a request in line and show its way from there."""
+        async with answering(interaction):
+            await acknowledge(interaction, thinking=True)
+            workshop = workshop_of(interaction.client)
+            request = GenerationRequest(
+                requester=workshop.identity.requester(interaction),
+                prompt=prompt,
+                negative_prompt=negative or "",
+                aspect_ratio=_ratio_of(aspect_ratio),
+                steps=steps,
+                seed=seed,
+                tier=tier,
+                image_count=count,
+                family=family,
+                idempotency_key=f"discord:{interaction.id}",
+            )
+            view = await workshop.services.generations.submit(request)
+            await answer_with_job(interaction, view, buttons=buttons_for(view.job))
+
+
+def _ratio_of(text: str | None) -> AspectRatio | None:
+    """Read `3:2`.
+
+    Raises:
+        InvalidAspectRatio: it is no ratio, or too narrow.
+    """
+    if text is None:
+        return None
+    match = _RATIO.fullmatch(text)
+    if match is None:
+        raise InvalidAspectRatio(given=text)
+    return AspectRatio(width=int(match[1]), height=int(match[2]))
+
+
+async def setup(bot: commands.Bot) -> None:
+    """Add the command to the bot."""
+    await bot.add_cog(Imagine())

@@ -1,0 +1,61 @@
+"""Who speaks: a Discord user becomes a `Requester`, judged afresh at every interaction."""
+
+from collections.abc import Iterable
+
+import discord
+
+from backend.domain.requests import AccountId, Requester, Surface
+
+_ACCOUNT_PREFIX = "discord:"
+
+
+class Identity:
+    """Turns whoever pressed or typed into a requester.
+
+    Moderators are the members with one of `moderator_role_ids`. Where no role is named they are
+    those who may manage messages, in the guild `guild_id` alone if one is named: otherwise anyone
+    could invite the bot to a guild of their own and moderate everybody's jobs from there.
+    """
+
+    def __init__(
+        self, *, moderator_role_ids: Iterable[int] = (), guild_id: int | None = None
+    ) -> None:
+        self._moderator_role_ids = frozenset(moderator_role_ids)
+        self._guild_id = guild_id
+
+    def requester(self, interaction: discord.Interaction) -> Requester:
+        """Return who is behind an interaction, with the rights they have at this moment."""
+        user = interaction.user
+        return Requester(
+            account_id=account_of(user.id),
+            surface=Surface.DISCORD,
+            display_name=user.display_name,
+            is_moderator=self._is_moderator(interaction),
+        )
+
+    def _is_moderator(self, interaction: discord.Interaction) -> bool:
+        user = interaction.user
+        if interaction.guild_id is None or not isinstance(user, discord.Member):
+            return False
+        if self._moderator_role_ids:
+            return any(role_id in self._moderator_role_ids for role_id in _role_ids(user))
+        if self._guild_id is not None and interaction.guild_id != self._guild_id:
+            return False
+        return interaction.permissions.manage_messages
+
+
+def account_of(user_id: int) -> AccountId:
+    """Return the account of a Discord user."""
+    return AccountId(f"{_ACCOUNT_PREFIX}{user_id}")
+
+
+def user_id_of(account_id: AccountId) -> int | None:
+    """Return the Discord user behind an account, or None for accounts of other surfaces."""
+    prefix, found, number = account_id.partition(":")
+    if found and f"{prefix}:" == _ACCOUNT_PREFIX and number.isdigit():
+        return int(number)
+    return None
+
+
+def _role_ids(member: discord.Member) -> list[int]:
+    return [role.id for role in member.roles]

@@ -1,0 +1,59 @@
+"""What Discord members read of a refusal: for every error code a sentence with a way out."""
+
+from collections.abc import Mapping
+
+import discord
+
+from backend.domain.errors import ImpastoError
+from backend.domain.jobs import Failure
+
+_AS_WRITTEN = "{message} {way_out}"
+
+# A new error class needs a row here; `{message}` and `{way_out}` are the error's own words.
+ERROR_SENTENCES: Mapping[str, str] = {
+    "error": _AS_WRITTEN,
+    "bad_input": _AS_WRITTEN,
+    "prompt_empty": "There is nothing to draw yet. Write what you would like to see.",
+    "prompt_too_long": _AS_WRITTEN,
+    "unknown_parameter": _AS_WRITTEN,
+    "invalid_parameter": _AS_WRITTEN,
+    "invalid_aspect_ratio": _AS_WRITTEN,
+    "seed_out_of_range": _AS_WRITTEN,
+    "steps_out_of_range": _AS_WRITTEN,
+    "image_count_out_of_range": _AS_WRITTEN,
+    "sampler_not_supported": _AS_WRITTEN,
+    "refused": _AS_WRITTEN,
+    "prompt_blocked": "This prompt is held back. Rephrase it, or ask a moderator to look at it.",
+    "review_not_releasable": "Jobs of this category cannot be released. Press *Keep blocked*.",
+    "not_allowed": _AS_WRITTEN,
+    "unauthenticated": "Your account could not be recognised. Try again from inside a server.",
+    "not_yours": _AS_WRITTEN,
+    "moderators_only": _AS_WRITTEN,
+    "not_there": _AS_WRITTEN,
+    "job_not_found": "There is no such job any more. Check the id, or use `/imagine`.",
+    "image_not_found": "This picture is no longer stored. Make a new one with 🔄 or `/imagine`.",
+    "review_not_found": _AS_WRITTEN,
+    "family_unavailable": _AS_WRITTEN,
+    "conflict": _AS_WRITTEN,
+    "job_finished": "This job has already ended. Press 🔄 for a new one.",
+    "job_not_delivered": "This job has no pictures yet. Wait until it is finished.",
+    "idempotency_mismatch": "This click was already taken for something else. Press again.",
+    "unavailable": "A part of the workshop does not answer. Try again in a minute.",
+}
+FAILURE_SENTENCES: Mapping[str, str] = {
+    "worker_lost": "Several workers were lost while drawing this. Press 🔄 to try again.",
+    "out_of_memory": "This does not fit into the GPU's memory. Try fewer or smaller pictures.",
+}
+
+
+def sentence_for(error: ImpastoError) -> str:
+    """Return what a member reads of an error; what they typed is shown literally."""
+    template = ERROR_SENTENCES.get(error.code, _AS_WRITTEN)
+    text = template.format(message=error.message, way_out=error.way_out).strip()
+    return discord.utils.escape_mentions(text)
+
+
+def failure_sentence(failure: Failure) -> str:
+    """Return what a member reads of a failed job: a sentence and its stable code."""
+    sentence = FAILURE_SENTENCES.get(failure.code, failure.message)
+    return f"{discord.utils.escape_mentions(sentence)} (`{failure.code}`)"

@@ -1,0 +1,51 @@
+"""The text of a job's message, from its first place in line to its pictures."""
+
+from backend.domain.jobs import Job, JobState, Progress
+from backend.domain.results import ImageRef
+from backend.service.generations import JobView
+from bot.presenters.prompts import plain, shorten
+from bot.presenters.queue_status import status_line
+
+CAPTION_CHARACTERS = 200
+_BY = "\N{MULTIPLICATION SIGN}"
+
+
+def job_text(view: JobView, *, asker_id: int | None, progress: Progress | None = None) -> str:
+    """Return the content of the message that shows a job.
+
+    `progress` is newer than the job's own, if given. A held job's words are not repeated.
+    """
+    job = view.job
+    status = status_line(job, position=view.position, progress=progress or job.progress)
+    asker = f" · <@{asker_id}>" if asker_id else ""
+    if job.state is JobState.BLOCKED:
+        return f"{status}{asker}\n`{job.id}`"
+    return f"**{plain(job.request.prompt)}**{asker}\n{status}\n{facts_line(job)}"
+
+
+def facts_line(job: Job) -> str:
+    """Return tier, family, size, seed and id of a job."""
+    images = job.result.images if job.result else ()
+    size = f"{images[0].width}{_BY}{images[0].height}" if images else str(job.spec.aspect_ratio)
+    spec = job.spec
+    return f"{spec.tier} · {spec.family} · {size} · seed {job.seed} · `{job.id}`"
+
+
+def picture_text(job: Job, image: ImageRef, *, asker_id: int) -> str:
+    """Return the content of a message that shows one picture of a job."""
+    spec = job.spec
+    return (
+        f"**{plain(job.request.prompt)}** · picture {image.index + 1} · <@{asker_id}>\n"
+        f"{spec.tier} · {spec.family} · {image.width}{_BY}{image.height} · "
+        f"seed {image.seed} · `{job.id}`"
+    )
+
+
+def caption(job: Job) -> str:
+    """Return the alternative text of a job's pictures."""
+    return shorten(job.request.prompt, CAPTION_CHARACTERS) or "A picture"
+
+
+def links_text(links: list[str]) -> str:
+    """Return the lines that stand in for pictures too large to attach."""
+    return "Too large to attach here:\n" + "\n".join(f"<{link}>" for link in links)

@@ -1,0 +1,88 @@
+"""A job's pictures as Discord uploads, largest first: the first that Discord accepts is taken."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from io import BytesIO
+
+import discord
+
+from backend.domain.errors import ImageNotFound
+from backend.domain.jobs import Job
+from backend.domain.results import ImageRef, ImageVariant
+from backend.service.generations import Generations
+from bot.presenters.grid import compose
+from bot.presenters.results import caption, links_text
+
+DEFAULT_LIMIT_BYTES = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+_TOO_LARGE_STATUS, _TOO_LARGE_CODE = 413, 40005
+# What a refused upload is shrunk to.
+_SMALLER = 4
+_GONE = "The pictures are no longer stored."
+_PNG = b"\x89PNG"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """One way to show pictures: a file, or in its place a `note` to add to the text."""
+
+    data: bytes | None = None
+    filename: str = ""
+    description: str = ""
+    note: str = ""
+
+    def files(self) -> list[discord.File]:
+        """Return a fresh file for one attempt to send; Discord's library uses each file up."""
+        if self.data is None:
+            return []
+        return [
+            discord.File(BytesIO(self.data), filename=self.filename, description=self.description)
+        ]
+
+
+async def picture_uploads(
+    generations: Generations, job: Job, image: ImageRef, *, limit_bytes: int
+) -> AsyncIterator[Upload]:
+    """Yield one picture as its original, then as WebP, then as a link."""
+    name = f"impasto-{job.id}-{image.index + 1}"
+    for variant in (ImageVariant.ORIGINAL, ImageVariant.WEBP):
+        try:
+            data = await generations.read_image(image, variant)
+        except (ImageNotFound, KeyError):
+            continue
+        if len(data) <= limit_bytes:
+            extension = "png" if data.startswith(_PNG) else "webp"
+            yield Upload(data=data, filename=f"{name}.{extension}", description=caption(job))
+    yield await _links(generations, [image])
+
+
+async def grid_uploads(
+    generations: Generations, job: Job, *, limit_bytes: int
+) -> AsyncIterator[Upload]:
+    """Yield a job's pictures as one grid, a smaller one, links; a single one as it is."""
+    images = job.result.images if job.result else ()
+    if len(images) == 1:
+        async for upload in picture_uploads(generations, job, images[0], limit_bytes=limit_bytes):
+            yield upload
+        return
+    try:
+        tiles = [await generations.read_image(image, ImageVariant.WEBP) for image in images]
+    except (ImageNotFound, KeyError):
+        yield Upload(note=_GONE)
+        return
+    for limit in (limit_bytes, limit_bytes // _SMALLER):
+        data = await asyncio.to_thread(compose, tiles, limit_bytes=limit)
+        if data is None:
+            break
+        yield Upload(data=data, filename=f"impasto-{job.id}.webp", description=caption(job))
+        limit_bytes = min(limit_bytes, len(data))
+    yield await _links(generations, list(images))
+
+
+def is_too_large(error: discord.HTTPException) -> bool:
+    """Say whether Discord refused an upload for its size."""
+    return error.status == _TOO_LARGE_STATUS or error.code == _TOO_LARGE_CODE
+
+
+async def _links(generations: Generations, images: list[ImageRef]) -> Upload:
+    return Upload(note=links_text([await generations.link(image) for image in images]))

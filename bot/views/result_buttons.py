@@ -1,0 +1,165 @@
+"""The buttons under a job: U1 to U4, V1 to V4, 🔄 and *Cancel*; they survive restarts."""
+
+import re
+from typing import Any, Self
+
+import discord
+
+from backend.domain.jobs import Job, JobState
+from backend.domain.requests import JobId
+from bot.presenters.results import picture_text
+from bot.views.answers import acknowledge, answering, only
+from bot.views.custom_ids import job_custom_id, job_pattern
+from bot.views.job_message import post_followup
+from bot.views.pictures import Upload, is_too_large, picture_uploads
+from bot.views.workshop import workshop_of
+
+_PICK, _VARY, _REROLL, _CANCEL = "pick", "vary", "reroll", "cancel"
+_PICTURES_SHOWN = 4
+
+
+class PickButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_pattern(_PICK)):
+    """U1 to U4: post one picture of the grid by itself, in full size."""
+
+    def __init__(self, job_id: JobId, index: int) -> None:
+        super().__init__(
+            discord.ui.Button(
+                label=f"U{index + 1}", custom_id=job_custom_id(_PICK, job_id, index), row=0
+            )
+        )
+        self._job_id = job_id
+        self._index = index
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(JobId(match["job_id"]), int(match["index"]))
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        async with answering(interaction):
+            await acknowledge(interaction)
+            generations = workshop_of(interaction.client).services.generations
+            job, image = await generations.image(self._job_id, self._index)
+            text = picture_text(job, image, asker_id=interaction.user.id)
+            limit_bytes = interaction.filesize_limit
+            async for upload in picture_uploads(generations, job, image, limit_bytes=limit_bytes):
+                if await _was_sent(interaction, text, upload):
+                    return
+
+
+class VaryButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_pattern(_VARY)):
+    """V1 to V4: a new job of variations of one picture."""
+
+    def __init__(self, job_id: JobId, index: int) -> None:
+        super().__init__(
+            discord.ui.Button(
+                label=f"V{index + 1}", custom_id=job_custom_id(_VARY, job_id, index), row=1
+            )
+        )
+        self._job_id = job_id
+        self._index = index
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(JobId(match["job_id"]), int(match["index"]))
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        async with answering(interaction):
+            await acknowledge(interaction)
+            workshop = workshop_of(interaction.client)
+            view = await workshop.services.generations.vary(
+                self._job_id,
+                self._index,
+                workshop.identity.requester(interaction),
+                idempotency_key=f"discord:{interaction.id}",
+            )
+            await post_followup(interaction, view, buttons=buttons_for(view.job))
+
+
+class RerollButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_pattern(_REROLL)):
+    """🔄: a new job for the same words with another seed."""
+
+    def __init__(self, job_id: JobId) -> None:
+        super().__init__(
+            discord.ui.Button(emoji="🔄", custom_id=job_custom_id(_REROLL, job_id), row=0)
+        )
+        self._job_id = job_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(JobId(match["job_id"]))
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        async with answering(interaction):
+            await acknowledge(interaction)
+            workshop = workshop_of(interaction.client)
+            view = await workshop.services.generations.reroll(
+                self._job_id,
+                workshop.identity.requester(interaction),
+                idempotency_key=f"discord:{interaction.id}",
+            )
+            await post_followup(interaction, view, buttons=buttons_for(view.job))
+
+
+class CancelButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_pattern(_CANCEL)):
+    """*Cancel*: end a job that is not finished; for its owner and for moderators."""
+
+    def __init__(self, job_id: JobId) -> None:
+        super().__init__(
+            discord.ui.Button(label="Cancel", custom_id=job_custom_id(_CANCEL, job_id), row=0)
+        )
+        self._job_id = job_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(JobId(match["job_id"]))
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        async with answering(interaction):
+            await acknowledge(interaction)
+            workshop = workshop_of(interaction.client)
+            requester = workshop.identity.requester(interaction)
+            await workshop.services.generations.cancel(self._job_id, requester)
+            workshop.follow(self._job_id)
+
+
+def buttons_for(job: Job) -> discord.ui.View | None:
+    """Return the buttons that belong under a job as it is now."""
+    view = discord.ui.View(timeout=None)
+    match job.state:
+        case JobState.QUEUED | JobState.RENDERING:
+            view.add_item(CancelButton(job.id))
+        case JobState.DELIVERED:
+            indexes = [image.index for image in job.result.images] if job.result else []
+            shown = indexes[:_PICTURES_SHOWN]
+            for index in shown:
+                view.add_item(PickButton(job.id, index))
+            view.add_item(RerollButton(job.id))
+            for index in shown:
+                view.add_item(VaryButton(job.id, index))
+        case JobState.FAILED | JobState.CANCELLED:
+            view.add_item(RerollButton(job.id))
+        case JobState.BLOCKED:
+            return None
+    return view
+
+
+async def _was_sent(interaction: discord.Interaction, text: str, upload: Upload) -> bool:
+    """Post one picture; False if Discord finds it too large."""
+    content = f"{text}\n{upload.note}" if upload.note else text
+    try:
+        await interaction.followup.send(
+            content, files=upload.files(), allowed_mentions=only(interaction.user.id)
+        )
+    except discord.HTTPException as error:
+        if not is_too_large(error):
+            raise
+        return False
+    return True
