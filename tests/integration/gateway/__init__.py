@@ -1,0 +1,1 @@
+"""The gateway over HTTP: a real server on a free port."""

@@ -1,0 +1,205 @@
+"""A gateway on a free port over in-memory stores, two members, a clock that stands still."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from aiohttp.test_utils import TestClient, TestServer
+
+from backend.domain.families import ModelFamily
+from backend.domain.jobs import Change, Progress
+from backend.domain.requests import JobId
+from backend.domain.results import GenerationResult, ImageRef, ImageVariant, Timings
+from backend.gateway.app import make_app
+from backend.gateway.image_door import LocalImageDoor
+from backend.gateway.readiness import Check
+from backend.service.accounts import Accounts
+from backend.service.generations import Generations
+from backend.service.ports import JobStore, KeyStore, PromptVerdict, ReviewStore
+from backend.service.reviews import Reviews
+from backend.service.services import Services
+from storage.keys import image_key
+from storage.object_store import ObjectStore
+from storage.object_stores import LocalStoreSettings, open_object_store
+from tests.builders import NOW
+from tests.fakes.events import MemoryCancelFlags, MemoryEventBus, MemoryOutbox
+from tests.fakes.stores import (
+    Memory,
+    MemoryJobStore,
+    MemoryKeyStore,
+    MemoryMessageStore,
+    MemoryReviewStore,
+)
+
+SIGNING_KEYS = {"k1": b"0123456789abcdef0123456789abcdef"}
+PUBLIC_URL = "http://pictures.test"
+
+
+class StoppedClock:
+    """Tells the moment it was set to."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_s(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class StoredPictures:
+    """The `Pictures` port over a real object store."""
+
+    def __init__(self, objects: ObjectStore, clock: StoppedClock) -> None:
+        self._objects = objects
+        self._clock = clock
+
+    async def read(self, key: str) -> bytes:
+        return self._objects.get(key)
+
+    def link(self, key: str, *, ttl_s: int) -> str:
+        return self._objects.link(key, ttl_s, self._clock())
+
+
+def screen(text: str) -> PromptVerdict:
+    """Hold whatever mentions a forbidden thing."""
+    if "forbidden" in text:
+        return PromptVerdict(outcome="block", category="violence", rule="violence.secret_rule")
+    return PromptVerdict(outcome="allow")
+
+
+@dataclass(kw_only=True)
+class Workshop:
+    """A running gateway and what stands behind it."""
+
+    client: TestClient
+    services: Services
+    jobs: JobStore
+    objects: ObjectStore
+    clock: StoppedClock
+    flags: MemoryCancelFlags
+    alice: dict[str, str]
+    bob: dict[str, str]
+
+    async def create(self, **body: object) -> str:
+        """Ask for a picture as Alice and return its id."""
+        response = await self.client.post(
+            "/v1/generations", json={"prompt": "a fox", **body}, headers=self.alice
+        )
+        document = await response.json()
+        assert response.status == 202, document
+        return str(document["id"])
+
+    async def start(self, job_id: str, progress: Progress | None = None) -> None:
+        """Let a worker begin the job."""
+        until = self.clock() + timedelta(minutes=1)
+        await self._move(job_id, lambda job: job.dispatch(now=self.clock(), until=until))
+        await self._move(
+            job_id, lambda job: job.start(attempt=1, worker="w", now=self.clock(), until=until)
+        )
+        if progress is not None:
+            await self._move(
+                job_id,
+                lambda job: job.beat(
+                    attempt=1, worker="w", progress=progress, now=self.clock(), until=until
+                ),
+            )
+
+    async def deliver(self, job_id: str, count: int = 1) -> list[ImageRef]:
+        """Let a worker draw the job and keep its pictures."""
+        images = [self._keep(index) for index in range(count)]
+        result = GenerationResult(images=tuple(images), timings=Timings(total_s=1.5))
+        await self.start(job_id)
+        await self._move(
+            job_id, lambda job: job.deliver(attempt=1, result=result, now=self.clock())
+        )
+        return images
+
+    async def put(self, job_id: str, **fields: object) -> None:
+        """Set fields of a job without asking whether that is possible."""
+        await self._move(
+            job_id,
+            lambda job: Change(
+                job=replace(job, version=job.version + 1, **fields),  # type: ignore[arg-type]
+                event=job.cancel(now=self.clock()).event,
+            ),
+        )
+
+    def _keep(self, index: int) -> ImageRef:
+        sha256 = f"{index:064x}"
+        keys = {variant: image_key(sha256, variant, "png") for variant in ImageVariant}
+        for variant, key in keys.items():
+            self.objects.put(key, f"{variant} {index}".encode(), "image/png")
+        return ImageRef(
+            index=index, seed=7 + index, width=64, height=48, sha256=sha256, size_bytes=9, keys=keys
+        )
+
+    async def _move(self, job_id: str, move: object) -> None:
+        assert await self.jobs.change(JobId(job_id), move) is not None  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def open_workshop(
+    *,
+    objects_folder: object,
+    jobs: JobStore | None = None,
+    reviews: ReviewStore | None = None,
+    keys: KeyStore | None = None,
+    readiness: Sequence[Check] = (),
+    public_url: str = PUBLIC_URL,
+) -> AsyncIterator[Workshop]:
+    """Open a gateway on a free port and close it at the end."""
+    memory = Memory()
+    clock, flags, bus = StoppedClock(), MemoryCancelFlags(), MemoryEventBus()
+    jobs = jobs or MemoryJobStore(memory=memory)
+    outbox = MemoryOutbox(jobs=jobs, bus=bus)
+    reviews = reviews or MemoryReviewStore(memory=memory)
+    objects = open_object_store(
+        LocalStoreSettings(
+            root=objects_folder,  # type: ignore[arg-type]
+            public_url=public_url,
+            signing_keys=SIGNING_KEYS,
+        )
+    )
+    accounts = Accounts(keys=keys or MemoryKeyStore(), jobs=jobs, clock=clock)
+    services = Services(
+        generations=Generations(
+            jobs=jobs,
+            pictures=StoredPictures(objects, clock),
+            cancel_flags=flags,
+            outbox=outbox,
+            screen=screen,
+            families=(ModelFamily.SDXL,),
+            clock=clock,
+        ),
+        reviews=Reviews(reviews=reviews, jobs=jobs, outbox=outbox, clock=clock),
+        accounts=accounts,
+        messages=MemoryMessageStore(),
+        events=bus,
+    )
+    app = make_app(
+        services=services,
+        image_door=LocalImageDoor(objects=objects, signing_keys=SIGNING_KEYS, clock=clock),
+        readiness=readiness,
+        public_url=public_url,
+        families=(ModelFamily.SDXL,),
+        clock=clock,
+    )
+    async with TestClient(TestServer(app)) as client:
+        yield Workshop(
+            client=client,
+            services=services,
+            jobs=jobs,
+            objects=objects,
+            clock=clock,
+            flags=flags,
+            alice=await _member(accounts, "alice"),
+            bob=await _member(accounts, "bob"),
+        )
+
+
+async def _member(accounts: Accounts, name: str) -> dict[str, str]:
+    _, secret = await accounts.create_key(name)
+    return {"Authorization": f"Bearer {secret}"}
