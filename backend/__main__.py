@@ -1,1 +1,168 @@
-"""`python -m backend`: the gateway or the dispatcher as one process."""
+"""`python -m backend gateway|dispatcher|migrate`: one backend process."""
+
+import asyncio
+import signal
+import sys
+from typing import Final
+
+import structlog
+from aiohttp import web
+from pydantic import ValidationError
+
+from backend.bootstrap import (
+    now,
+    open_bus,
+    open_database,
+    open_objects,
+    open_redis,
+    open_services,
+)
+from backend.contracts import REPORT_STREAM
+from backend.db.migrate import upgrade
+from backend.db.stores import SqlJobStore
+from backend.delivery.group_reader import GroupReader
+from backend.delivery.outbox import Outbox
+from backend.dispatch.celery_app import open_celery
+from backend.dispatch.loop import Dispatcher
+from backend.dispatch.send import CelerySender, RedisSentJobs
+from backend.domain.errors import ImpastoError
+from backend.domain.requests import JobId
+from backend.gateway.app import make_app
+from backend.gateway.image_door import ImageDoor, LocalImageDoor
+from backend.gateway.readiness import Check
+from backend.scheduling.gpu_pools import open_gpu_pool
+from backend.service.line import Line
+from backend.service.reports import Reports
+from backend.settings import Settings
+from storage.signing import load_or_create_signing_keys
+
+USAGE: Final = "usage: python -m backend gateway|dispatcher|migrate\n"
+
+log = structlog.get_logger(__name__)
+
+
+def main() -> int:
+    """Run the process named on the command line."""
+    log_as_json()
+    try:
+        settings = Settings()
+        match sys.argv[1:]:
+            case ["gateway"]:
+                asyncio.run(run_gateway(settings))
+            case ["dispatcher"]:
+                asyncio.run(run_dispatcher(settings))
+            case ["migrate"]:
+                upgrade(settings.database)
+            case _:
+                sys.stderr.write(USAGE)
+                return 2
+    except ValidationError as error:
+        names = ", ".join(f"IMPASTO_{issue['loc'][0]}".upper() for issue in error.errors())
+        sys.stderr.write(f"These settings are not usable: {names}\n")
+        return 2
+    except ImpastoError as error:
+        sys.stderr.write(f"{error.code}: {error.message}\n")
+        return 4
+    return 0
+
+
+async def run_gateway(settings: Settings) -> None:
+    """Serve HTTP until SIGTERM."""
+    async with (
+        open_services(settings) as services,
+        open_database(settings) as database,
+        open_redis(settings) as redis,
+    ):
+        jobs = SqlJobStore(database=database)
+        app = make_app(
+            services=services,
+            image_door=open_image_door(settings),
+            readiness=(
+                Check(name="database", probe=lambda: jobs.get(JobId("gen_none"))),
+                Check(name="broker", probe=redis.ping),
+            ),
+            public_url=settings.public_url,
+            families=settings.families,
+        )
+        # aiohttp's access log would write signed links.
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, settings.gateway_host, settings.gateway_port)
+            await site.start()
+            log.info("gateway_listens", host=settings.gateway_host, port=settings.gateway_port)
+            await stop_signal().wait()
+        finally:
+            await runner.cleanup()
+
+
+async def run_dispatcher(settings: Settings) -> None:
+    """Dispatch until SIGTERM."""
+    stop = stop_signal()
+    async with open_database(settings) as database, open_redis(settings) as redis:
+        jobs = SqlJobStore(database=database)
+        bus = open_bus(redis)
+        outbox = Outbox(jobs=jobs, bus=bus)
+        dispatcher = Dispatcher(
+            redis=redis,
+            jobs=jobs,
+            line=Line(
+                jobs=jobs,
+                sent=RedisSentJobs(redis=redis),
+                clock=now,
+                dispatch_lease_s=settings.dispatch_lease_s,
+            ),
+            reports=Reports(
+                jobs=jobs,
+                events=bus,
+                outbox=outbox,
+                clock=now,
+                start_lease_s=settings.start_lease_s,
+                progress_lease_s=settings.progress_lease_s,
+            ),
+            feed=GroupReader(redis=redis, stream=REPORT_STREAM, field="report", group="dispatcher"),
+            sender=CelerySender(app=open_celery(settings.redis_url or "")),
+            pool=open_gpu_pool("local", redis=redis),
+            events=bus,
+            outbox=outbox,
+            clock=now,
+        )
+        await dispatcher.run(stop)
+
+
+def open_image_door(settings: Settings) -> ImageDoor | None:
+    """Open the door to pictures in the local folder; an S3 server has its own."""
+    if settings.s3_bucket is not None:
+        return None
+    return LocalImageDoor(
+        objects=open_objects(settings),
+        signing_keys=load_or_create_signing_keys(settings.signing_keys_file),
+        clock=now,
+    )
+
+
+def stop_signal() -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def log_as_json() -> None:
+    """Write one JSON object a line to standard error."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,7 +9,8 @@ from redis.asyncio import Redis
 from backend.db.sessions import Database
 from backend.db.stores import SqlJobStore, SqlKeyStore, SqlMessageStore, SqlReviewStore
 from backend.delivery.cancel_flags import RedisCancelFlags
-from backend.delivery.event_bus import RedisEventBus
+from backend.delivery.event_bus import SinkEventBus
+from backend.delivery.event_sinks import open_event_sink
 from backend.delivery.links import StoredPictures
 from backend.delivery.outbox import Outbox
 from backend.domain.errors import Unavailable
@@ -41,7 +42,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
     settings = settings or Settings()
     async with open_database(settings) as database, open_redis(settings) as redis:
         jobs = SqlJobStore(database=database)
-        bus = RedisEventBus(redis=redis)
+        bus = open_bus(redis)
         outbox = Outbox(jobs=jobs, bus=bus)
         yield Services(
             generations=Generations(
@@ -103,6 +104,11 @@ async def open_redis(settings: Settings) -> AsyncIterator[Redis]:
         await redis.aclose()
 
 
+def open_bus(redis: Redis) -> SinkEventBus:
+    """Open the bus of job events."""
+    return SinkEventBus(sink=open_event_sink("redis_stream", redis=redis))
+
+
 def open_objects(settings: Settings) -> ObjectStore:
     """Open the store of pictures: S3 where a bucket is set, else a folder under home."""
     if settings.s3_bucket is not None:
@@ -111,6 +117,8 @@ def open_objects(settings: Settings) -> ObjectStore:
             S3StoreSettings(
                 bucket=settings.s3_bucket,
                 endpoint_url=settings.s3_endpoint_url,
+                public_endpoint_url=settings.s3_public_endpoint_url,
+                ensure_bucket=settings.s3_ensure_bucket,
                 region=settings.s3_region,
                 access_key_id=settings.s3_access_key_id,
                 secret_access_key=secret.get_secret_value() if secret else None,

@@ -22,6 +22,8 @@ class Settings(BaseSettings):
     redis_url: str | None = None
     s3_bucket: str | None = None
     s3_endpoint_url: str | None = None
+    s3_public_endpoint_url: str | None = None
+    s3_ensure_bucket: bool = False
     s3_region: str = "us-east-1"
     s3_access_key_id: str | None = None
     s3_secret_access_key: SecretStr | None = None

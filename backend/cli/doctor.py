@@ -1,7 +1,6 @@
 """`impasto doctor`: says what is missing and how to fix it."""
 
 import argparse
-import asyncio
 import importlib.util
 import json
 import re
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from backend.bootstrap import open_database, open_objects
+from backend.bootstrap import open_objects
 from backend.cli import valkey
 from backend.cli.terminal import Subparsers, say
 from backend.db.migrate import upgrade
@@ -134,15 +133,15 @@ def _attempt(name: str, look: Callable[[], str], fix: str) -> Finding:
 
 
 def _database(settings: Settings) -> Finding:
-    async def look() -> None:
-        await upgrade(settings.database)
-        async with open_database(settings):
-            return
-
     kind = "PostgreSQL" if settings.database_url else "embedded SQLite"
+
+    def look() -> str:
+        upgrade(settings.database)
+        return f"{kind}, migrated"
+
     return _attempt(
         "database",
-        lambda: asyncio.run(look()) or f"{kind}, migrated",
+        look,
         "Check that IMPASTO_DATABASE_URL names a database that runs and lets you in.",
     )
 

@@ -23,7 +23,9 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run_create(arguments: argparse.Namespace) -> int:
     """Make a key and show its secret."""
-    secret, key_id = asyncio.run(_create(Settings(), arguments.name))
+    settings = Settings()
+    upgrade(settings.database)
+    secret, key_id = asyncio.run(_create(settings, arguments.name))
     say(secret)
     say(f"id {key_id}; this is the only time the secret is shown.")
     return 0
@@ -37,8 +39,6 @@ def run_revoke(arguments: argparse.Namespace) -> int:
 
 
 async def _create(settings: Settings, name: str) -> tuple[str, str]:
-    settings.home.mkdir(parents=True, exist_ok=True)
-    await upgrade(settings.database)
     async with open_accounts(settings) as accounts:
         key, secret = await accounts.create_key(name)
         return secret, key.id

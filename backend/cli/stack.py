@@ -1,6 +1,5 @@
 """The processes of one box, wired to each other: what `up`, `demo` and `imagine` start."""
 
-import asyncio
 import os
 import signal
 import sys
@@ -126,7 +125,7 @@ def open_stack(settings: Settings) -> Iterator[Stack]:
     home = settings.home.absolute()
     home.mkdir(parents=True, exist_ok=True)
     env = {**os.environ, "IMPASTO_HOME": str(home), "PYTHONUNBUFFERED": "1"}
-    asyncio.run(upgrade(settings.database))
+    upgrade(settings.database)
     with Supervisor(logs=home / "logs", env=env) as supervisor:
         redis_url, is_ours = _ensure_redis(settings, supervisor, home)
         supervisor.set_env("IMPASTO_REDIS_URL", redis_url)

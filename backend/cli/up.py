@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from functools import partial
 
 from backend.cli.stack import NotReady, Stack, open_stack
 from backend.cli.supervisor import ProcessKeepsDying
@@ -41,4 +42,4 @@ def start_core(stack: Stack) -> None:
     for family in stack.settings.families:
         stack.start_worker(family)
     for family in stack.settings.families:
-        stack.wait_until(lambda family=family: stack.has_worker(family), f"The {family} worker")  # type: ignore[misc]  # mypy cannot infer a lambda's default
+        stack.wait_until(partial(stack.has_worker, family), f"The {family} worker")

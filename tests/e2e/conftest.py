@@ -1,0 +1,132 @@
+"""The production processes, started as a newcomer starts them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+READY_TIMEOUT_S = 120.0
+IMPASTO = str(Path(sys.executable).with_name("impasto"))
+
+
+@dataclass(kw_only=True)
+class Box:
+    """A home folder and the environment its processes run in."""
+
+    home: Path
+    env: dict[str, str]
+
+    def impasto(
+        self, *arguments: str, timeout_s: float = 180, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end."""
+        return subprocess.run(  # noqa: S603 - our own command
+            [IMPASTO, *arguments],
+            env=self.env,
+            cwd=cwd or self.home,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    def imagine(self, *arguments: str) -> tuple[int, dict[str, Any]]:
+        """Run `impasto imagine … --json`; return its exit status and what it printed."""
+        done = self.impasto("imagine", *arguments, "--json")
+        assert done.stdout.strip(), done.stderr
+        return done.returncode, json.loads(done.stdout)
+
+    def logs(self) -> str:
+        """Return the ends of all logs, for a failing test."""
+        return "\n".join(
+            f"--- {log.name}\n" + "\n".join(log.read_text().splitlines()[-12:])
+            for log in sorted((self.home / "logs").glob("*.log"))
+        )
+
+
+def make_box(home: Path, **env: str) -> Box:
+    inherited = {name: value for name, value in os.environ.items() if name[:8] != "IMPASTO_"}
+    return Box(home=home, env={**inherited, "IMPASTO_HOME": str(home), **env})
+
+
+@dataclass(kw_only=True)
+class Demo:
+    """A running `impasto demo` and where its doors are."""
+
+    box: Box
+    doors: Mapping[str, Any]
+    process: subprocess.Popen[bytes]
+
+    def process_id(self, name: str) -> int:
+        """Return a process's id as it is now; the supervisor may have started it again."""
+        found = processes_named(self.box.home, MODULES[name])
+        assert found, f"{name} does not run\n{self.box.logs()}"
+        return found[-1]
+
+
+MODULES: dict[str, Sequence[str]] = {
+    "worker": ("gpu_worker", "--family"),
+    "bot": ("-m", "bot\0"),
+    "dispatcher": ("backend", "dispatcher"),
+    "gateway": ("backend", "gateway"),
+    "valkey": ("valkey.conf",),
+}
+
+
+def processes_named(home: Path, words: Sequence[str]) -> list[int]:
+    """Return the ids of this home's processes whose command line has all the words."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            command = (folder / "cmdline").read_bytes().decode(errors="replace")
+            env = (folder / "environ").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        mine = f"IMPASTO_HOME={home}\0" in env or str(home) in command
+        if mine and all(word in command for word in words):
+            found.append(int(folder.name))
+    return sorted(found)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """`impasto demo`, stopped with Ctrl-C afterwards; nothing of it may be left."""
+    box = make_box(tmp_path_factory.mktemp("demo"))
+    ready_file = box.home / "ready.json"
+    output = (box.home / "demo.out").open("wb")
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [IMPASTO, "demo", "--ready-file", str(ready_file)],
+        env=box.env,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        wait_for_file(ready_file, process, box)
+        yield Demo(box=box, doors=json.loads(ready_file.read_text()), process=process)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0
+        assert processes_named(box.home, ()) == []
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(timeout=60)
+        output.close()
+
+
+def wait_for_file(path: Path, process: subprocess.Popen[bytes], box: Box) -> None:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while not path.exists():
+        out = (box.home / "demo.out").read_text()
+        assert process.poll() is None, f"{out}\n{box.logs()}"
+        assert time.monotonic() < deadline, f"{out}\n{box.logs()}"
+        time.sleep(0.1)

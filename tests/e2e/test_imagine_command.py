@@ -1,0 +1,119 @@
+"""`impasto imagine`, as a person or a program runs it."""
+
+import hashlib
+import json
+import shutil
+import struct
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.e2e.conftest import Box, make_box, processes_named
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Box:
+    return make_box(tmp_path_factory.mktemp("imagine"))
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(box: Box) -> None:
+    out = box.home / "fox.png"
+    status, first = box.imagine(
+        "a fox in the snow", "--seed", "7", "--steps", "4", "--out", str(out)
+    )
+    assert status == 0, (first, box.logs())
+    assert first["state"] == "delivered"
+    assert first["seed"] == 7
+    assert first["verdict"] == {"outcome": "allow"}
+    (image,) = first["images"]
+    assert hashlib.sha256(out.read_bytes()).hexdigest() == image["sha256"]
+    with Image.open(out) as picture:
+        assert picture.size == (image["width"], image["height"])
+    _, again = box.imagine("a fox in the snow", "--seed", "7", "--steps", "4")
+    _, other = box.imagine("a fox in the snow", "--seed", "8", "--steps", "4")
+    assert again["images"][0]["sha256"] == image["sha256"]
+    assert other["images"][0]["sha256"] != image["sha256"]
+    assert processes_named(box.home, ()) == []
+
+
+def test_four_pictures_become_four_files_in_the_asked_shape(box: Box) -> None:
+    out = box.home / "grid.png"
+    arguments = ("an owl", "--n", "4", "--ar", "3:2", "--steps", "2", "--out", str(out))
+    status, answer = box.imagine(*arguments)
+    assert status == 0
+    assert [Path(image["path"]).name for image in answer["images"]] == [
+        f"grid-{number}.png" for number in range(1, 5)
+    ]
+    assert all(image["width"] > image["height"] for image in answer["images"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("",), "prompt_empty"),
+        (("x" * 10_000,), "prompt_too_long"),
+        (("a fox --frobnicate 3",), "unknown_parameter"),
+        (("a fox", "--ar", "0:3"), "invalid_aspect_ratio"),
+        (("a fox --ar 0:3",), "invalid_aspect_ratio"),
+        (("a fox", "--seed", "99999999999"), "seed_out_of_range"),
+        (("a fox --seed 99999999999",), "seed_out_of_range"),
+        (("a fox", "--n", "9"), "image_count_out_of_range"),
+        (("a fox", "--steps", "0"), "steps_out_of_range"),
+    ],
+)
+def test_bad_input_ends_with_status_2_and_a_stable_code(
+    box: Box, arguments: tuple[str, ...], code: str
+) -> None:
+    status, answer = box.imagine(*arguments)
+    assert status == 2
+    assert answer["error"]["code"] == code
+
+
+def test_a_family_without_a_model_is_named_with_what_there_is(box: Box) -> None:
+    status, answer = box.imagine("a fox", "--family", "sd3")
+    assert status == 2
+    assert answer["error"]["code"] == "family_unavailable"
+    assert "sdxl" in answer["error"]["message"]
+
+
+def test_a_held_prompt_ends_with_status_3_and_writes_nothing(box: Box, tmp_path: Path) -> None:
+    done = box.impasto(
+        "imagine", "hardcore porn, explicit sex", "--json", "--out", str(tmp_path / "no.png")
+    )
+    assert done.returncode == 3, done
+    answer = json.loads(done.stdout)
+    assert answer["state"] == "blocked"
+    assert answer["verdict"]["stage"] == "prompt"
+    assert answer["images"] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_model_folder_fails_with_its_own_code(tmp_path: Path) -> None:
+    box = make_box(tmp_path, IMPASTO_MODEL_SDXL=str(tmp_path / "nowhere"))
+    status, answer = box.imagine("a fox")
+    assert status == 4
+    assert answer["error"]["code"] == "model_missing"
+
+
+def test_a_truncated_weights_file_is_named(tmp_path: Path, box: Box) -> None:
+    model = tmp_path / "broken"
+    shutil.copytree(box.home / "models" / "tiny-sdxl", model)
+    weights = model / "unet" / "diffusion_pytorch_model.safetensors"
+    data = weights.read_bytes()
+    assert struct.unpack("<Q", data[:8])[0] < len(data)
+    weights.write_bytes(data[: len(data) // 2])
+    status, answer = make_box(tmp_path, IMPASTO_MODEL_SDXL=str(model)).imagine("a fox")
+    assert status == 4
+    assert answer["error"]["code"] == "model_broken"
+    assert "diffusion_pytorch_model.safetensors" in answer["error"]["message"]
+
+
+def test_doctor_says_what_is_there_and_how_to_fix_what_is_not(tmp_path: Path) -> None:
+    box = make_box(tmp_path, IMPASTO_MODEL_SDXL=str(tmp_path / "nowhere"))
+    done = box.impasto("doctor", "--json")
+    findings = {finding["name"]: finding for finding in json.loads(done.stdout)}
+    assert done.returncode == 1
+    assert findings["database"]["level"] == "ok"
+    assert findings["model sdxl"]["level"] == "problem"
+    assert "IMPASTO_MODEL_SDXL" in findings["model sdxl"]["fix"]

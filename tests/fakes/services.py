@@ -1,0 +1,83 @@
+"""The use cases over in-memory twins, for tests of the surfaces and of the use cases themselves."""
+
+from backend.prompt.pipeline import PromptVerdict
+
+from backend.domain.families import ModelFamily
+from backend.domain.jobs import Job
+from backend.domain.requests import GenerationRequest
+from backend.domain.results import GenerationResult
+from backend.service.accounts import Accounts
+from backend.service.generations import Generations
+from backend.service.reviews import Reviews
+from backend.service.services import Services
+from tests.builders import at
+from tests.fakes.events import MemoryCancelFlags, MemoryEventBus, MemoryOutbox, MemoryPictures
+from tests.fakes.stores import (
+    Memory,
+    MemoryJobStore,
+    MemoryKeyStore,
+    MemoryMessageStore,
+    MemoryReviewStore,
+)
+
+
+def block_forbidden(text: str) -> PromptVerdict:
+    """Block any text with the word forbidden; the real screen has tests of its own."""
+    if "forbidden" in text:
+        return PromptVerdict(outcome="block", category="violence_gore", rule="test")
+    return PromptVerdict(outcome="allow")
+
+
+class FakeWorkshop:
+    """A whole workshop in memory; `seconds` moves its clock."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        memory = Memory()
+        self.jobs = MemoryJobStore(memory=memory)
+        self.events = MemoryEventBus()
+        self.outbox = MemoryOutbox(jobs=self.jobs, bus=self.events)
+        self.cancel_flags = MemoryCancelFlags()
+        self.pictures = MemoryPictures()
+        self.messages = MemoryMessageStore()
+        self.services = Services(
+            generations=Generations(
+                jobs=self.jobs,
+                pictures=self.pictures,
+                cancel_flags=self.cancel_flags,
+                outbox=self.outbox,
+                screen=block_forbidden,
+                families=(ModelFamily.SDXL,),
+                clock=self.now,
+            ),
+            reviews=Reviews(
+                reviews=MemoryReviewStore(memory=memory),
+                jobs=self.jobs,
+                outbox=self.outbox,
+                clock=self.now,
+            ),
+            accounts=Accounts(keys=MemoryKeyStore(), jobs=self.jobs, clock=self.now),
+            messages=self.messages,
+            events=self.events,
+        )
+
+    def now(self):
+        """Return the time; every look moves it on, so that no two jobs are born at once."""
+        self.seconds += 0.001
+        return at(self.seconds)
+
+    async def deliver(self, request: GenerationRequest, result: GenerationResult) -> Job:
+        """Submit a request and deliver its pictures as a worker would."""
+        job = (await self.services.generations.submit(request)).job
+        until = at(self.seconds + 60)
+        await self.jobs.change(job.id, lambda row: row.dispatch(now=self.now(), until=until))
+        await self.jobs.change(
+            job.id,
+            lambda row: row.start(attempt=row.attempt, worker="w", now=self.now(), until=until),
+        )
+        delivered = await self.jobs.change(
+            job.id, lambda row: row.deliver(attempt=row.attempt, result=result, now=self.now())
+        )
+        assert delivered is not None
+        await self.outbox.publish_pending()
+        return delivered
