@@ -1,5 +1,7 @@
 """Bring a database to the newest tables, or back; safe when several processes start at once."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -19,6 +21,7 @@ from backend.domain.errors import Unavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_TIMEOUT_S = 60
+LOCK_POLL_S = 0.02
 # Any number will do, as long as nobody else on the server uses it: "impasto" in ASCII.
 ADVISORY_LOCK = int.from_bytes(b"impasto", "big")
 
@@ -121,12 +124,28 @@ def _engine(database_url: str) -> Engine:
     def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         # Foreign keys stay off: a batch migration drops and renames tables that others point to.
         connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.close()
+        _switch_to_wal(connection)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN EXCLUSIVE")
 
     return engine
+
+
+def _switch_to_wal(connection: DBAPIConnection) -> None:
+    # SQLite does not wait for this lock as it does for others: of six processes that began at once
+    # on a new file, one was refused every few runs.
+    deadline = time.monotonic() + LOCK_TIMEOUT_S
+    cursor = connection.cursor()
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            is_locked = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_locked or time.monotonic() > deadline:
+                raise
+            time.sleep(LOCK_POLL_S)
+        else:
+            break
+    cursor.close()
