@@ -1,0 +1,16 @@
+"""The seam of the lists of known pictures. Lists hold hashes, never pictures; none ships yet."""
+
+from typing import Protocol
+
+from PIL import Image
+
+
+class HashList(Protocol):
+    """Knows pictures by their perceptual hash."""
+
+    @property
+    def name(self) -> str:
+        """A short stable name, used in findings."""
+
+    def distance(self, pixels: Image.Image) -> int | None:
+        """Return how many bits lie between a picture and the nearest listed one; None if the list is empty."""

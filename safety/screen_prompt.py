@@ -1,0 +1,24 @@
+"""Runs every check over a prompt's words and folds what they find; a check that fails blocks."""
+
+from collections.abc import Sequence
+
+from safety.policy import DEFAULT_POLICY, Policy
+from safety.prompt_check import PromptCheck
+from safety.verdict import Finding, SafetyVerdict, failed_check
+
+
+def screen_prompt(
+    text: str, *, checks: Sequence[PromptCheck], policy: Policy = DEFAULT_POLICY
+) -> SafetyVerdict:
+    """Judge a text. Never raises; no checks at all block, as does a check that fails."""
+    if not checks:
+        return SafetyVerdict.fold([failed_check("screen_prompt", "no_checks")])
+    findings = [finding for check in checks for finding in _run(check, text)]
+    return SafetyVerdict.fold(policy.apply(finding) for finding in findings)
+
+
+def _run(check: PromptCheck, text: str) -> list[Finding]:
+    try:
+        return list(check.check(text))
+    except Exception:  # noqa: BLE001 - the seam where any failure becomes a block
+        return [failed_check(check.name, "raised")]
