@@ -231,6 +231,9 @@ class Job:
         """Take back a lease; after `LOSSES_MAX` begun attempts the job fails instead."""
         if attempt is not None:
             self._must_be_current(attempt)
+        # The table alone would let a held job slip back into the line past its moderator.
+        if self.lease is None:
+            raise IllegalTransition(f"return of {self.id} in {self.state}, which has no lease")
         losses = self.losses + (1 if self.state is JobState.RENDERING else 0)
         if losses >= LOSSES_MAX:
             failure = Failure(
@@ -250,6 +253,8 @@ class Job:
 
     def release(self, *, category: str, now: datetime) -> "Change":
         """Put a held job back in line, cleared by a moderator for `category`."""
+        if self.state is not JobState.BLOCKED:
+            raise IllegalTransition(f"release of {self.id} in {self.state}")
         return self._move(
             JobState.QUEUED,
             JobEventKind.RELEASED,
