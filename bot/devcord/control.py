@@ -1,4 +1,11 @@
-"""The back door for tests: read messages and requests, and act as a person without a browser."""
+"""The back door for tests: read messages and requests, and act as a person without a browser.
+
+``POST /_impasto/act`` takes ``{"actor": "alice|bob|moderator", "verb": …}`` and, per verb:
+``slash`` name, options · ``autocomplete`` name, option, value, options · ``click`` message_id,
+label or custom_id · ``select`` message_id, values, custom_id · ``submit`` interaction_id, values ·
+``context_menu`` name, message_id · ``send`` content · ``delete`` message_id (by no one: it is gone).
+An uploaded file is ``{"filename", "base64"}``.
+"""
 
 import base64
 import json
@@ -119,7 +126,7 @@ class Control:
             case "send":
                 sent = await actor.send(channel, wish["content"])
                 return {"message_id": str(sent.id)}
-            case "delete_as_guild":
+            case "delete":
                 self._world.backend.delete_message(channel.id, int(wish["message_id"]))
                 return {}
         raise SetupError(f"no such verb: {wish['verb']}")

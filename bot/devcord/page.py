@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
-from simcord.backend.errors import SetupError
 from simcord.preview import Preview
 
 from bot.devcord.world import World
@@ -101,8 +100,8 @@ class Page:
         async with self._world.lock:
             try:
                 await self._preview.refresh()
-            except (SetupError, TimeoutError) as error:
-                _log.warning("devcord.page_not_refreshed", reason=str(error))
+            except Exception:  # noqa: BLE001 - the edge of a task: one bad moment must not end it
+                _log.exception("devcord.page_not_refreshed")
 
     async def close(self) -> None:
         """Stop serving the page."""

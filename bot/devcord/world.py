@@ -89,11 +89,11 @@ class World:
         self.backend.bot_user.name = "Impasto"
         self.guild = self.env.create_guild("Impasto")
         self.channel = self.guild.create_text_channel("art", topic="Type /imagine and a prompt.")
+        may_moderate = discord.Permissions(manage_messages=True)
+        self.moderators = self.guild.create_role("moderators", permissions=may_moderate)
         self.cast = self._cast()
 
     def _cast(self) -> Cast:
-        may_moderate = discord.Permissions(manage_messages=True)
-        role = self.guild.create_role("moderators", permissions=may_moderate)
         alice, bob, moderator = (
             self.env.create_user(name, global_name=name.title())
             for name in ("alice", "bob", "moderator")
@@ -101,7 +101,7 @@ class World:
         return Cast(
             alice=self.guild.add_member(alice),
             bob=self.guild.add_member(bob),
-            moderator=self.guild.add_member(moderator, roles=[role]),
+            moderator=self.guild.add_member(moderator, roles=[self.moderators]),
         )
 
     @property
