@@ -3,7 +3,7 @@
 ``POST /_impasto/act`` takes ``{"actor": "alice|bob|moderator", "verb": …}`` and, per verb:
 ``slash`` name, options · ``autocomplete`` name, option, value, options · ``click`` message_id,
 label or custom_id · ``select`` message_id, values, custom_id · ``submit`` interaction_id, values ·
-``context_menu`` name, message_id · ``send`` content · ``delete`` message_id (by no one: it is gone).
+``context_menu`` name, message_id · ``send`` content · ``delete`` message_id.
 An uploaded file is ``{"filename", "base64"}``.
 """
 
