@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from backend.domain.families import ModelFamily
@@ -74,7 +75,7 @@ def screen(text: str) -> PromptVerdict:
 class Workshop:
     """A running gateway and what stands behind it."""
 
-    client: TestClient
+    client: TestClient[web.Request, web.Application]
     services: Services
     jobs: JobStore
     objects: ObjectStore

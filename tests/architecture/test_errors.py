@@ -1,0 +1,53 @@
+"""Every error code is unique, has its status over REST and its sentence in Discord."""
+
+from http import HTTPStatus
+
+import pytest
+
+from backend.domain import errors
+from backend.domain.errors import ImpastoError
+from backend.gateway.middlewares import HTTP_PROBLEMS, PROBLEMS
+from bot.presenters.errors import ERROR_SENTENCES
+
+
+def _all_kinds() -> list[type[ImpastoError]]:
+    return [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, ImpastoError)
+    ]
+
+
+CODES = [kind.code for kind in _all_kinds()]
+
+
+def test_no_two_errors_share_a_code() -> None:
+    assert len(set(CODES)) == len(CODES)
+    assert not set(CODES) & set(HTTP_PROBLEMS)
+
+
+def test_all_errors_are_in_the_tree_of_their_module() -> None:
+    known = set(_all_kinds())
+    for kind in list(known):
+        assert set(kind.__subclasses__()) <= known
+
+
+def test_the_drawn_tree_names_every_error() -> None:
+    drawn = errors.__doc__ or ""
+    assert [kind.__name__ for kind in _all_kinds() if kind.__name__ not in drawn] == []
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_has_its_row_over_rest(code: str) -> None:
+    assert PROBLEMS[code].status >= HTTPStatus.BAD_REQUEST
+    assert PROBLEMS[code].title
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_has_its_sentence_in_discord(code: str) -> None:
+    assert ERROR_SENTENCES[code].strip()
+
+
+def test_no_row_and_no_sentence_stands_for_an_error_that_is_gone() -> None:
+    assert set(PROBLEMS) == set(CODES)
+    assert set(ERROR_SENTENCES) <= set(CODES)
