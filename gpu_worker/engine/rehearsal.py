@@ -23,6 +23,7 @@ class SleepingArtist:
     def draw(self, order: DrawOrder, on_step: OnStep) -> Drawing:
         begun_at = time.perf_counter()
         steps = order.job.steps or self._steps
+        on_step(0, steps)
         for done in range(1, steps + 1):
             if self._step_s:
                 time.sleep(self._step_s)

@@ -14,7 +14,8 @@ from backend.contracts import RenderJob
 MOST_IMAGES = 16
 MOST_STEPS = 500
 
-# Called after each step with (steps done, steps in all); raising ends the drawing there.
+# Called before the first step and after each with (steps done, steps in all); raising ends the
+# drawing there.
 OnStep = Callable[[int, int], None]
 
 

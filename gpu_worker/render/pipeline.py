@@ -83,6 +83,8 @@ class Renderer:
     def _draw(self, order: DrawOrder, plan: _Plan, on_step: OnStep) -> Drawing:
         family, job = self._family, order.job
         begun_at = time.perf_counter()
+        timesteps = plan.sampler.plan(plan.steps, device=family.device, strength=plan.strength)
+        on_step(0, len(timesteps))
         conditioning = encode(
             family,
             prompt=job.prompt,
@@ -93,7 +95,6 @@ class Renderer:
             is_guided=plan.guidance.is_used,
         )
         encoded_at = time.perf_counter()
-        timesteps = plan.sampler.plan(plan.steps, device=family.device, strength=plan.strength)
         generators = open_generators(job.seed, job.image_count)
         latents = denoise(
             family=family,

@@ -1,0 +1,1 @@
+"""The GPU worker as a process, with a real broker."""

@@ -1,0 +1,78 @@
+"""Real loading and drawing in a real worker process, and what is said about models that are not there."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from backend.contracts import ImageVariant, ModelFamily, RenderJob, SourceKey
+from tests.integration.gpu_worker.conftest import Line, StartWorker, a_render_job
+
+UNET = "unet/diffusion_pytorch_model.safetensors"
+
+
+def draw(line: Line, start_worker: StartWorker, job: RenderJob, **settings: object):
+    start_worker(family=job.family, engine="diffusers", **settings)
+    line.send(job)
+    return line.outcome(job)
+
+
+def test_a_real_pipeline_draws_the_same_bytes_for_the_same_seed_and_from_a_source(
+    line: Line, start_worker: StartWorker, tiny_sdxl: Path, tmp_path: Path
+):
+    first = draw(line, start_worker, a_render_job(1), model_sdxl=tiny_sdxl).images[0]
+    assert (first.width, first.height) == (64, 64)
+    key = first.keys[ImageVariant.ORIGINAL]
+    assert Image.open(tmp_path / "home/objects" / key).size == (64, 64)
+
+    def draw_next(number: int, **fields: object):
+        job = a_render_job(number, **fields)
+        line.send(job)
+        return line.outcome(job).images[0]
+
+    assert draw_next(2).sha256 == first.sha256
+    assert draw_next(3, seed=8).sha256 != first.sha256
+    source = SourceKey(key=key, strength=0.4)
+    assert draw_next(4, source=source).sha256 == draw_next(5, source=source).sha256
+
+
+def test_a_source_that_is_gone_is_told(line: Line, start_worker: StartWorker):
+    start_worker()
+    job = a_render_job(source=SourceKey(key="images/aa/gone/original.png", strength=0.5))
+    line.send(job)
+    outcome = line.outcome(job)
+    assert (outcome.code, outcome.is_retryable) == ("source_missing", False)
+
+
+@pytest.mark.parametrize("family", [ModelFamily.SD3, ModelFamily.FLUX])
+def test_a_family_without_a_model_says_so(
+    line: Line, start_worker: StartWorker, family: ModelFamily
+):
+    outcome = draw(line, start_worker, a_render_job(family=family))
+    assert (outcome.code, outcome.is_retryable) == ("model_not_configured", False)
+    assert outcome.message == (
+        f"No model is configured for {family}. "
+        f"Set IMPASTO_MODEL_{family.upper()} to a diffusers folder."
+    )
+
+
+def test_a_missing_folder_is_told(line: Line, start_worker: StartWorker, tmp_path: Path):
+    outcome = draw(line, start_worker, a_render_job(), model_sdxl=tmp_path / "nowhere")
+    assert (outcome.code, outcome.is_retryable) == ("model_missing", False)
+    assert str(tmp_path / "nowhere") in outcome.message
+
+
+def test_a_truncated_file_is_named_and_a_repaired_folder_is_drawn_with(
+    line: Line, start_worker: StartWorker, tiny_sdxl: Path, tmp_path: Path
+):
+    folder = Path(shutil.copytree(tiny_sdxl, tmp_path / "model"))
+    whole = (folder / UNET).read_bytes()
+    (folder / UNET).write_bytes(whole[:-100])
+    outcome = draw(line, start_worker, a_render_job(1), model_sdxl=folder)
+    assert (outcome.code, outcome.is_retryable) == ("model_broken", False)
+    assert str(folder / UNET) in outcome.message
+    (folder / UNET).write_bytes(whole)
+    job = a_render_job(2)
+    line.send(job)
+    assert line.outcome(job).kind == "render_finished"
