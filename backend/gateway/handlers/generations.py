@@ -9,20 +9,14 @@ from pydantic import BaseModel
 
 from backend.domain.errors import PromptBlocked
 from backend.domain.jobs import Job, JobState
-from backend.domain.requests import JobId, Requester
+from backend.domain.requests import Requester
 from backend.domain.results import ImageRef, ImageVariant
 from backend.gateway.app_keys import CLOCK, PUBLIC_URL, SERVICES
 from backend.gateway.bodies import idempotency_key_of, read_body, read_query
+from backend.gateway.paths import job_id_of
+from backend.gateway.presentation import accepted_of, generation_of, summary_of
 from backend.gateway.problems import PROBLEM_MEMBERS
-from backend.gateway.schemas import (
-    GenerationIn,
-    GenerationList,
-    ImageOut,
-    ListQuery,
-    accepted_of,
-    generation_of,
-    summary_of,
-)
+from backend.gateway.schemas import GenerationIn, GenerationList, ImageOut, ListQuery
 from backend.service.generations import LINK_TTL_S, JobView
 
 RETRY_AFTER_MAX_S: Final = 10
@@ -41,7 +35,7 @@ async def create(request: web.Request, requester: Requester) -> web.Response:
 async def show(request: web.Request, requester: Requester) -> web.Response:
     """Tell its owner how a generation stands, with fresh links to its pictures."""
     generations = request.app[SERVICES].generations
-    view = await generations.view(_job_id(request), requester)
+    view = await generations.view(job_id_of(request), requester)
     etag = _etag(request, view)
     if _is_known(request, etag):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=_caching(etag))
@@ -69,7 +63,7 @@ async def list_own(request: web.Request, requester: Requester) -> web.Response:
 async def cancel(request: web.Request, requester: Requester) -> web.Response:
     """Cancel a generation; asking again changes nothing and answers the same."""
     generations = request.app[SERVICES].generations
-    view = await generations.view(_job_id(request), requester)
+    view = await generations.view(job_id_of(request), requester)
     if view.job.state is not JobState.CANCELLED:
         view = await generations.cancel(view.job.id, requester)
     return _json(
@@ -116,10 +110,6 @@ async def _image(request: web.Request, image: ImageRef) -> ImageOut:
             side: links[variant] for side, variant in THUMBNAILS.items() if variant in links
         },
     )
-
-
-def _job_id(request: web.Request) -> JobId:
-    return JobId(request.match_info["job_id"])
 
 
 def _retry_after(view: JobView) -> str:

@@ -6,21 +6,20 @@ from http import HTTPStatus
 from aiohttp import hdrs, web
 
 from backend.domain.errors import ImageNotFound
-from backend.domain.requests import JobId, Requester
+from backend.domain.requests import Requester
 from backend.gateway.app_keys import IMAGE_DOOR, SERVICES
 from backend.gateway.bodies import read_query
+from backend.gateway.paths import image_index_of, job_id_of
 from backend.gateway.schemas import ImageQuery
 from backend.service.generations import image_of
-
-INDEX_DIGITS_MAX = 4
 
 
 async def redirect(request: web.Request, requester: Requester) -> web.Response:
     """Send the owner of a picture to a fresh signed link of one of its files."""
     variant = read_query(request, ImageQuery).variant
     generations = request.app[SERVICES].generations
-    view = await generations.view(JobId(request.match_info["job_id"]), requester)
-    image = image_of(view.job, _index(request))
+    view = await generations.view(job_id_of(request), requester)
+    image = image_of(view.job, image_index_of(request))
     if variant not in image.keys:
         raise ImageNotFound
     url = await generations.link(image, variant)
@@ -49,10 +48,3 @@ async def serve(request: web.Request) -> web.Response:
     if etag in request.headers.get(hdrs.IF_NONE_MATCH, ""):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     return web.Response(body=data, content_type=content_type, headers=headers)
-
-
-def _index(request: web.Request) -> int:
-    text = request.match_info["index"]
-    if not (text.isascii() and text.isdigit()) or len(text) > INDEX_DIGITS_MAX:
-        raise ImageNotFound
-    return int(text)

@@ -6,6 +6,7 @@ from http import HTTPStatus
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from yarl import URL
 
 from backend.domain.errors import ImpastoError
 from backend.gateway.middlewares import HTTP_PROBLEMS, PROBLEMS
@@ -183,6 +184,24 @@ async def test_an_unknown_path_is_a_problem_document(workshop: Workshop) -> None
     assert response.status == 404
     assert response.content_type == "application/problem+json"
     assert (await response.json())["code"] == "not_found"
+
+
+@pytest.mark.parametrize("job_id", ["gen_1", "%00", "%ED%A0%80", "%2e%2e", "x" * 65, "a%20b"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/generations/{}"),
+        ("POST", "/v1/generations/{}/cancel"),
+        ("GET", "/v1/images/{}/0"),
+    ],
+)
+async def test_what_cannot_be_an_id_names_no_job(
+    workshop: Workshop, job_id: str, method: str, path: str
+) -> None:
+    url = URL(path.format(job_id), encoded=True)
+    response = await workshop.client.request(method, url, headers=workshop.alice)
+    assert response.status == 404
+    assert (await response.json())["code"] in ("job_not_found", "not_found")
 
 
 async def test_a_wrong_method_is_told_which_ones_are_allowed(workshop: Workshop) -> None:

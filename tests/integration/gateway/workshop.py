@@ -123,7 +123,7 @@ class Workshop:
         await self._move(
             job_id,
             lambda job: Change(
-                job=replace(job, version=job.version + 1, **fields),  # type: ignore[arg-type]
+                job=replace(job, version=job.version + 1, **fields),
                 event=job.cancel(now=self.clock()).event,
             ),
         )

@@ -12,7 +12,8 @@ from backend.domain.errors import InvalidAspectRatio
 from backend.domain.jobs import Progress
 from backend.domain.prompts import AspectRatio
 from backend.domain.tiers import Tier
-from backend.gateway.schemas import GenerationIn, generation_of, ratio_of
+from backend.gateway.presentation import generation_of
+from backend.gateway.schemas import GenerationIn, ratio_of
 from tests.builders import a_job, a_requester
 
 

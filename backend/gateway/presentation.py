@@ -1,0 +1,91 @@
+"""Domain objects as they are shown over REST; pure."""
+
+from backend.domain.jobs import Block, Failure, Job, Progress
+from backend.domain.results import Timings
+from backend.gateway.schemas import (
+    BlockedOut,
+    ErrorOut,
+    GenerationAccepted,
+    GenerationOut,
+    GenerationSummary,
+    ImageOut,
+    ParametersOut,
+    ProgressOut,
+    TimingsOut,
+    Urls,
+)
+
+
+def summary_of(job: Job, public_url: str) -> GenerationSummary:
+    """Present a job in a line of a list."""
+    path = f"{public_url}/v1/generations/{job.id}"
+    return GenerationSummary(
+        request_id=job.id,
+        id=job.id,
+        status=job.state,
+        tier=job.spec.tier,
+        family=job.spec.family,
+        seed=job.seed,
+        created_at=job.created_at,
+        updated_at=job.updated_at,
+        urls=Urls(self=path, cancel=f"{path}/cancel"),
+    )
+
+
+def accepted_of(job: Job, position: int | None, public_url: str) -> GenerationAccepted:
+    """Present a job that has just been put in line."""
+    return GenerationAccepted(**vars(summary_of(job, public_url)), position=position)
+
+
+def generation_of(
+    job: Job, position: int | None, images: list[ImageOut], public_url: str
+) -> GenerationOut:
+    """Present a job in full, with the pictures and their fresh links."""
+    return GenerationOut(
+        **vars(accepted_of(job, position, public_url)),
+        version=job.version,
+        attempt=job.attempt,
+        progress=_progress(job.progress),
+        params=_parameters(job),
+        images=images,
+        blocked=_blocked(job.block),
+        error=_error(job.failure),
+        timings=_timings(job.result.timings if job.result else None),
+    )
+
+
+def _progress(progress: Progress | None) -> ProgressOut | None:
+    if progress is None:
+        return None
+    pct = round(100 * progress.step / progress.steps) if progress.steps else 0
+    return ProgressOut(step=progress.step, steps=progress.steps, pct=pct)
+
+
+def _parameters(job: Job) -> ParametersOut:
+    spec = job.spec
+    return ParametersOut(
+        prompt=spec.positive_text,
+        negative_prompt=spec.negative_text,
+        family=spec.family,
+        tier=spec.tier,
+        aspect_ratio=str(spec.aspect_ratio),
+        steps=spec.steps,
+        guidance=spec.guidance,
+        sampler=spec.sampler,
+        seed=job.seed,
+        n=spec.image_count,
+    )
+
+
+def _blocked(block: Block | None) -> BlockedOut | None:
+    if block is None:
+        return None
+    return BlockedOut(stage=block.stage, outcome=block.outcome, category=block.category)
+
+
+def _error(failure: Failure | None) -> ErrorOut | None:
+    return None if failure is None else ErrorOut(code=failure.code, message=failure.message)
+
+
+def _timings(timings: Timings | None) -> TimingsOut | None:
+    return None if timings is None else TimingsOut(**vars(timings))
