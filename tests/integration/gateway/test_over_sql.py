@@ -13,11 +13,17 @@ from tests.fakes.servers import free_port
 from tests.integration.gateway.workshop import Workshop, open_workshop
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'impasto.db'}"
+    return str(request.getfixturevalue("empty_postgres_url"))
+
+
 @pytest.fixture
-async def workshop(tmp_path: Path) -> AsyncIterator[Workshop]:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'impasto.db'}"
-    await asyncio.to_thread(migrate.upgrade, url)
-    database = Database(url)
+async def workshop(database_url: str, tmp_path: Path) -> AsyncIterator[Workshop]:
+    await asyncio.to_thread(migrate.upgrade, database_url)
+    database = Database(database_url)
     async with open_workshop(
         objects_folder=tmp_path / "objects",
         jobs=SqlJobStore(database=database),
