@@ -49,6 +49,7 @@ async def run(settings: BotSettings) -> None:
 
     Raises:
         WrongSetting: no token is set, or Discord refuses it.
+
     """
     if settings.discord_token is None:
         raise WrongSetting(_TOLD_NONE)

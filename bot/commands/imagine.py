@@ -77,6 +77,7 @@ def _ratio_of(text: str | None) -> AspectRatio | None:
 
     Raises:
         InvalidAspectRatio: it is no ratio, or too narrow.
+
     """
     if text is None:
         return None

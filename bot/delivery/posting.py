@@ -68,6 +68,7 @@ class Poster:
         Raises:
             Unreachable: the message cannot be edited any more.
             discord.HTTPException: Discord refused for another reason.
+
         """
         if discord.utils.utcnow() - message.token_created_at < TOKEN_GOOD_FOR and message.token:
             try:
@@ -89,6 +90,7 @@ class Poster:
 
         Raises:
             discord.HTTPException: Discord refused for another reason than that we are not let in.
+
         """
         for open_channel in (self._channel_of, self._direct_channel_of):
             try:

@@ -39,6 +39,7 @@ async def acknowledge(
 
     Raises:
         AnsweredElsewhere: somebody was faster, or the three seconds have passed.
+
     """
     try:
         await interaction.response.defer(thinking=thinking, ephemeral=ephemeral)
@@ -62,10 +63,13 @@ async def say(interaction: discord.Interaction, text: str) -> None:
             await interaction.response.send_message(text, ephemeral=True)
             return
         kind = interaction.response.type
-        if kind is discord.InteractionResponseType.deferred_channel_message:
-            # Whoever defers publicly can only answer publicly, unless the waiting message is gone.
-            await interaction.delete_original_response()
+        is_waiting = kind is discord.InteractionResponseType.deferred_channel_message
+        if is_waiting:
+            # The first message after "thinking…" is as public as that was; only later ones choose.
+            await interaction.edit_original_response(content=text)
         await interaction.followup.send(text, ephemeral=True)
+        if is_waiting:
+            await interaction.delete_original_response()
     except discord.HTTPException:
         _log.warning("interaction.answer_lost", interaction_id=interaction.id, exc_info=True)
 

@@ -28,6 +28,7 @@ def workshop_of(client: discord.Client) -> Workshop:
 
     Raises:
         TypeError: the client is another bot.
+
     """
     if not isinstance(client, Workshop):
         raise TypeError(f"{type(client).__name__} is not a workshop")

@@ -1,0 +1,396 @@
+"""A Discord to test the bot in: simcord's world, made stricter, over in-memory stores.
+
+Every request the bot sends is held against Discord's OpenAPI document; a test fails at its end when
+one would have been refused. Two seams of simcord 3.2.1 are not public: `router.dispatch` and
+`Env._bot_scope`.
+"""
+
+import asyncio
+import io
+import os
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import discord
+import pytest
+import pytest_asyncio
+import simcord
+from PIL import Image
+from simcord.backend.errors import BackendError
+from simcord.http import router
+
+from backend.domain.events import JobEvent
+from backend.domain.families import ModelFamily
+from backend.domain.jobs import Block, Change, Failure, Job, Progress
+from backend.domain.requests import JobId
+from backend.domain.results import GenerationResult, ImageVariant
+from backend.service.accounts import Accounts
+from backend.service.generations import Generations
+from backend.service.ports import PromptVerdict
+from backend.service.reviews import Reviews
+from backend.service.services import Services
+from bot.client import ClientOptions, ImpastoBot
+from bot.devcord.openapi import OpenApiJudge
+from tests.builders import an_image
+from tests.fakes.events import MemoryCancelFlags, MemoryEventBus, MemoryOutbox, MemoryPictures
+from tests.fakes.stores import (
+    Memory,
+    MemoryJobStore,
+    MemoryKeyStore,
+    MemoryMessageStore,
+    MemoryReviewStore,
+)
+
+OPENAPI_VARIABLE = "IMPASTO_DISCORD_OPENAPI"
+FILE_LIMIT_BYTES = 10 * 1024 * 1024
+FILES_MAX = 10
+# Longer than any test takes, so that only virtual time makes the bot's timers ring.
+EDIT_INTERVAL_S = 20.0
+WORKER = "worker-1"
+FORBIDDEN_WORD = "forbidden"
+
+
+def openapi_path() -> Path | None:
+    """Return where Discord's OpenAPI document lies, or None."""
+    named = os.environ.get(OPENAPI_VARIABLE)
+    default = Path(__file__).parents[2].parent / "shared" / "data" / "discord-openapi.json"
+    path = Path(named) if named else default
+    return path if path.is_file() else None
+
+
+@pytest.fixture(scope="session")
+def openapi_judge() -> OpenApiJudge | None:
+    """Discord's own judgement of requests, or None where its document is absent."""
+    path = openapi_path()
+    return OpenApiJudge(path) if path is not None else None
+
+
+@dataclass
+class Edge:
+    """The edge of Discord: refuses what simcord lets pass, and notes what the document forbids."""
+
+    judge: OpenApiJudge | None
+    file_limit_bytes: int = FILE_LIMIT_BYTES
+    problems: list[str] = field(default_factory=list)
+    judged: int = 0
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Stand between both of simcord's transports and its routes."""
+        inner = router.dispatch
+
+        def dispatch(backend: Any, method: str, path: str, **request: Any) -> Any:
+            if self.judge is not None:
+                self.judged += 1
+                body = _without_defaults(method, request.get("json"))
+                self.problems += self.judge.problems(method, path, body)
+            self._refuse_files(backend, method, path, request.get("files") or [])
+            try:
+                return inner(backend, method, path, **request)
+            except BackendError as error:
+                # A dead interaction token: the real answer, which simcord gives otherwise.
+                if error.code == 10015 and _token_of(path) in backend.interaction_tokens:
+                    raise BackendError(401, 50027, "Invalid Webhook Token") from error
+                raise
+
+        monkeypatch.setattr(router, "dispatch", dispatch)
+
+    def _refuse_files(self, backend: Any, method: str, path: str, files: list[Any]) -> None:
+        if len(files) > FILES_MAX:
+            raise BackendError(400, 50035, "Invalid Form Body")
+        for file in files:
+            if _size(file) > self.file_limit_bytes:
+                raise BackendError(413, 40005, "Request entity too large")
+        parts = path.strip("/").split("/")
+        if files and method in ("POST", "PATCH") and parts[0] == "channels":
+            channel = backend.get_channel(int(parts[1]))
+            if channel.guild_id is not None:
+                bot_id = backend.bot_user.id
+                backend.require_permissions(channel.guild_id, bot_id, channel.id, "attach_files")
+
+
+def _without_defaults(method: str, body: Any) -> Any:
+    """Leave out what discord.py 2.7.1 adds to message bodies, where it says nothing."""
+    if not isinstance(body, dict):
+        return body
+    body = dict(body)
+    if method == "PATCH" and body.get("tts") is False:
+        del body["tts"]
+    if body.get("embeds"):
+        body["embeds"] = [
+            {key: value for key, value in embed.items() if (key, value) != ("flags", 0)}
+            for embed in body["embeds"]
+        ]
+    return body
+
+
+def _token_of(path: str) -> str:
+    parts = path.strip("/").split("/")
+    return parts[2] if parts[0] == "webhooks" and len(parts) > 2 else ""
+
+
+def _size(file: Any) -> int:
+    place = file.fp.tell()
+    size = file.fp.seek(0, io.SEEK_END)
+    file.fp.seek(place)
+    return int(size)
+
+
+def screen(text: str) -> PromptVerdict:
+    """Hold back any prompt with the forbidden word, and with its child safety twin."""
+    if "child-" + FORBIDDEN_WORD in text:
+        return PromptVerdict(outcome="block", category="child_safety", rule="test-2")
+    if FORBIDDEN_WORD in text:
+        return PromptVerdict(outcome="review", category="violence", rule="test-1")
+    return PromptVerdict(outcome="allow")
+
+
+class Town:
+    """A guild with a channel, members, the bot, and the stores and the worker behind it."""
+
+    def __init__(self, *, state_dir: Path, edge: Edge, moderator_role_ids: tuple[int, ...]) -> None:
+        self.edge = edge
+        self.memory = Memory()
+        self.jobs = MemoryJobStore(memory=self.memory)
+        self.messages = MemoryMessageStore()
+        self.bus = MemoryEventBus()
+        self.pictures = MemoryPictures()
+        self.flags = MemoryCancelFlags()
+        self._options = ClientOptions(
+            state_dir=state_dir, shard_count=1, moderator_role_ids=moderator_role_ids
+        )
+        self.env: simcord.Env
+        self.guild: Any
+        self.channel: Any
+        self.alice: Any
+        self.bob: Any
+        self.moderator: Any
+
+    @property
+    def bot(self) -> ImpastoBot:
+        bot = self.env.bot
+        assert isinstance(bot, ImpastoBot)
+        return bot
+
+    def services(self) -> Services:
+        outbox = MemoryOutbox(jobs=self.jobs, bus=self.bus)
+        clock = self.now
+        return Services(
+            generations=Generations(
+                jobs=self.jobs,
+                pictures=self.pictures,
+                cancel_flags=self.flags,
+                outbox=outbox,
+                screen=screen,
+                families=(ModelFamily.SDXL,),
+                clock=clock,
+            ),
+            reviews=Reviews(
+                reviews=MemoryReviewStore(memory=self.memory),
+                jobs=self.jobs,
+                outbox=outbox,
+                clock=clock,
+            ),
+            accounts=Accounts(keys=MemoryKeyStore(), jobs=self.jobs, clock=clock),
+            messages=self.messages,
+            events=self.bus,
+        )
+
+    def now(self) -> Any:
+        return self.env.now()
+
+    def new_bot(self) -> ImpastoBot:
+        return ImpastoBot(
+            services=self.services(), options=self._options, edit_interval_s=EDIT_INTERVAL_S
+        )
+
+    async def restart(self) -> None:
+        """Replace the bot by a new one that resumes, as after a crash."""
+        await self.env.restart_bot(self.new_bot())
+        await self.owned(self.bot.deliveries.sweep)
+
+    async def owned(self, call: Callable[[], Any]) -> None:
+        """Run something as the bot's own work, and wait until the bot is quiet."""
+        with self.env._bot_scope():
+            task = asyncio.ensure_future(call())
+        await self.env.settle()
+        await task
+
+    # ---- the worker and the dispatcher
+
+    async def move(self, job_id: JobId, move: Callable[[Job], Change]) -> None:
+        """Move a job and tell the bot."""
+        event = await self.move_silently(job_id, move)
+        await self.owned(lambda: self.bot.deliveries.deliver(event))
+
+    async def move_silently(self, job_id: JobId, move: Callable[[Job], Change]) -> JobEvent:
+        """Move a job, and lose the event."""
+        events: list[JobEvent] = []
+
+        def noted(job: Job) -> Change:
+            change = move(job)
+            events.append(change.event)
+            return change
+
+        assert await self.jobs.change(job_id, noted) is not None
+        return events[0]
+
+    async def start(self, job_id: JobId) -> None:
+        until = self.now() + timedelta(minutes=5)
+        await self.move(job_id, lambda job: job.dispatch(now=self.now(), until=until))
+        await self.move(
+            job_id,
+            lambda job: job.start(attempt=job.attempt, worker=WORKER, now=self.now(), until=until),
+        )
+
+    async def beat(self, job_id: JobId, step: int, steps: int = 20) -> None:
+        until = self.now() + timedelta(minutes=5)
+        await self.move(
+            job_id,
+            lambda job: job.beat(
+                attempt=job.attempt,
+                worker=WORKER,
+                progress=Progress(step=step, steps=steps),
+                now=self.now(),
+                until=until,
+            ),
+        )
+
+    async def finish(self, job_id: JobId, count: int = 4) -> None:
+        result = self.draw(job_id, count)
+        await self.move(
+            job_id, lambda job: job.deliver(attempt=job.attempt, result=result, now=self.now())
+        )
+
+    def draw(self, job_id: JobId, count: int = 4, side: int = 64) -> GenerationResult:
+        """Store `count` pictures and return them as a result."""
+        images = []
+        for index in range(count):
+            keys = {variant: f"{job_id}/{index}/{variant}" for variant in ImageVariant}
+            for variant, key in keys.items():
+                form = "PNG" if variant is ImageVariant.ORIGINAL else "WEBP"
+                self.pictures.objects[key] = a_picture(index, form=form, side=side)
+            images.append(an_image(index, keys=keys, width=side, height=side))
+        return GenerationResult(images=tuple(images))
+
+    async def hold(self, job_id: JobId, category: str = "nudity") -> None:
+        block = Block(stage="image", outcome="block", category=category, rule="r", score=0.93)
+        await self.move(
+            job_id, lambda job: job.hold(block=block, now=self.now(), attempt=job.attempt)
+        )
+
+    async def fail(self, job_id: JobId, code: str = "out_of_memory") -> None:
+        failure = Failure(code=code, message="The GPU ran out of memory.")
+        await self.move(
+            job_id, lambda job: job.fail(failure=failure, now=self.now(), attempt=job.attempt)
+        )
+
+    async def lose_worker(self, job_id: JobId) -> None:
+        await self.move(job_id, lambda job: job.return_to_line(now=self.now(), reason="expired"))
+
+    async def ask(self, prompt: str = "a fox in the snow", **options: Any) -> JobId:
+        """Let Alice ask for a picture."""
+        await self.alice.slash(self.channel, "imagine", prompt=prompt, **options)
+        return self.newest_job().id
+
+    async def deliver(self, count: int = 4, prompt: str = "a fox in the snow") -> JobId:
+        """Let Alice ask for pictures, and let her have them."""
+        job_id = await self.ask(prompt)
+        await self.start(job_id)
+        await self.finish(job_id, count)
+        return job_id
+
+    # ---- what is seen
+
+    def newest_job(self) -> Job:
+        return list(self.memory.jobs.values())[-1]
+
+    def message_of(self, job_id: JobId) -> discord.Message:
+        """Return the message in which a job is shown now."""
+        shown = self.messages.messages[job_id]
+        found = [one for one in self.channel.history() if one.id == shown.message_id]
+        assert found, f"no message shows {job_id}"
+        return found[0]  # type: ignore[no-any-return]  # simcord ships no types
+
+    def answers(self) -> list[dict[str, Any]]:
+        """Return the first answers to interactions, in order."""
+        return [
+            dict(request.json or {})
+            for request in self.env.http_requests
+            if request.path.endswith("/callback")
+        ]
+
+    def edits(self) -> int:
+        """Count the requests that changed a message."""
+        return sum(
+            request.method == "PATCH" and "/messages/" in request.path
+            for request in self.env.http_requests
+        )
+
+
+def labels(message: discord.Message) -> list[list[str]]:
+    """Return what the buttons of a message say, row by row."""
+    return [
+        [
+            str(getattr(button, "label", None) or getattr(button, "emoji", ""))
+            for button in row.children
+        ]
+        for row in message.components
+        if isinstance(row, discord.ActionRow)
+    ]
+
+
+def a_picture(index: int = 0, *, form: str = "PNG", side: int = 64) -> bytes:
+    """Return a real picture in one colour."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (side, side), (60 * index, 90, 200)).save(buffer, format=form)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def edge(openapi_judge: OpenApiJudge | None, monkeypatch: pytest.MonkeyPatch) -> Edge:
+    """The edge of Discord, installed."""
+    edge = Edge(judge=openapi_judge)
+    edge.install(monkeypatch)
+    return edge
+
+
+@pytest.fixture
+def moderator_role_ids() -> tuple[int, ...]:
+    """The roles that make a moderator; none, so the permission counts."""
+    return ()
+
+
+@pytest_asyncio.fixture
+async def town(
+    request: pytest.FixtureRequest,
+    edge: Edge,
+    tmp_path: Path,
+    moderator_role_ids: tuple[int, ...],
+) -> AsyncIterator[Town]:
+    """A running bot in a guild; at the end every request must have been one Discord takes."""
+    town = Town(state_dir=tmp_path, edge=edge, moderator_role_ids=moderator_role_ids)
+    marker = request.node.get_closest_marker("simcord")
+    town.env = simcord.Env(town.new_bot(), **(marker.kwargs if marker else {}))
+    await town.env.start()
+    town.guild = town.env.create_guild()
+    town.channel = town.guild.create_text_channel("art")
+    town.alice = town.guild.add_member(town.env.create_user("alice"))
+    town.bob = town.guild.add_member(town.env.create_user("bob"))
+    role = town.guild.create_role("mod", permissions=discord.Permissions(manage_messages=True))
+    town.moderator = town.guild.add_member(town.env.create_user("mod"), roles=[role])
+    try:
+        yield town
+    finally:
+        await town.env.shutdown()
+        if town.env.check_errors:
+            town.env.raise_errors()
+        assert edge.problems == [], "\n".join(edge.problems)
+
+
+@pytest.fixture(autouse=True)
+def env(town: Town) -> simcord.Env:
+    """The town's simcord world; also gives the test body its clock and its transcript."""
+    return town.env

@@ -1,0 +1,62 @@
+"""`/show`, `/cancel` and `/info`."""
+
+from backend.domain.jobs import JobState
+from tests.fakes.discord import Town, labels
+
+
+async def test_show_brings_pictures_back_with_live_buttons(town: Town) -> None:
+    job_id = await town.deliver()
+    answer = await town.alice.slash(town.channel, "show", job_id=str(job_id))
+    assert answer.response is not None
+    assert answer.response.attachments
+    assert labels(answer.response.message)[1] == ["V1", "V2", "V3", "V4"]
+
+
+async def test_show_of_a_running_job_points_to_its_message(town: Town) -> None:
+    job_id = await town.ask()
+    message = town.message_of(job_id)
+    answer = await town.alice.slash(town.channel, "show", job_id=str(job_id))
+    assert answer.response is not None
+    assert f"/{town.guild.id}/{town.channel.id}/{message.id}" in answer.response.content
+    assert town.messages.messages[job_id].message_id == message.id
+
+
+async def test_show_keeps_the_jobs_of_others_private(town: Town) -> None:
+    job_id = await town.deliver()
+    answer = await town.bob.slash(town.channel, "show", job_id=str(job_id))
+    assert answer.followups[0].ephemeral
+    assert "no such job" in answer.followups[0].content
+
+
+async def test_cancel_ends_a_job_of_ones_own(town: Town) -> None:
+    job_id = await town.ask()
+    answer = await town.alice.slash(town.channel, "cancel", job_id=str(job_id))
+    assert answer.ephemeral
+    assert town.memory.jobs[job_id].state is JobState.CANCELLED
+    assert "Cancelled" in town.message_of(job_id).content
+
+
+async def test_cancel_of_somebody_elses_job_is_refused(town: Town) -> None:
+    job_id = await town.ask()
+    answer = await town.bob.slash(town.channel, "cancel", job_id=str(job_id))
+    said = answer.response or answer.followups[0]
+    assert "Only the one who asked" in said.content
+
+
+async def test_unfinished_jobs_are_offered_to_cancel(town: Town) -> None:
+    await town.deliver(prompt="a finished fox")
+    job_id = await town.ask("a waiting fox")
+    offered = await town.alice.autocomplete(town.channel, "cancel", "job_id", "")
+    assert [choice["value"] for choice in offered] == [job_id]
+    shown = await town.alice.autocomplete(town.channel, "show", "job_id", "finished")
+    assert len(shown) == 1
+
+
+async def test_info_is_private_and_counts(town: Town) -> None:
+    await town.deliver()
+    await town.ask("a second fox")
+    answer = await town.alice.slash(town.channel, "info")
+    assert answer.ephemeral
+    assert answer.response is not None
+    assert "1 in line, 1 delivered" in answer.response.content
+    assert "a second fox" in answer.response.content

@@ -1,0 +1,153 @@
+"""`/mod queue`: for moderators, by role or permission, judged when they press."""
+
+import discord
+import pytest
+from simcord.backend.errors import SetupError
+
+from backend.domain.jobs import JobState
+from backend.domain.reviews import Decision
+from tests.fakes.discord import EDIT_INTERVAL_S, FORBIDDEN_WORD, Town, labels
+
+
+async def held(town: Town) -> str:
+    """Let Alice's pictures be held back after drawing."""
+    job_id = await town.ask()
+    await town.start(job_id)
+    await town.hold(job_id)
+    return job_id
+
+
+async def test_the_queue_is_hidden_from_members(town: Town) -> None:
+    with pytest.raises(SetupError):
+        await town.alice.slash(town.channel, "mod queue")
+
+
+async def test_the_queue_is_refused_to_members_who_find_it(town: Town) -> None:
+    await held(town)
+    [command] = [one for one in town.bot.tree.get_commands() if one.name == "mod"]
+    registered = next(
+        one for one in await town.bot.tree.fetch_commands() if one.name == command.name
+    )
+    town.guild.set_command_permissions(registered.id, {town.alice: True})
+    answer = await town.alice.slash(town.channel, "mod queue")
+    said = answer.response or answer.followups[0]
+    assert said.ephemeral
+    assert "Only moderators can do that" in said.content
+
+
+async def test_a_card_tells_a_moderator_all_there_is(town: Town) -> None:
+    await held(town)
+    answer = await town.moderator.slash(town.channel, "mod queue")
+    assert answer.response is not None
+    assert answer.response.ephemeral
+    [embed] = answer.response.embeds
+    fields = {field.name: field.value for field in embed.fields}
+    assert embed.description == "a fox in the snow"
+    assert fields["Asked by"] == town.alice.mention
+    assert (fields["Stage"], fields["Category"], fields["Rule"]) == ("image", "nudity", "`r`")
+    assert fields["Score"] == "0.93"
+    assert labels(answer.response.message) == [["Release", "Keep blocked"]]
+
+
+async def test_several_held_jobs_are_several_cards(town: Town) -> None:
+    await held(town)
+    await town.ask(f"a {FORBIDDEN_WORD} thing")
+    answer = await town.moderator.slash(town.channel, "mod queue")
+    assert answer.response is not None
+    cards = [answer.response, *answer.followups]
+    assert [card.embeds[0].description for card in cards] == [
+        "a fox in the snow",
+        f"a {FORBIDDEN_WORD} thing",
+    ]
+    assert all(card.ephemeral for card in cards)
+
+
+async def test_an_empty_queue_says_so(town: Town) -> None:
+    answer = await town.moderator.slash(town.channel, "mod queue")
+    assert answer.response is not None
+    assert "Nothing is waiting" in answer.response.content
+
+
+async def test_a_released_job_goes_on_in_its_message(town: Town) -> None:
+    job_id = await town.ask(f"a {FORBIDDEN_WORD} thing")
+    card = (await town.moderator.slash(town.channel, "mod queue")).response
+    assert card is not None
+    await town.moderator.click(card, label="Release")
+    await town.env.advance_time(EDIT_INTERVAL_S)
+    job = town.newest_job()
+    assert (job.id, job.state) == (job_id, JobState.QUEUED)
+    assert "In line" in town.message_of(job_id).content
+    assert labels(card.message) == []
+    assert card.embeds[0].title == "Released: back in line"
+    await town.start(job_id)
+    await town.finish(job_id)
+    assert town.message_of(job_id).attachments
+    assert len(town.channel.history()) == 1
+
+
+async def test_a_job_released_after_a_restart_goes_on_too(town: Town) -> None:
+    job_id = await held(town)
+    card = (await town.moderator.slash(town.channel, "mod queue")).response
+    assert card is not None
+    await town.restart()
+    await town.moderator.click(card, label="Release")
+    await town.start(job_id)
+    await town.finish(job_id)
+    assert town.message_of(job_id).attachments
+
+
+async def test_a_kept_job_stays_held(town: Town) -> None:
+    job_id = await held(town)
+    card = (await town.moderator.slash(town.channel, "mod queue")).response
+    assert card is not None
+    await town.moderator.click(card, label="Keep blocked")
+    [review] = town.memory.reviews.values()
+    assert review.decision is Decision.KEPT
+    assert town.newest_job().state is JobState.BLOCKED
+    assert town.messages.messages[job_id].is_final
+    assert card.embeds[0].title == "Kept blocked"
+
+
+async def test_a_decision_is_made_once(town: Town) -> None:
+    await held(town)
+    first = (await town.moderator.slash(town.channel, "mod queue")).response
+    second = (await town.moderator.slash(town.channel, "mod queue")).response
+    assert first is not None
+    assert second is not None
+    await town.moderator.click(first, label="Keep blocked")
+    answer = await town.moderator.click(second, label="Release")
+    assert "no longer open" in answer.followups[0].content
+    assert town.newest_job().state is JobState.BLOCKED
+
+
+async def test_child_safety_has_no_release(town: Town) -> None:
+    job_id = await town.ask(f"a child-{FORBIDDEN_WORD} thing")
+    assert town.messages.messages[job_id].is_final
+    card = (await town.moderator.slash(town.channel, "mod queue")).response
+    assert card is not None
+    assert labels(card.message) == [["Keep blocked"]]
+
+
+async def test_who_loses_the_role_loses_the_buttons(town: Town) -> None:
+    await held(town)
+    card = (await town.moderator.slash(town.channel, "mod queue")).response
+    assert card is not None
+    for role in town.env.backend.get_guild(town.guild.id).roles.values():
+        role.permissions &= ~discord.Permissions(manage_messages=True).value
+    answer = await town.moderator.click(card, label="Release")
+    assert "Only moderators can do that" in answer.followups[0].content
+    assert town.newest_job().state is JobState.BLOCKED
+
+
+class TestWithNamedRoles:
+    """Where roles are named, the permission alone is not enough."""
+
+    @pytest.fixture
+    def moderator_role_ids(self) -> tuple[int, ...]:
+        return (12345,)
+
+    async def test_the_permission_is_not_enough(self, town: Town) -> None:
+        await held(town)
+        answer = await town.moderator.slash(town.channel, "mod queue")
+        said = answer.response or answer.followups[0]
+        assert "Only moderators can do that" in said.content
