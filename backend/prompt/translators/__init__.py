@@ -1,1 +1,1 @@
-"""Translators a prompt may pass through; none ships yet."""
+"""Translators a prompt may pass through; none ships yet, so there is nothing to open."""

@@ -1,0 +1,82 @@
+"""From a request to what is meant and whether it may be drawn: parse, then screen."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from backend.domain.prompts import PromptSpec
+from backend.domain.requests import GenerationRequest
+from backend.prompt.parse import parse
+from safety.policy import DEFAULT_POLICY, Policy
+from safety.prompt_checks import open_prompt_checks
+from safety.screen_prompt import screen_prompt
+from safety.verdict import Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptVerdict:
+    """What the screen said: allow, review or block; category and rule unless it is allow."""
+
+    outcome: str
+    category: str = ""
+    rule: str = ""
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether nothing stands against the prompt."""
+        return self.outcome == Outcome.ALLOW
+
+
+class PromptScreen(Protocol):
+    """Screens the words of a prompt."""
+
+    def __call__(self, text: str) -> PromptVerdict:
+        """Judge a text; a check that fails to run blocks."""
+
+
+class SafetyScreen:
+    """Screens with the checks that ship, opened once."""
+
+    def __init__(self, *, policy: Policy = DEFAULT_POLICY) -> None:
+        self._checks = open_prompt_checks()
+        self._policy = policy
+
+    def __call__(self, text: str) -> PromptVerdict:
+        decisive = screen_prompt(text, checks=self._checks, policy=self._policy).decisive
+        if decisive is None:
+            return PromptVerdict(outcome=Outcome.ALLOW)
+        return PromptVerdict(
+            outcome=decisive.outcome, category=decisive.category, rule=decisive.rule
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Understood:
+    """What a request means, and what the screen said of it."""
+
+    spec: PromptSpec
+    verdict: PromptVerdict
+
+
+def understand(request: GenerationRequest, *, screen: PromptScreen) -> Understood:
+    """Parse a request and screen what it asks to see.
+
+    Raises:
+        BadInput: the request cannot be understood.
+
+    """
+    spec = parse(request)
+    return Understood(spec=spec, verdict=_screen(spec, screen))
+
+
+def _screen(spec: PromptSpec, screen: PromptScreen) -> PromptVerdict:
+    """Judge what is to be seen, and what is left when the negative terms are taken away.
+
+    Leaving out what would be refused is a good wish, so a negative term is not held against
+    anybody. But `a woman --no clothes` asks for something, though each half of it is harmless.
+    """
+    verdict = screen(spec.positive_text)
+    if not verdict.is_allowed or not spec.negative:
+        return verdict
+    harmless = [term.text for term in spec.negative if screen(term.text).is_allowed]
+    missing = "".join(f", without {text}" for text in harmless)
+    return screen(spec.positive_text + missing) if missing else verdict
