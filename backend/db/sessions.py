@@ -6,10 +6,13 @@ fails at once with "database is locked" when another has written meanwhile, busy
 of their own, so that they never wait.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Any
 
-from sqlalchemy import URL, Connection, event
+import aiosqlite
+from sqlalchemy import URL, Connection, Dialect, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -97,6 +100,12 @@ def _sqlite_engine(url: URL, *, begin: str, pool_size: int) -> AsyncEngine:
         url, pool_size=pool_size, max_overflow=0, pool_timeout=POOL_TIMEOUT_S
     )
 
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def use_open(
+        _dialect: Dialect, _entry: ConnectionPoolEntry, _words: list[str], names: dict[str, object]
+    ) -> None:
+        names["async_creator_fn"] = _open
+
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         # The driver's own BEGIN would come too late and be the wrong one.
@@ -116,3 +125,18 @@ def _sqlite_engine(url: URL, *, begin: str, pool_size: int) -> AsyncEngine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+async def _open(path: str, **options: Any) -> aiosqlite.Connection:  # noqa: ANN401 - sqlite3's own
+    """Open a file; when that fails, wait for the connection's thread to end.
+
+    It has a last word for the event loop, and would fail loudly were the loop closed by then.
+    """
+    connection = aiosqlite.connect(path, **options)
+    thread = connection._thread  # noqa: SLF001 - as SQLAlchemy does in the function this replaces
+    thread.daemon = True
+    try:
+        return await connection
+    except BaseException:
+        await asyncio.to_thread(thread.join)
+        raise
