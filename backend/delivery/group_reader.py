@@ -69,7 +69,7 @@ class GroupReader:
         """Return the next entries; none after a while without any. Ack each before reading on."""
         for delay_s in (*RETRY_S, None):
             try:
-                return await self._read()
+                entries = await self._read()
             except ResponseError as error:
                 if not str(error).startswith(("NOGROUP", "UNBLOCKED")):
                     raise
@@ -78,8 +78,19 @@ class GroupReader:
             except (RedisError, OSError) as error:
                 _log.warning("stream_unreachable", stream=self._stream, error=str(error))
                 self._own_since, self._is_caught_up = b"0", False
+                self._raise_if_cancelled()
                 await asyncio.sleep(RETRY_S[-1] if delay_s is None else delay_s)
+            else:
+                self._raise_if_cancelled()
+                return entries
         return []
+
+    def _raise_if_cancelled(self) -> None:
+        """Raise the cancel that Python 3.11's wait_for, and so redis-py, may have swallowed."""
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            self._own_since = b"0"
+            raise asyncio.CancelledError
 
     async def ack(self, entry_id: bytes, *, delete: bool = False) -> None:
         """Be done with an entry; if that fails it comes again. `delete` if no other group reads."""

@@ -5,6 +5,8 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from typing import TypeVar
 
+CANCEL_AGAIN_S = 0.1
+
 ResultT = TypeVar("ResultT")
 
 
@@ -17,10 +19,14 @@ async def until(ended: asyncio.Event, work: Awaitable[ResultT]) -> ResultT | Non
         return task.result() if task.done() else None
     finally:
         ending.cancel()
-        if not task.done():
+        # Python 3.11's wait_for, which redis-py sends with, swallows a cancel that comes in the
+        # wrong moment: so ask until it is heard.
+        while not task.done():
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait({task}, timeout=CANCEL_AGAIN_S)
+        if not task.cancelled():
+            # Seen, so that nobody complains of an exception that nobody saw.
+            task.exception()
 
 
 async def pause(event: asyncio.Event, timeout_s: float) -> None:

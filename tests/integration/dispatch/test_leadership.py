@@ -1,0 +1,66 @@
+"""One dispatcher leads, the others wait for their turn."""
+
+from backend.dispatch.leader import LEADER_KEY, LeaderLock
+from backend.dispatch.loop import ALIVE_KEY
+from tests.integration.dispatch.floor import Floor, eventually
+
+
+async def test_only_one_holds_the_lock(floor: Floor) -> None:
+    first, second = LeaderLock(redis=floor.redis), LeaderLock(redis=floor.redis)
+    assert await first.acquire()
+    assert await first.acquire()
+    assert not await second.acquire()
+    await second.release()
+    assert not await second.acquire()
+    await first.release()
+    assert await second.acquire()
+
+
+async def test_a_standby_takes_over_when_the_leader_has_vanished(floor: Floor) -> None:
+    vanished = LeaderLock(redis=floor.redis, ttl_s=0.5)
+    assert await vanished.acquire()
+    await floor.announce()
+    job_id = await floor.submit()
+    async with floor.running():
+        assert (await floor.job(job_id)).is_waiting
+        assert [m.job_id for m in await floor.is_queued(1)] == [job_id]
+
+
+async def test_a_standby_takes_over_when_the_leader_stops(floor: Floor) -> None:
+    await floor.announce()
+    async with floor.running():
+        await eventually(lambda: floor.redis.exists(LEADER_KEY))
+        leading = floor.redis.get(LEADER_KEY)
+        first_token = await leading
+        async with floor.running():
+            assert await floor.redis.get(LEADER_KEY) == first_token
+    assert not await floor.redis.exists(LEADER_KEY)
+
+
+async def test_a_leader_that_lost_its_lock_stops_dispatching(floor: Floor) -> None:
+    await floor.announce()
+    async with floor.running():
+        await eventually(lambda: floor.redis.exists(ALIVE_KEY))
+        await floor.redis.set(LEADER_KEY, b"somebody else")
+
+        async def has_stopped() -> bool:
+            await floor.redis.delete(ALIVE_KEY)
+            return not await floor.redis.exists(ALIVE_KEY)
+
+        await eventually(has_stopped)
+        job_id = await floor.submit()
+        await floor.redis.delete(LEADER_KEY)
+        assert [m.job_id for m in await floor.is_queued(1)] == [job_id]
+
+
+async def test_two_leaders_for_a_moment_send_a_job_once(floor: Floor) -> None:
+    await floor.announce(slots=10)
+    async with floor.running():
+        await eventually(lambda: floor.redis.exists(LEADER_KEY))
+        # The server forgets the leader: a second one may lead before the first has noticed.
+        await floor.redis.delete(LEADER_KEY)
+        async with floor.running():
+            jobs = [await floor.submit() for _ in range(10)]
+            messages = await floor.is_queued(10)
+    assert sorted(m.job_id for m in messages) == sorted(jobs)
+    assert {m.attempt for m in messages} == {1}
