@@ -29,8 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(_MISSING)
         return 2
     _follow_parent()
-    # Standard output carries the page's address and nothing else.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    _log_to_stderr()
     from bot.devcord.server import Options
 
     token = given.token_file.read_text(encoding="utf-8").strip() if given.token_file else None
@@ -55,6 +54,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--openapi", type=Path, help="judge every request by this document")
     parser.add_argument("--rate-limits", action=argparse.BooleanOptionalAction, default=True)
     return parser
+
+
+def _log_to_stderr() -> None:
+    """Keep standard output for the page's address, and local variables out of tracebacks."""
+    plain = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+    stamped = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, stamped, plain],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def _follow_parent() -> None:
