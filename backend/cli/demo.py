@@ -85,6 +85,9 @@ def start_discord(stack: Stack, page_port: int) -> Mapping[str, object]:
         IMPASTO_DISCORD_TOKEN="offline.discord.token",  # noqa: S106 - the offline Discord takes any
         IMPASTO_DISCORD_API_BASE=str(discord["api_base"]),
         IMPASTO_DISCORD_GATEWAY=str(discord["gateway"]),
+        IMPASTO_MODERATOR_ROLE_IDS=str(discord["moderator_role_id"]),
+        # Every offline Discord begins empty, so what an earlier demo registered does not count.
+        IMPASTO_DISCORD_SYNC="always",
     )
     return discord
 

@@ -173,19 +173,3 @@ class Pictures(Protocol):
 
     def link(self, key: str, *, ttl_s: int) -> str:
         """Return a signed URL that works for `ttl_s` seconds."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PromptVerdict:
-    """What the prompt screen said: allow, review or block; category and rule if not allow."""
-
-    outcome: str
-    category: str = ""
-    rule: str = ""
-
-
-class PromptScreen(Protocol):
-    """Screens the words of a prompt."""
-
-    def __call__(self, text: str) -> PromptVerdict:
-        """Judge a text; a check that fails to run blocks."""

@@ -25,7 +25,9 @@ def workshop() -> FakeWorkshop:
     return FakeWorkshop()
 
 
-async def test_a_request_becomes_a_queued_job_at_the_end_of_its_line(workshop: FakeWorkshop) -> None:
+async def test_a_request_becomes_a_queued_job_at_the_end_of_its_line(
+    workshop: FakeWorkshop,
+) -> None:
     await workshop.services.generations.submit(a_request("a fox"))
     second = await workshop.services.generations.submit(a_request("an owl --turbo"))
     third = await workshop.services.generations.submit(a_request("a bear"))

@@ -1,0 +1,35 @@
+"""The embedded Valkey server of one home."""
+
+import os
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.exceptions import AuthenticationError
+
+from backend.cli import valkey
+from backend.cli.stack import open_stack
+from backend.cli.supervisor import Supervisor
+from backend.settings import Settings
+
+
+def test_a_second_command_finds_the_server_of_the_first(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, redis_url=None, database_url=None)
+    with open_stack(settings) as first, open_stack(settings) as second:
+        assert second.redis_url == first.redis_url
+        assert second.supervisor.process_ids() == {}
+    assert valkey.find_running(tmp_path) is None
+
+
+def test_the_server_asks_for_its_password_and_its_files_are_private(tmp_path: Path) -> None:
+    with Supervisor(logs=tmp_path / "logs", env=os.environ) as supervisor:
+        program, address = valkey.make_program(tmp_path)
+        supervisor.start(program)
+        valkey.announce(tmp_path, address)
+        with (
+            Redis(host="127.0.0.1", port=address.port) as stranger,
+            pytest.raises(AuthenticationError),
+        ):
+            stranger.ping()
+        assert (tmp_path / "run" / "valkey.json").stat().st_mode & 0o077 == 0
+        assert (tmp_path / "valkey" / "valkey.conf").stat().st_mode & 0o077 == 0
