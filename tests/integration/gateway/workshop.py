@@ -15,9 +15,10 @@ from backend.domain.results import GenerationResult, ImageRef, ImageVariant, Tim
 from backend.gateway.app import make_app
 from backend.gateway.image_door import LocalImageDoor
 from backend.gateway.readiness import Check
+from backend.prompt.pipeline import PromptVerdict
 from backend.service.accounts import Accounts
 from backend.service.generations import Generations
-from backend.service.ports import JobStore, KeyStore, PromptVerdict, ReviewStore
+from backend.service.ports import JobStore, KeyStore, ReviewStore
 from backend.service.reviews import Reviews
 from backend.service.services import Services
 from storage.keys import image_key
