@@ -1,0 +1,59 @@
+"""What the reconciler puts right, over in-memory twins."""
+
+from backend.dispatch.periodic import Reconciler
+from backend.domain.families import ModelFamily
+from backend.service.line import Line
+from tests.builders import a_birth, a_job, at
+from tests.fakes.events import MemoryEventBus, MemoryOutbox, MemoryQueues
+from tests.fakes.stores import MemoryJobStore
+
+
+class Workshop:
+    """A reconciler with a clock to turn."""
+
+    def __init__(self, *, may_return: bool = True) -> None:
+        self.jobs = MemoryJobStore()
+        self.bus = MemoryEventBus()
+        self.seconds = 0.0
+        self.line = Line(jobs=self.jobs, sent=MemoryQueues(), clock=self.now)
+        self.reconciler = Reconciler(
+            line=self.line,
+            jobs=self.jobs,
+            outbox=MemoryOutbox(jobs=self.jobs, bus=self.bus),
+            clock=self.now,
+            may_return=lambda: may_return,
+        )
+
+    def now(self):
+        return at(self.seconds)
+
+    async def lose_a_job(self) -> None:
+        job = a_job(id="gen_lost")
+        await self.jobs.add(a_birth(job), fingerprint="")
+        await self.line.lease_next(ModelFamily.SDXL, 1)
+        self.seconds = 61
+
+
+async def test_a_lost_job_goes_back_to_the_line_and_the_world_hears_of_it() -> None:
+    workshop = Workshop()
+    await workshop.lose_a_job()
+    await workshop.reconciler.tick()
+    assert workshop.bus.kinds("gen_lost") == ["queued", "dispatched", "returned"]
+
+
+async def test_no_lease_ends_while_reports_are_still_unread() -> None:
+    workshop = Workshop(may_return=False)
+    await workshop.lose_a_job()
+    await workshop.reconciler.tick()
+    assert "returned" not in workshop.bus.kinds("gen_lost")
+
+
+async def test_fresh_events_are_left_to_whoever_committed_them() -> None:
+    workshop = Workshop()
+    await workshop.jobs.add(a_birth(a_job()), fingerprint="")
+    workshop.seconds = 1
+    await workshop.reconciler.tick()
+    assert workshop.bus.events == []
+    workshop.seconds = 2
+    await workshop.reconciler.tick()
+    assert len(workshop.bus.events) == 1
