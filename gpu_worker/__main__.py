@@ -6,11 +6,12 @@ SIGTERM lets the job in hand finish.
 import argparse
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Sequence
 from functools import partial
-from typing import assert_never
+from typing import NoReturn, assert_never
 
 import structlog
 import structlog.typing
@@ -62,11 +63,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _log_as_json()
     worker = open_worker(settings, family=chosen.family, name=chosen.name)
     app = open_app(redis_url=settings.redis_url, worker=worker)
+    # Until Celery takes the signal over, which it does when it begins to consume.
+    signal.signal(signal.SIGTERM, _leave)
     worker.start()
     try:
         return serve(app, family=chosen.family, name=chosen.name)
     finally:
         worker.close()
+
+
+def _leave(_number: int, _frame: object) -> NoReturn:
+    """End in good order before there is a job to finish."""
+    sys.exit(0)
 
 
 def prepare_environment(settings: Settings, family: ModelFamily) -> None:
@@ -162,6 +170,7 @@ def _log_as_json() -> None:
             ],
         )
     )
+    logging.captureWarnings(capture=True)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
 

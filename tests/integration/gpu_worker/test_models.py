@@ -1,4 +1,4 @@
-"""Real loading and drawing in a real worker process, and what is said about models that are not there."""
+"""Real loading and drawing in a worker process, and what is said about models that are not."""
 
 import shutil
 from pathlib import Path
@@ -24,7 +24,8 @@ def test_a_real_pipeline_draws_the_same_bytes_for_the_same_seed_and_from_a_sourc
     first = draw(line, start_worker, a_render_job(1), model_sdxl=tiny_sdxl).images[0]
     assert (first.width, first.height) == (64, 64)
     key = first.keys[ImageVariant.ORIGINAL]
-    assert Image.open(tmp_path / "home/objects" / key).size == (64, 64)
+    with Image.open(tmp_path / "home/objects" / key) as picture:
+        assert picture.size == (64, 64)
 
     def draw_next(number: int, **fields: object):
         job = a_render_job(number, **fields)

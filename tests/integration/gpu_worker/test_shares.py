@@ -1,5 +1,6 @@
 """What a worker takes while all three of its queues are backlogged."""
 
+import sys
 from collections import Counter
 
 from backend.contracts import RenderStarted, Tier
@@ -29,7 +30,7 @@ def test_backlogged_tiers_share_a_worker_ten_to_five_to_one(
     counts = Counter(wait_for(started, f"{JOBS} jobs"))
     with capsys.disabled():
         shares = ", ".join(f"{tier} {counts[tier]}" for tier in IDEAL)
-        print(f"\n{JOBS} jobs from three backlogged queues: {shares}")
+        sys.stdout.write(f"\n{JOBS} jobs from three backlogged queues: {shares}\n")
     assert all(count > counts[tier] for tier, count in SENT.items())
     for tier, ideal in IDEAL.items():
         assert abs(counts[tier] / JOBS - ideal) <= 0.02

@@ -1,0 +1,143 @@
+"""What a worker reports when things go wrong, over a real broker; its artist is in our hands."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+import structlog
+from PIL import Image
+
+from backend.contracts import ModelFamily
+from gpu_worker.engine.loop import Engine
+from gpu_worker.release.pipeline import ReleasePipeline
+from gpu_worker.render.drawing import Drawing, DrawOrder, OnStep
+from gpu_worker.state import OutOfMemory
+from gpu_worker.worker import Messenger, Worker
+from safety.policy import DEFAULT_POLICY
+from safety.verdict import Finding, Outcome
+from storage.image_store import ImageStore
+from storage.object_stores.memory import MemoryObjectStore
+from tests.integration.gpu_worker.conftest import Line, a_render_job
+
+
+@dataclass
+class FailingArtist:
+    """Raises what it is given, once each, then draws."""
+
+    failures: list[Exception] = field(default_factory=list)
+
+    def draw(self, order: DrawOrder, on_step: OnStep) -> Drawing:
+        on_step(0, 1)
+        if self.failures:
+            raise self.failures.pop(0)
+        on_step(1, 1)
+        pictures = tuple(
+            Image.new("RGB", (32, 32), (i, 9, 9)) for i in range(order.job.image_count)
+        )
+        return Drawing(pictures=pictures)
+
+
+class SecondPictureCheck:
+    """Holds every second picture."""
+
+    name = "second"
+
+    def check(self, pixels: Image.Image) -> list[Finding]:
+        if pixels.getpixel((0, 0)) == (0, 9, 9):
+            return []
+        return [
+            Finding(
+                check=self.name,
+                outcome=Outcome.REVIEW,
+                category="sexual",
+                rule="second.picture",
+                score=0.7,
+            )
+        ]
+
+
+Start = Callable[..., Worker]
+
+
+@pytest.fixture
+def start(redis_url: str) -> Iterator[Start]:
+    started: list[Worker] = []
+
+    def start(*failures: Exception, objects: MemoryObjectStore | None = None) -> Worker:
+        images = ImageStore(objects=objects or MemoryObjectStore())
+        artist = FailingArtist(failures=list(failures))
+        worker = Worker(
+            name="worker-1",
+            family=ModelFamily.SDXL,
+            engine=Engine(open_artist=lambda: artist),
+            messenger=Messenger(redis_url=redis_url),
+            images=images,
+            release=ReleasePipeline(
+                checks=[SecondPictureCheck()],
+                policy=DEFAULT_POLICY,
+                check_timeout_s=30.0,
+                images=images,
+            ),
+            report_retry_s=5.0,
+        )
+        worker.start()
+        started.append(worker)
+        return worker
+
+    yield start
+    for worker in started:
+        worker.close()
+
+
+def test_out_of_memory_is_told_and_the_next_job_is_drawn(line: Line, start: Start):
+    worker = start(OutOfMemory("4 pictures of 1024x1024 did not fit into memory."))
+    worker.run(a_render_job(1))
+    worker.run(a_render_job(2))
+    outcome = line.outcome(a_render_job(1))
+    assert (outcome.code, outcome.is_retryable) == ("out_of_memory", True)
+    assert line.outcome(a_render_job(2)).kind == "render_finished"
+
+
+def test_an_unforeseen_failure_says_nothing_of_the_prompt_anywhere(line: Line, start: Start):
+    worker = start(ValueError("cannot tokenise 'a secret fox'"))
+    with structlog.testing.capture_logs() as logs:
+        worker.run(a_render_job(1))
+        worker.run(a_render_job(2))
+    outcome = line.outcome(a_render_job(1))
+    assert (outcome.code, outcome.is_retryable) == ("internal", True)
+    assert "secret" not in outcome.message
+    assert [entry["reason"] for entry in logs if entry["event"] == "job_broke"] == ["ValueError"]
+    assert "secret" not in str(logs)
+    assert line.outcome(a_render_job(2)).kind == "render_finished"
+
+
+def test_a_held_picture_blocks_the_job_and_nothing_is_stored(line: Line, start: Start):
+    objects = MemoryObjectStore()
+    worker = start(objects=objects)
+    worker.run(a_render_job(1, image_count=2))
+    outcome = line.outcome(a_render_job(1))
+    assert outcome.kind == "render_blocked"
+    assert (outcome.outcome, outcome.category) == ("review", "sexual")
+    assert (outcome.rule, outcome.score) == ("second.picture", 0.7)
+    assert list(objects.list_keys("")) == []
+
+
+def test_a_cleared_job_is_released(line: Line, start: Start):
+    start().run(a_render_job(1, image_count=2, clearances=("sexual",)))
+    assert len(line.outcome(a_render_job(1)).images) == 2
+
+
+def test_a_full_disk_is_told(line: Line, start: Start):
+    start(objects=MemoryObjectStore(capacity_bytes=10)).run(a_render_job(1))
+    outcome = line.outcome(a_render_job(1))
+    assert (outcome.code, outcome.is_retryable) == ("storage_full", False)
+    assert "disk is full" in outcome.message
+
+
+def test_the_same_attempt_is_run_once(line: Line, start: Start):
+    worker = start()
+    worker.run(a_render_job(1))
+    worker.run(a_render_job(1))
+    kinds = [report.kind for report in line.reports_of(a_render_job(1))]
+    assert kinds.count("render_started") == 1
+    assert kinds.count("render_finished") == 1
