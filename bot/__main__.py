@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import sys
 
 import discord
+import structlog
 import yarl
 from pydantic import ValidationError
 
 from backend.bootstrap import open_services
+from backend.domain.errors import ImpastoError
 from bot.client import ImpastoBot
 from bot.settings import BotSettings
 
@@ -39,6 +42,8 @@ def main() -> int:
         return _complain(f"These settings cannot be read: {names}.")
     except WrongSetting as error:
         return _complain(str(error))
+    except ImpastoError as error:
+        return _complain(f"{error.message} {error.way_out}".strip())
     except KeyboardInterrupt:
         pass
     return 0
@@ -54,7 +59,7 @@ async def run(settings: BotSettings) -> None:
     if settings.discord_token is None:
         raise WrongSetting(_TOLD_NONE)
     point_at(settings)
-    discord.utils.setup_logging(root=False)
+    log_as_json()
     async with open_services() as services:
         bot = ImpastoBot(services=services, options=settings.client_options())
         async with bot:
@@ -71,6 +76,29 @@ def point_at(settings: BotSettings) -> None:
         discord.http.Route.BASE = settings.discord_api_base
     if settings.discord_gateway:
         discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.discord_gateway)
+
+
+def log_as_json() -> None:
+    """Write one JSON object a line to standard error; Discord's library only its warnings."""
+    processors: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        # Without the local variables, which hold tokens and prompts.
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*processors, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=processors, processor=structlog.processors.JSONRenderer()
+        )
+    )
+    handler.setLevel(logging.WARNING)
+    logging.getLogger().addHandler(handler)
 
 
 async def _serve(bot: ImpastoBot) -> None:

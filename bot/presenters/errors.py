@@ -23,6 +23,7 @@ ERROR_SENTENCES: Mapping[str, str] = {
     "image_count_out_of_range": _AS_WRITTEN,
     "sampler_not_supported": _AS_WRITTEN,
     "refused": _AS_WRITTEN,
+    "link_refused": "This link has expired or was altered. Get a fresh one with `/show`.",
     "prompt_blocked": "This prompt is held back. Rephrase it, or ask a moderator to look at it.",
     "review_not_releasable": "Jobs of this category cannot be released. Press *Keep blocked*.",
     "not_allowed": _AS_WRITTEN,

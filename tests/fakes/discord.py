@@ -27,9 +27,9 @@ from backend.domain.families import ModelFamily
 from backend.domain.jobs import Block, Change, Failure, Job, Progress
 from backend.domain.requests import JobId
 from backend.domain.results import GenerationResult, ImageVariant
+from backend.prompt.pipeline import PromptVerdict
 from backend.service.accounts import Accounts
 from backend.service.generations import Generations
-from backend.service.ports import PromptVerdict
 from backend.service.reviews import Reviews
 from backend.service.services import Services
 from bot.client import ClientOptions, ImpastoBot
@@ -152,6 +152,7 @@ class Town:
 
     def __init__(self, *, state_dir: Path, edge: Edge, moderator_role_ids: tuple[int, ...]) -> None:
         self.edge = edge
+        self.state_dir = state_dir
         self.memory = Memory()
         self.jobs = MemoryJobStore(memory=self.memory)
         self.messages = MemoryMessageStore()
