@@ -1,6 +1,6 @@
 """Times the stock diffusers pipeline on one request, with nothing of ours around it.
 
-`python bench/raw_pipeline.py --model FOLDER [--steps N] [--n N] [--repeat N]` prints one JSON object.
+`python bench/raw_pipeline.py --model FOLDER [--steps N] [--n N] [--repeat N]` prints JSON.
 """
 
 import argparse

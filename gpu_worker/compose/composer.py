@@ -10,7 +10,7 @@ from backend.contracts import ModelFamily
 from backend.contracts import Sampler as SamplerName
 from gpu_worker.compose.model_files import check_model_folder, is_hub_id, read_sidecar
 from gpu_worker.family import DiffusersPart, LoadedModel, ModelDefaults
-from gpu_worker.state import ModelBroken, ModelMissing
+from gpu_worker.state import ModelBroken, ModelMissing, OutOfMemory
 from gpu_worker.vram.probe import is_out_of_memory
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
@@ -59,6 +59,7 @@ def load_model(
 
     Raises:
         ModelMissing, ModelBroken: there is nothing to load, or it does not load.
+        OutOfMemory: it does not fit.
 
     """
     is_local = not is_hub_id(source)
@@ -70,8 +71,13 @@ def load_model(
         source = str(folder)
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(dtype, chosen_device)
-    pipeline = _load_pipeline(family, source, dtype=chosen_dtype, is_local=is_local)
-    pipeline.to(chosen_device)
+    try:
+        pipeline = _load_pipeline(family, source, dtype=chosen_dtype, is_local=is_local)
+        pipeline.to(chosen_device)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OutOfMemory(f"The model of {family} did not fit into memory.") from None
     return LoadedModel(
         pipeline=pipeline, defaults=defaults, device=chosen_device, dtype=chosen_dtype
     )

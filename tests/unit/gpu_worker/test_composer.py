@@ -11,7 +11,7 @@ from backend.contracts import ModelFamily, Sampler
 from gpu_worker.compose.composer import choose_device, choose_dtype, load_model
 from gpu_worker.families import open_family
 from gpu_worker.family import LoadedModel, ModelDefaults
-from gpu_worker.state import FamilyNotDrawn, ModelBroken, ModelMissing
+from gpu_worker.state import FamilyNotDrawn, ModelBroken, ModelMissing, OutOfMemory
 
 CopyModel = Callable[[], Path]
 
@@ -68,6 +68,17 @@ def test_a_missing_folder_is_a_missing_model(tmp_path: Path):
 def test_families_without_drawing_code_say_so(family: ModelFamily, loaded_sdxl: LoadedModel):
     with pytest.raises(FamilyNotDrawn, match=f"cannot draw {family} yet"):
         open_family(family, loaded_sdxl)
+
+
+def test_a_model_that_does_not_fit_into_memory_is_not_called_broken(
+    tiny_sdxl: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def run_out(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr("diffusers.StableDiffusionXLPipeline.from_pretrained", run_out)
+    with pytest.raises(OutOfMemory, match="model of sdxl did not fit"):
+        load(tiny_sdxl)
 
 
 def test_choices_of_device_and_dtype():
