@@ -15,9 +15,17 @@ EVENTS_KEPT: Final = 10_000
 class RedisStreamSink:
     """Publishes to, and listens on, `impasto:events`."""
 
-    def __init__(self, *, redis: Redis, consumer: str = "", idle_ms: int = 60_000) -> None:
+    def __init__(
+        self,
+        *,
+        redis: Redis,
+        consumer: str = "",
+        block_ms: int = 2000,
+        idle_ms: int = 60_000,
+    ) -> None:
         self._redis = redis
         self._consumer = consumer
+        self._block_ms = block_ms
         self._idle_ms = idle_ms
 
     async def publish(self, payload: bytes) -> None:
@@ -33,6 +41,7 @@ class RedisStreamSink:
             group=group,
             begin="$",
             consumer=self._consumer,
+            block_ms=self._block_ms,
             idle_ms=self._idle_ms,
         )
         while True:

@@ -1,0 +1,1 @@
+"""Events, flags and links on real servers."""
