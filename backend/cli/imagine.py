@@ -5,6 +5,7 @@ import asyncio
 import getpass
 import json
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,7 @@ from backend.settings import Settings
 
 EXIT_DELIVERED, EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_FAILED = 0, 2, 3, 4
 POLL_S: Final = 0.05
+LOOK_EVERY_S: Final = 2.0
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -52,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         family = understand(request, screen=SafetyScreen()).spec.family
         with open_stack(settings) as stack:
             if family in settings.families:
-                start_missing(stack, family)
+                stack.ensure(family)
             return asyncio.run(_imagine(stack, request, arguments))
     except ImpastoError as error:
         return _refuse(error.code, f"{error.message} {error.way_out}".strip(), arguments)
@@ -82,14 +84,6 @@ def make_request(arguments: argparse.Namespace) -> GenerationRequest:
     )
 
 
-def start_missing(stack: Stack, family: ModelFamily) -> None:
-    """Start the dispatcher and the worker this job needs, unless they run already."""
-    if not stack.has_dispatcher():
-        stack.start_dispatcher()
-    if not stack.has_worker(family):
-        stack.start_worker(family)
-
-
 async def _imagine(stack: Stack, request: GenerationRequest, arguments: argparse.Namespace) -> int:
     async with open_services(stack.settings) as services:
         view = await services.generations.submit(request)
@@ -113,12 +107,22 @@ async def _imagine(stack: Stack, request: GenerationRequest, arguments: argparse
 
 
 async def _wait(stack: Stack, services: Services, job_id: JobId) -> Job:
+    next_look = 0.0
+
+    def keep_going() -> None:
+        nonlocal next_look
+        stack.supervisor.poll()
+        # Whoever was there when we looked first may have gone since.
+        if time.monotonic() > next_look:
+            next_look = time.monotonic() + LOOK_EVERY_S
+            stack.ensure(job.spec.family)
+
     try:
         while True:
             job = (await services.generations.snapshot(job_id)).job
             if job.is_terminal:
                 return job
-            stack.supervisor.poll()
+            keep_going()
             if job.progress is None:
                 show_progress(f"{job.state} …")
             else:

@@ -12,8 +12,9 @@ from redis import Redis
 
 from backend.cli import valkey
 from backend.cli.supervisor import Program, Supervisor
-from backend.contracts import worker_key
+from backend.contracts import WORKER_KEYS, worker_key
 from backend.db.migrate import upgrade
+from backend.dispatch.leader import LEADER_KEY
 from backend.dispatch.loop import ALIVE_KEY
 from backend.domain.families import ModelFamily
 from backend.settings import Settings
@@ -32,6 +33,14 @@ class Stack:
         self.settings = settings
         self.supervisor = supervisor
         self.redis_url = redis_url
+
+    def ensure(self, family: ModelFamily) -> None:
+        """Start a dispatcher and a worker of this family, unless such run or have been started."""
+        ours = self.supervisor.process_ids()
+        if "dispatcher" not in ours and not self.has_dispatcher():
+            self.start_dispatcher()
+        if f"worker-{family}" not in ours and not self.has_worker(family):
+            self.start_worker(family)
 
     def start_dispatcher(self) -> None:
         """Start a dispatcher; beside another one it is a standby."""
@@ -150,7 +159,16 @@ def _ensure_redis(settings: Settings, supervisor: Supervisor, home: Path) -> tup
         program, address = valkey.make_program(home)
         supervisor.start(program)
         valkey.announce(home, address)
+        _forget_the_dead(address.url)
     return address.url, True
+
+
+def _forget_the_dead(redis_url: str) -> None:
+    """Drop the presence of processes that ended with the server's last life."""
+    with Redis.from_url(redis_url) as client:
+        for pattern in (WORKER_KEYS, ALIVE_KEY, LEADER_KEY):
+            for key in client.scan_iter(match=pattern):
+                client.delete(key)
 
 
 def _python(module: str, *arguments: str) -> Sequence[str]:
