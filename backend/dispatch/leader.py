@@ -18,7 +18,7 @@ end
 return 0
 """
 _RELEASE = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', unpack(KEYS)) end
 return 0
 """
 
@@ -36,6 +36,7 @@ class LeaderLock:
         """Take the lock if it is free, or hold on to it; True if this object has it now."""
         return bool(await self._redis.eval(_ACQUIRE, 1, self._key, self._token, str(self._ttl_ms)))
 
-    async def release(self) -> None:
-        """Give the lock back if this object holds it."""
-        await self._redis.eval(_RELEASE, 1, self._key, self._token)
+    async def release(self, *signs: str) -> None:
+        """Give the lock back if this object holds it, and take down the `signs` that say so."""
+        keys = (self._key, *signs)
+        await self._redis.eval(_RELEASE, len(keys), *keys, self._token)

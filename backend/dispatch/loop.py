@@ -16,6 +16,7 @@ from backend.dispatch.periodic import Reconciler
 from backend.dispatch.receive import Receiver, ReportFeed
 from backend.dispatch.send import Sender
 from backend.dispatch.waiting import pause, until
+from backend.domain.errors import Unavailable
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.families import ModelFamily
 from backend.scheduling.gpu_pool import GpuPool
@@ -26,6 +27,7 @@ from backend.service.reports import Reports
 ALIVE_KEY: Final = "impasto:alive:dispatcher"
 ALIVE_TTL_S: Final = 10
 WAKE_GROUP: Final = "dispatcher"
+AWAY: Final = (RedisError, OSError, Unavailable)
 WAKING: Final = frozenset({JobEventKind.QUEUED, JobEventKind.RELEASED, JobEventKind.RETURNED})
 
 _log = structlog.get_logger(__name__)
@@ -96,8 +98,8 @@ class Dispatcher:
     async def _acquires(self) -> bool:
         try:
             return await self._lock.acquire()
-        except (RedisError, OSError) as error:
-            _log.warning("lock_unreachable", error=repr(error))
+        except AWAY as error:
+            _log.warning("lock_unreachable", error=str(error))
             return False
 
     async def _lead(self, stop: asyncio.Event) -> None:
@@ -132,16 +134,16 @@ class Dispatcher:
                     return
                 held_at = time.monotonic()
                 await self._redis.set(ALIVE_KEY, b"1", ex=ALIVE_TTL_S)
-            except (RedisError, OSError) as error:
-                _log.warning("lock_unreachable", error=repr(error))
+            except AWAY as error:
+                _log.warning("lock_unreachable", error=str(error))
                 if time.monotonic() - held_at > self._leader_ttl_s:
                     return
             await pause(stop, self._rhythm.renew_s)
 
     async def _step_down(self) -> None:
         try:
-            await self._lock.release()
-        except (RedisError, OSError) as error:
+            await self._lock.release(ALIVE_KEY)
+        except AWAY as error:
             _log.warning("lock_not_released", error=repr(error))
 
     async def _dispatch(self, ended: asyncio.Event) -> None:
@@ -150,6 +152,9 @@ class Dispatcher:
             self._wake.clear()
             try:
                 is_fine = await self._fill_queues()
+            except AWAY as error:
+                _log.warning("dispatch_waits", error=str(error))
+                is_fine = False
             except Exception:  # noqa: BLE001 - the edge of a tick: the next one tries again
                 _log.exception("dispatch_failed")
                 is_fine = False

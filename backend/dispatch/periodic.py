@@ -5,8 +5,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
+from redis.exceptions import RedisError
 
 from backend.dispatch.waiting import pause
+from backend.domain.errors import Unavailable
 from backend.service.line import Line
 from backend.service.ports import Clock, JobStore, OutboxPublisher
 
@@ -38,6 +40,8 @@ class Reconciler:
         while not ended.is_set():
             try:
                 await self.tick()
+            except (RedisError, OSError, Unavailable) as error:
+                _log.warning("reconcile_waits", error=str(error))
             except Exception:  # noqa: BLE001 - the edge of a tick: the next one tries again
                 _log.exception("reconcile_failed")
             await pause(ended, every_s)

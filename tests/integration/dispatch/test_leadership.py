@@ -1,5 +1,9 @@
 """One dispatcher leads, the others wait for their turn."""
 
+from contextlib import AsyncExitStack
+
+from structlog.testing import capture_logs
+
 from backend.dispatch.leader import LEADER_KEY, LeaderLock
 from backend.dispatch.loop import ALIVE_KEY
 from tests.integration.dispatch.floor import Floor, eventually
@@ -28,29 +32,35 @@ async def test_a_standby_takes_over_when_the_leader_has_vanished(floor: Floor) -
 
 async def test_a_standby_takes_over_when_the_leader_stops(floor: Floor) -> None:
     await floor.announce()
-    async with floor.running():
+    async with AsyncExitStack() as first:
+        await first.enter_async_context(floor.running())
         await eventually(lambda: floor.redis.exists(LEADER_KEY))
-        leading = floor.redis.get(LEADER_KEY)
-        first_token = await leading
+        leader = await floor.redis.get(LEADER_KEY)
         async with floor.running():
-            assert await floor.redis.get(LEADER_KEY) == first_token
-    assert not await floor.redis.exists(LEADER_KEY)
+            assert await floor.redis.get(LEADER_KEY) == leader
+            await first.aclose()
+            job_id = await floor.submit()
+            assert [m.job_id for m in await floor.is_queued(1)] == [job_id]
+            assert await floor.redis.get(LEADER_KEY) != leader
+    assert not await floor.redis.exists(LEADER_KEY, ALIVE_KEY)
 
 
 async def test_a_leader_that_lost_its_lock_stops_dispatching(floor: Floor) -> None:
     await floor.announce()
-    async with floor.running():
-        await eventually(lambda: floor.redis.exists(ALIVE_KEY))
-        await floor.redis.set(LEADER_KEY, b"somebody else")
+    with capture_logs() as logs:
+        async with floor.running():
+            await eventually(lambda: floor.redis.exists(ALIVE_KEY))
+            await floor.redis.set(LEADER_KEY, b"somebody else")
 
-        async def has_stopped() -> bool:
-            await floor.redis.delete(ALIVE_KEY)
-            return not await floor.redis.exists(ALIVE_KEY)
+            async def has_stopped() -> bool:
+                return any(entry["event"] == "dispatcher_stopped_leading" for entry in logs)
 
-        await eventually(has_stopped)
-        job_id = await floor.submit()
-        await floor.redis.delete(LEADER_KEY)
-        assert [m.job_id for m in await floor.is_queued(1)] == [job_id]
+            await eventually(has_stopped)
+            job_id = await floor.submit()
+            assert await floor.redis.get(LEADER_KEY) == b"somebody else"
+            assert (await floor.job(job_id)).is_waiting
+            await floor.redis.delete(LEADER_KEY)
+            assert [m.job_id for m in await floor.is_queued(1)] == [job_id]
 
 
 async def test_two_leaders_for_a_moment_send_a_job_once(floor: Floor) -> None:
