@@ -38,6 +38,8 @@ _URGENT = frozenset(
         JobEventKind.CANCELLED,
     }
 )
+# Asking again would be refused again, and refusals count toward Discord's ban limit.
+_NEVER_ACCEPTED = frozenset({400, 404})
 _log = structlog.get_logger(__name__)
 
 
@@ -156,8 +158,8 @@ class Deliveries:
         async def show() -> bool:
             async with self._gate:
                 is_end = await self._show(job_id, owned)
-            if is_end:
-                self._disown(job_id)
+            if is_end and self._owned.get(job_id) is owned:
+                del self._owned[job_id]
             return is_end
 
         owned.editor = JobEditor(show=show, interval_s=self._edit_interval_s)
@@ -180,10 +182,15 @@ class Deliveries:
         job = view.job
         is_end = _is_end(job)
         text = job_text(view, asker_id=message.asker_id, progress=owned.newest_progress(job))
-        if job.state is JobState.DELIVERED:
-            await self._show_pictures(message, job, text)
-        elif text != owned.shown and not _was_shown(message, job):
-            await self._show_text(message, view, text, owned)
+        try:
+            if job.state is JobState.DELIVERED:
+                await self._show_pictures(message, job, text)
+            elif text != owned.shown and not _was_shown(message, job):
+                await self._show_text(message, view, text, owned)
+        except discord.HTTPException as error:
+            if error.status not in _NEVER_ACCEPTED:
+                raise
+            _log.exception("delivery.refused", job_id=job_id, code=error.code)
         owned.shown = text
         if is_end or job.state is not JobState.RENDERING:
             await self._mark(message, job, is_end=is_end)
@@ -222,9 +229,9 @@ class Deliveries:
             await self._poster.edit(message, post)
         except Unreachable as unreachable:
             _log.info("delivery.fallback", job_id=message.job_id, reason=str(unreachable))
+            moved = await self._poster.post_anew(message, post)
         else:
             return
-        moved = await self._poster.post_anew(message, post)
         if moved is None:
             _log.warning("delivery.given_up", job_id=message.job_id)
             return

@@ -15,7 +15,8 @@ from bot.views.answers import only
 TOKEN_GOOD_FOR = timedelta(minutes=14)
 _TOKEN_DEAD = frozenset({10015, 50027})
 _MESSAGE_GONE = frozenset({10008})
-_NOT_LET_IN = frozenset({10003, 10004, 50001, 50007, 50013})
+# Unknown channel or guild, no access, no direct messages, no permission, archived thread.
+_NOT_LET_IN = frozenset({10003, 10004, 50001, 50007, 50013, 50083})
 _NONCE_CHARACTERS = 25
 _log = structlog.get_logger(__name__)
 
@@ -94,8 +95,7 @@ class Poster:
         """
         for open_channel in (self._channel_of, self._direct_channel_of):
             try:
-                channel = await open_channel(message)
-                sent = await self._send(channel, message, post)
+                sent = await self._send(await open_channel(message), message, post)
             except discord.HTTPException as error:
                 if obstacle_of(error) is None:
                     raise
@@ -143,6 +143,10 @@ class Poster:
     async def _send(
         self, channel: discord.abc.Messageable, message: DiscordMessage, post: Post
     ) -> discord.Message:
+        reference = None
+        if isinstance(channel, discord.PartialMessageable):
+            lost = channel.get_partial_message(message.message_id)
+            reference = lost.to_reference(fail_if_not_exists=False)
         return await channel.send(
             post.content,
             files=post.files() if post.files else [],
@@ -150,6 +154,7 @@ class Poster:
             allowed_mentions=only(message.asker_id),
             # Sent twice after a crash, it still appears once.
             nonce=str(message.job_id)[:_NONCE_CHARACTERS],
+            reference=reference,  # type: ignore[arg-type]  # None is the library's own default
         )
 
 

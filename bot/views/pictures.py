@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from io import BytesIO
 
 import discord
+import structlog
 
 from backend.domain.errors import ImageNotFound
 from backend.domain.jobs import Job
@@ -16,10 +17,11 @@ from bot.presenters.results import caption, links_text
 
 DEFAULT_LIMIT_BYTES = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
 _TOO_LARGE_STATUS, _TOO_LARGE_CODE = 413, 40005
-# What a refused upload is shrunk to.
-_SMALLER = 4
+# A refused grid is made once more, at a fraction of its size.
+_GRID_ATTEMPTS, _SMALLER = 2, 4
 _GONE = "The pictures are no longer stored."
 _PNG = b"\x89PNG"
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,18 +72,28 @@ async def grid_uploads(
     except (ImageNotFound, KeyError):
         yield Upload(note=_GONE)
         return
-    for limit in (limit_bytes, limit_bytes // _SMALLER):
-        data = await asyncio.to_thread(compose, tiles, limit_bytes=limit)
+    limit = limit_bytes
+    for _ in range(_GRID_ATTEMPTS):
+        data = await asyncio.to_thread(_composed, tiles, limit)
         if data is None:
             break
         yield Upload(data=data, filename=f"impasto-{job.id}.webp", description=caption(job))
-        limit_bytes = min(limit_bytes, len(data))
+        limit = min(limit, len(data)) // _SMALLER
     yield await _links(generations, list(images))
 
 
 def is_too_large(error: discord.HTTPException) -> bool:
     """Say whether Discord refused an upload for its size."""
     return error.status == _TOO_LARGE_STATUS or error.code == _TOO_LARGE_CODE
+
+
+def _composed(tiles: list[bytes], limit_bytes: int) -> bytes | None:
+    """Return the grid, or None if it cannot be made small enough or a picture cannot be read."""
+    try:
+        return compose(tiles, limit_bytes=limit_bytes)
+    except OSError:
+        _log.warning("pictures.unreadable", exc_info=True)
+        return None
 
 
 async def _links(generations: Generations, images: list[ImageRef]) -> Upload:

@@ -344,9 +344,9 @@ def labels(message: discord.Message) -> list[list[str]]:
 
 
 def a_picture(index: int = 0, *, form: str = "PNG", side: int = 64) -> bytes:
-    """Return a real picture in one colour."""
+    """Return a real picture that does not compress to nothing."""
     buffer = io.BytesIO()
-    Image.new("RGB", (side, side), (60 * index, 90, 200)).save(buffer, format=form)
+    Image.effect_noise((side, side), 40 + 20 * index).convert("RGB").save(buffer, format=form)
     return buffer.getvalue()
 
 

@@ -143,6 +143,8 @@ async def test_pictures_whose_message_was_deleted_come_in_a_new_one(town: Town) 
     [message] = town.channel.history()
     assert message.attachments
     assert town.alice.mention in message.content
+    assert message.reference is not None
+    assert message.reference.message_id == old.id
     assert labels(message)[0][0] == "U1"
     assert town.messages.messages[job_id].message_id == message.id
 
@@ -174,6 +176,27 @@ async def test_where_no_way_is_left_the_job_is_let_go(town: Town) -> None:
     town.env.inject_error("*", "/channels/*", status=403, code=50001, times=None)
     await town.finish(job_id)
     assert town.messages.messages[job_id].is_final
+
+
+async def test_what_discord_will_never_accept_is_not_tried_for_ever(town: Town) -> None:
+    job_id = await town.ask()
+    await town.start(job_id)
+    await town.env.advance_time(EDIT_INTERVAL_S)
+    town.env.inject_error("PATCH", "/webhooks/*", status=400, code=50035)
+    await town.finish(job_id)
+    assert town.messages.messages[job_id].is_final
+
+
+async def test_pictures_that_cannot_be_read_come_as_links(town: Town) -> None:
+    job_id = await town.ask()
+    await town.start(job_id)
+    result = town.draw(job_id)
+    for key in town.pictures.objects:
+        town.pictures.objects[key] = b"half a picture"
+    await town.move(
+        job_id, lambda job: job.deliver(attempt=job.attempt, result=result, now=town.now())
+    )
+    assert "https://pictures.test/" in town.message_of(job_id).content
 
 
 async def test_a_server_error_is_tried_again_by_the_sweep(town: Town) -> None:

@@ -5,11 +5,12 @@ import pytest
 from simcord.backend.errors import SetupError
 
 from backend.domain.jobs import JobState
+from backend.domain.requests import JobId
 from backend.domain.reviews import Decision
 from tests.fakes.discord import EDIT_INTERVAL_S, FORBIDDEN_WORD, Town, labels
 
 
-async def held(town: Town) -> str:
+async def held(town: Town) -> JobId:
     """Let Alice's pictures be held back after drawing."""
     job_id = await town.ask()
     await town.start(job_id)
