@@ -2,8 +2,8 @@
 
 SafetyError
 ├── NotApproved     a picture without a clear verdict
-├── CheckFailed     a check could not come to a judgement; whoever runs checks turns it into a block
-└── LexiconInvalid  a rule file that cannot be read; found when a check is opened, never while screening
+├── CheckFailed     a check that came to no judgement; whoever runs it blocks
+└── LexiconInvalid  a rule file that cannot be read; found when a check is opened
 """
 
 

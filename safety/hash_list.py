@@ -13,4 +13,4 @@ class HashList(Protocol):
         """A short stable name, used in findings."""
 
     def distance(self, pixels: Image.Image) -> int | None:
-        """Return how many bits lie between a picture and the nearest listed one; None if the list is empty."""
+        """Return how many bits a picture is from the nearest listed one; None if none is."""

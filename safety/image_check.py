@@ -17,5 +17,5 @@ class ImageCheck(Protocol):
     def check(self, pixels: Image.Image) -> list[Finding]:
         """Return what was found, harmless scores included.
 
-        Whatever this raises, a score that is no number from 0 to 1, and taking too long block the picture.
+        Raising anything, a score that is no number from 0 to 1, and taking too long block.
         """

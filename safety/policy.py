@@ -1,4 +1,4 @@
-"""How strict an installation is: thresholds, and what is held for a moderator instead of blocked."""
+"""How strict an installation is: thresholds, and what is held instead of blocked."""
 
 from dataclasses import dataclass, replace
 
@@ -9,9 +9,9 @@ from safety.verdict import NEVER_CLEARED, Finding, Outcome
 class Policy:
     """Thresholds with the defaults an installation starts with.
 
-    `nsfw_review_score` and `nsfw_block_score` are probabilities; the makers of the shipped model call
-    everything above 0.8 explicit and everything below 0.2 harmless. `reviewed_categories` are held for a
-    moderator where a rule would block; child safety and failed checks are never softened.
+    `nsfw_review_score` and `nsfw_block_score` are probabilities; the makers of the shipped model
+    call everything above 0.8 explicit and everything below 0.2 harmless. `reviewed_categories` are
+    held for a moderator where a rule would block; child safety and failed checks are not softened.
     """
 
     nsfw_review_score: float = 0.6

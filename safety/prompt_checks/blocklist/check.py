@@ -2,15 +2,17 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import pairwise
 
-from safety.prompt_checks.blocklist.disguises import read_chunk, read_run
+from safety.prompt_checks.blocklist.disguises import read_chunk, read_halves
 from safety.prompt_checks.blocklist.folding import fold
 from safety.prompt_checks.blocklist.lexicon import HARMLESS, Lexicon, Rule
 from safety.prompt_checks.blocklist.phrases import Hit
-from safety.prompt_checks.blocklist.words import Chunk, Reading, cut, spelled_runs, strip_weights
+from safety.prompt_checks.blocklist.views import views
+from safety.prompt_checks.blocklist.words import Chunk, Reading, cut, strip_weights
 from safety.verdict import Finding
 
-Spans = list[tuple[int, int]]
+Span = tuple[int, int]
 
 
 class BlocklistPromptCheck:
@@ -22,30 +24,32 @@ class BlocklistPromptCheck:
         self._lexicon = lexicon
 
     def check(self, text: str) -> list[Finding]:
-        spans = self._spans(strip_weights(fold(text)))
+        folded = strip_weights(fold(text))
+        views_spans = [self._spans(view) for view in views(folded, self._lexicon.vocabulary)]
         return [
             Finding(check=self.name, outcome=rule.outcome, category=rule.category, rule=rule.id)
             for rule in self._lexicon.rules
-            if _applies(rule, spans)
+            if any(_applies(rule, spans) for spans in views_spans)
         ]
 
-    def _spans(self, folded: str) -> dict[str, Spans]:
+    def _spans(self, folded: str) -> dict[str, list[Span]]:
         chunks = list(cut(folded))
         hits = self._lexicon.tree.find(self._readings(chunks))
-        harmless = [(hit.start, hit.end) for hit in hits if hit.label == HARMLESS]
-        spans: dict[str, Spans] = {}
+        harmless = _harmless_places(hits)
+        spans: dict[str, list[Span]] = {}
         for hit in hits:
-            if not any(start <= hit.start and hit.end <= end for start, end in harmless):
+            if harmless.isdisjoint(range(hit.start, hit.end)):
                 spans.setdefault(hit.label, []).append((hit.start, hit.end))
         for hit in self._unspaced_hits(folded, chunks):
             spans.setdefault(hit.label, []).append((hit.start, hit.end))
         return spans
 
     def _readings(self, chunks: list[Chunk]) -> Iterator[Reading]:
+        vocabulary = self._lexicon.vocabulary
         for chunk in chunks:
-            yield from read_chunk(chunk, self._lexicon.vocabulary)
-        for run in spelled_runs(chunks):
-            yield from read_run(run, self._lexicon.vocabulary)
+            yield from read_chunk(chunk, vocabulary)
+        for first, second in pairwise(chunks):
+            yield from read_halves(first, second, vocabulary)
 
     def _unspaced_hits(self, folded: str, chunks: list[Chunk]) -> Iterator[Hit]:
         if folded.isascii():
@@ -62,7 +66,12 @@ class BlocklistPromptCheck:
                     yield Hit(label, place, place + 1)
 
 
-def _applies(rule: Rule, spans: dict[str, Spans]) -> bool:
+def _harmless_places(hits: set[Hit]) -> frozenset[int]:
+    spans = [range(hit.start, hit.end) for hit in hits if hit.label == HARMLESS]
+    return frozenset(place for span in spans for place in span)
+
+
+def _applies(rule: Rule, spans: dict[str, list[Span]]) -> bool:
     if not all(name in spans for name in rule.all_of):
         return False
     if any(name in spans for name in rule.unless):
@@ -73,11 +82,12 @@ def _applies(rule: Rule, spans: dict[str, Spans]) -> bool:
     return any(all(_is_near(span, other, rule) for other in others) for span in first)
 
 
-def _is_near(span: tuple[int, int], others: Spans, rule: Rule) -> bool:
+def _is_near(span: Span, others: list[Span], rule: Rule) -> bool:
     start, end = span
     within = rule.within or 0
     return any(
-        0 <= other_start - end <= within
-        or (not rule.is_ordered and 0 <= start - other_end <= within)
+        other_start - end <= within
+        and start - other_end <= within
+        and (not rule.is_ordered or start <= other_start)
         for other_start, other_end in others
     )

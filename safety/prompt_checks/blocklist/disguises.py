@@ -1,16 +1,13 @@
-"""Every word a piece of text may have been meant as: plain, in figures, stretched, cut up or spelled out."""
+"""Every word a piece of text may be meant as: plain, in figures, stretched, cut up or masked."""
 
 from collections.abc import Iterator
 from typing import Final
 
 from safety.prompt_checks.blocklist.folding import latinise
-from safety.prompt_checks.blocklist.vocabulary import Vocabulary
-from safety.prompt_checks.blocklist.words import FIGURES, Chunk, Reading, SpelledRun
+from safety.prompt_checks.blocklist.vocabulary import MASKS, Vocabulary
+from safety.prompt_checks.blocklist.words import DECODE, FIGURES, Chunk, Reading
 
-_DECODE: Final = str.maketrans(FIGURES)
-_MASKS: Final = frozenset("*#%?_-.•●■█")
 _PUNCTUATION: Final = "!?.:)]}>|+\"'"
-_SPELLED_LETTERS_MIN: Final = 3
 
 
 def read_chunk(chunk: Chunk, vocabulary: Vocabulary) -> Iterator[Reading]:
@@ -25,17 +22,12 @@ def read_chunk(chunk: Chunk, vocabulary: Vocabulary) -> Iterator[Reading]:
             yield Reading(chunk.place, length, word)
 
 
-def read_run(run: SpelledRun, vocabulary: Vocabulary) -> Iterator[Reading]:
-    """Yield the readings of a spelled run: whole, cut at its wider gaps, and the words inside it."""
-    letters = latinise(run.letters).translate(_DECODE)
-    bounds = [*run.breaks, len(letters)]
-    for first, last in {(0, len(letters)), *zip(bounds, bounds[1:], strict=False)}:
-        if last - first >= _SPELLED_LETTERS_MIN:
-            spelled = letters[first:last]
-            for word in (spelled, *vocabulary.from_figures(spelled)):
-                yield Reading(run.place + first, last - first, word)
-    for start, word in vocabulary.hidden_in(letters):
-        yield Reading(run.place + start, len(word), word)
+def read_halves(first: Chunk, second: Chunk, vocabulary: Vocabulary) -> Iterator[Reading]:
+    """Yield the word that two chunks in a row are the halves of, if there is one."""
+    if len(first.pieces) == len(second.pieces) == 1:
+        word = vocabulary.from_parts(latinise(first.pieces[0]), latinise(second.pieces[0]))
+        if word:
+            yield Reading(first.place, 2, word)
 
 
 def _read_word(word: str, vocabulary: Vocabulary) -> Iterator[str]:
@@ -47,9 +39,8 @@ def _read_word(word: str, vocabulary: Vocabulary) -> Iterator[str]:
         return
     if latin.isalpha():
         yield from vocabulary.from_plain(latin)
-        yield from vocabulary.from_compound(latin) or ()
     else:
-        yield from vocabulary.from_figures(latin.translate(_DECODE))
+        yield from vocabulary.from_figures(latin.translate(DECODE))
 
 
 def _read_marked(chunk: Chunk, vocabulary: Vocabulary) -> Iterator[str]:
@@ -59,7 +50,8 @@ def _read_marked(chunk: Chunk, vocabulary: Vocabulary) -> Iterator[str]:
     # A mark at the end is punctuation, unless it has to be a letter: both are tried.
     for candidate in {latin, latin.rstrip(_PUNCTUATION)}:
         if any(character in FIGURES for character in candidate):
-            letters = [c for c in candidate.translate(_DECODE) if c.isalpha()]
+            letters = [c for c in candidate.translate(DECODE) if c.isalpha()]
             yield from vocabulary.from_figures("".join(letters))
-        if any(character in _MASKS for character in candidate):
-            yield from vocabulary.from_masked(candidate.lstrip("([{<\"'"))
+    shown = latin.strip("._,!?:;()[]{}<>|\"'")
+    if any(character in MASKS for character in shown):
+        yield from vocabulary.from_masked(shown)

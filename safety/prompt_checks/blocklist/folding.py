@@ -1,6 +1,6 @@
-"""Brings one text to one plain spelling: small letters, no marks, nothing invisible, look-alikes read as Latin.
+"""Brings a text to one plain spelling: small letters, no marks, nothing invisible.
 
-`fold` keeps what was written in another alphabet; `latinise` reads a single word as the Latin one it looks like.
+`fold` keeps other alphabets; `latinise` reads one word as the Latin one that it looks like.
 """
 
 import re
@@ -22,7 +22,7 @@ def _run_of(first: int, letters: str) -> dict[str, str]:
 
 
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz"
-# Latin letters that no normal form reduces: small capitals, strokes, hooks, and the letters in boxes.
+# Latin letters that no normal form reduces: small capitals, strokes, hooks, letters in boxes.
 _LATIN: Final[dict[str, str]] = {
     **_run_of(0x1F150, _ALPHABET),
     **_run_of(0x1F170, _ALPHABET),

@@ -1,8 +1,9 @@
 """Reads rule files and holds what they say: named sets of phrases, and rules over those sets.
 
-A rule file is TOML: `version`, `category`, `[sets]` of phrases (one a line or comma), and `[[rules]]`. A rule
-either lists `terms` of its own, or asks for one phrase of each set in `all`, `within` so many words, unless a
-set in `unless` is met too. `@name` in a set takes in another set or another rule's terms.
+A rule file is TOML: `version`, `category`, `[sets]` of phrases (by commas or lines), and `[[rules]]`.
+A rule lists `terms` of its own, or asks for one phrase of each set in `all`, `within` so many words,
+unless a set in `unless` is met too. `@name` takes in another set or another rule's terms. The sets
+`harmless` and `ordinary` are for all rules: phrases that mean no harm, and words that are no disguise.
 """
 
 import re
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 from safety.errors import LexiconInvalid
 from safety.prompt_checks.blocklist.folding import fold
-from safety.prompt_checks.blocklist.phrases import PhraseTree
+from safety.prompt_checks.blocklist.phrases import ANY_ENDING, PhraseTree
 from safety.prompt_checks.blocklist.vocabulary import Vocabulary
 from safety.verdict import Outcome
 
@@ -112,25 +113,31 @@ def _check_names(sets: dict[str, list[str]], rules: list[Rule]) -> None:
 def _build(sets: dict[str, list[str]], rules: list[Rule]) -> Lexicon:
     tree = PhraseTree()
     unspaced: dict[str, tuple[str, ...]] = {}
-    for name in sets:
+    guarded: set[str] = set()
+    excusing = {HARMLESS, *(name for rule in rules for name in rule.unless)}
+    for name in sets.keys() - {ORDINARY}:
         phrases = _resolve(name, sets)
-        if name == ORDINARY:
-            continue
         joined = {phrase for phrase in phrases if _UNSPACED.search(phrase)}
-        unspaced[name] = tuple(sorted({fold(phrase) for phrase in joined}))
+        if joined:
+            unspaced[name] = tuple(fold(word) for phrase in joined for word in phrase.split("|"))
         for phrase in phrases - joined:
             tree.add(phrase, name)
+        if name not in excusing:
+            guarded |= _single_words(phrases)
+    ordinary = _single_words(_resolve(ORDINARY, sets)) if ORDINARY in sets else set[str]()
     vocabulary = Vocabulary(
-        words=tree.words,
-        stems=tree.stems,
-        ordinary=_resolve(ORDINARY, sets) if ORDINARY in sets else (),
+        words=tree.words, stems=tree.stems, guarded=guarded - ordinary, ordinary=ordinary
     )
-    return Lexicon(
-        rules=tuple(rules),
-        tree=tree,
-        unspaced={name: phrases for name, phrases in unspaced.items() if phrases},
-        vocabulary=vocabulary,
-    )
+    return Lexicon(rules=tuple(rules), tree=tree, unspaced=unspaced, vocabulary=vocabulary)
+
+
+def _single_words(phrases: set[str]) -> set[str]:
+    return {
+        fold(word.removesuffix(ANY_ENDING))
+        for phrase in phrases
+        if " " not in phrase
+        for word in phrase.split("|")
+    }
 
 
 def _resolve(name: str, sets: dict[str, list[str]]) -> set[str]:

@@ -41,7 +41,7 @@ class PhraseTree:
     def add(self, phrase: str, label: str) -> None:
         """Add a phrase under a label.
 
-        All either-ors of one place lead to one node: a phrase costs the sum of its words, not their product.
+        All either-ors of a place lead to one node: a phrase costs the sum of its words.
         """
         node = self._root
         for part in phrase.split():

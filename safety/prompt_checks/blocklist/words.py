@@ -3,13 +3,17 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 # Figures and marks that are read as letters inside a word.
 FIGURES: Final = {
     **dict(zip("0123456789", "oizeasgtbg", strict=True)),
-    **dict(zip("@$!|€+¡¢©®§×", "asiieticcrsx", strict=True)),
+    **dict(zip("@$!|€+¡¢©®§\u00d7", "asiieticcrsx", strict=True)),
 }
+
+_WIDEST_GAP: Final = 1_000_000
+DECODE: Final = str.maketrans(FIGURES)
 
 # `(word:1.3)` and `word::2` say how strongly a word counts, not what it means.
 _WEIGHT: Final = re.compile(r"::?[ ]?-?[0-9]{0,4}(?:\.[0-9]{1,4})?(?=[\s)\]},]|$)")
@@ -30,8 +34,8 @@ class Reading:
 class Chunk:
     """What stands between blanks: one word, or several pieces with marks between them.
 
-    The pieces take the places from `place` on; `offset` and `gap` count characters: where the chunk begins in
-    the text, and how far it is from the one before.
+    The pieces take the places from `place` on; `offset` and `gap` count characters: where the chunk
+    begins in the text, and how far it is from the one before.
     """
 
     text: str
@@ -48,21 +52,25 @@ class Chunk:
 
 @dataclass(slots=True)
 class SpelledRun:
-    """Single letters in a row, one a place; `breaks` are where the gap between them is wider."""
+    """Single letters in a row, one a place; `gaps` say where a chunk began, how far off."""
 
     place: int
     letters: str = ""
-    gap: int = 0
-    breaks: list[int] = field(default_factory=lambda: [0])
+    gaps: list[tuple[int, int]] = field(default_factory=list)
 
     def add(self, chunk: Chunk) -> None:
         """Append a chunk's letters."""
         if self.letters:
-            self.gap = self.gap or chunk.gap
-            # A chunk of several letters is a word of its own.
-            if chunk.gap > self.gap or len(chunk.pieces) > 1:
-                self.breaks.append(len(self.letters))
+            # Letters held together by marks are a word of their own, however near the next are.
+            gap = chunk.gap if len(chunk.pieces) == 1 else _WIDEST_GAP
+            self.gaps.append((len(self.letters), gap))
         self.letters += "".join(chunk.pieces)
+
+    def words(self) -> list[str]:
+        """Cut the letters where the gap is wider than the narrowest."""
+        narrowest = min((gap for _, gap in self.gaps if gap < _WIDEST_GAP), default=0)
+        bounds = [0, *(at for at, gap in self.gaps if gap > narrowest), len(self.letters)]
+        return [self.letters[first:last] for first, last in pairwise(bounds)]
 
 
 def strip_weights(text: str) -> str:
