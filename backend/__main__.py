@@ -24,6 +24,7 @@ from backend.delivery.group_reader import GroupReader
 from backend.delivery.outbox import Outbox
 from backend.dispatch.celery_app import open_celery
 from backend.dispatch.loop import Dispatcher
+from backend.dispatch.receive import REPORT_CONSUMER
 from backend.dispatch.send import CelerySender, RedisSentJobs
 from backend.domain.errors import ImpastoError
 from backend.domain.requests import JobId
@@ -120,7 +121,13 @@ async def run_dispatcher(settings: Settings) -> None:
                 start_lease_s=settings.start_lease_s,
                 progress_lease_s=settings.progress_lease_s,
             ),
-            feed=GroupReader(redis=redis, stream=REPORT_STREAM, field="report", group="dispatcher"),
+            feed=GroupReader(
+                redis=redis,
+                stream=REPORT_STREAM,
+                field="report",
+                group="dispatcher",
+                consumer=REPORT_CONSUMER,
+            ),
             sender=CelerySender(app=open_celery(settings.redis_url or "")),
             pool=open_gpu_pool("local", redis=redis),
             events=bus,

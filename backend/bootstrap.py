@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from backend.db.sessions import Database
 from backend.db.stores import SqlJobStore, SqlKeyStore, SqlMessageStore, SqlReviewStore
@@ -20,6 +22,7 @@ from backend.service.generations import Generations
 from backend.service.reviews import Reviews
 from backend.service.services import Services
 from backend.settings import Settings
+from safety.prompt_checks import open_prompt_checks
 from storage.image_store import ImageStore
 from storage.object_store import ObjectStore
 from storage.object_stores import LocalStoreSettings, S3StoreSettings, open_object_store
@@ -52,7 +55,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 ),
                 cancel_flags=RedisCancelFlags(redis=redis),
                 outbox=outbox,
-                screen=SafetyScreen(),
+                screen=open_screen(),
                 families=settings.families,
                 clock=now,
             ),
@@ -63,6 +66,11 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             messages=SqlMessageStore(database=database),
             events=bus,
         )
+
+
+def open_screen() -> SafetyScreen:
+    """Open the prompt screen with the checks that ship."""
+    return SafetyScreen(checks=open_prompt_checks())
 
 
 @asynccontextmanager
@@ -95,8 +103,12 @@ async def open_redis(settings: Settings) -> AsyncIterator[Redis]:
     """
     if settings.redis_url is None:
         raise Unavailable
+    # Whoever asks a dead broker has a better place to wait than in a client that tries again.
     redis: Redis = Redis.from_url(
-        settings.redis_url, socket_connect_timeout=3, health_check_interval=15
+        settings.redis_url,
+        socket_connect_timeout=3,
+        health_check_interval=15,
+        retry=Retry(NoBackoff(), 1),
     )
     try:
         yield redis

@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     model_sdxl: str | None = None
     model_sd3: str | None = None
     model_flux: str | None = None
-    dispatch_lease_s: Annotated[float, Field(gt=0)] = 60.0
+    dispatch_lease_s: Annotated[float, Field(gt=0)] = 15.0
     start_lease_s: Annotated[float, Field(gt=0)] = 60.0
     progress_lease_s: Annotated[float, Field(gt=0)] = 20.0
 

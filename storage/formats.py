@@ -42,6 +42,7 @@ def sniff(data: bytes) -> ImageFormat:
 
     Raises:
         InvalidImage: none that we keep.
+
     """
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return ImageFormat.PNG
@@ -78,6 +79,7 @@ def size_of(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
 
     Raises:
         InvalidImage: not a picture, or one with too many pixels.
+
     """
     with _open(data, max_pixels) as image:
         return image.size
@@ -88,6 +90,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
 
     Raises:
         InvalidImage: not a picture, a damaged one, or one with too many pixels.
+
     """
     with _open(data, max_pixels) as image:
         try:
@@ -111,6 +114,7 @@ def encode_webp(image: Image.Image, *, quality: int = _WEBP_QUALITY) -> bytes:
 
     Raises:
         InvalidImage: a side is longer than WebP can say.
+
     """
     if max(image.size) > _WEBP_LONGEST_SIDE_PX:
         raise InvalidImage(f"a side is longer than {_WEBP_LONGEST_SIDE_PX} px")

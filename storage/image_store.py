@@ -44,6 +44,7 @@ class ImageStore:
             InvalidImage: the bytes are no PNG, or a damaged or too large one.
             StorageFull: there is no room.
             StorageUnavailable: the store cannot be used.
+
         """
         if sniff(png_bytes) is not ImageFormat.PNG:
             raise InvalidImage("an original must be a PNG")
@@ -64,6 +65,7 @@ class ImageStore:
             InvalidKey: the key is malformed or lies outside `images/`.
             ObjectNotFound: there is no such object.
             StorageUnavailable: the store cannot be used.
+
         """
         return self._objects.get(check_public_key(key))
 
@@ -72,6 +74,7 @@ class ImageStore:
 
         Raises:
             InvalidKey: the key is malformed or lies outside `images/`.
+
         """
         return self._objects.link(check_public_key(key), ttl_s, now)
 

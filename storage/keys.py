@@ -1,16 +1,11 @@
-"""What objects are called, which names outsiders may be sent to, and the signature that sends them.
+"""What objects are called, and which names outsiders may be sent to.
 
 A picture's files lie under the SHA-256 of its original: `images/ab/abcd…/thumbnail_256.webp`. What
 was held back lies under `quarantine/` and is never linked.
 """
 
-import base64
-import hashlib
-import hmac
 import re
-from datetime import datetime
 from typing import Final
-from urllib.parse import urlencode
 
 from storage.errors import InvalidKey
 
@@ -38,6 +33,7 @@ def check_key(key: str) -> str:
 
     Raises:
         InvalidKey: it is not.
+
     """
     if len(key) > LONGEST_KEY or not _KEY.fullmatch(key):
         raise InvalidKey(f"not an object key: {key[:80]!r}")
@@ -49,27 +45,11 @@ def check_public_key(key: str) -> str:
 
     Raises:
         InvalidKey: it is malformed or lies outside `images/`.
+
     """
     if not check_key(key).startswith(IMAGE_PREFIX):
         raise InvalidKey(f"only {IMAGE_PREFIX} may be linked, not {key[:80]!r}")
     return key
-
-
-def signed_query(key: str, *, expires_at: datetime, kid: str, secret: bytes) -> str:
-    """Return the `exp=…&kid=…&sig=…` that lets its bearer GET this key.
-
-    It stands below both rooms that need it: stores make links, `storage.signing` verifies them.
-    """
-    expires = str(int(expires_at.timestamp()))
-    signature = link_signature(check_public_key(key), expires=expires, kid=kid, secret=secret)
-    return urlencode({"exp": expires, "kid": kid, "sig": signature})
-
-
-def link_signature(key: str, *, expires: str, kid: str, secret: bytes) -> str:
-    """Return HMAC-SHA256 over method, key, expiry and key id, as unpadded URL-safe base64."""
-    message = "\n".join(("GET", key, expires, kid)).encode()
-    digest = hmac.digest(secret, message, hashlib.sha256)
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def _shelf(sha256: str) -> str:

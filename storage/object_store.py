@@ -20,6 +20,7 @@ class ObjectStore(Protocol):
 
         Raises:
             StorageFull: there is no room; nothing was changed.
+
         """
 
     def get(self, key: str) -> bytes:
@@ -27,6 +28,7 @@ class ObjectStore(Protocol):
 
         Raises:
             ObjectNotFound: there is none.
+
         """
 
     def exists(self, key: str) -> bool:
@@ -42,6 +44,7 @@ class ObjectStore(Protocol):
 
         Raises:
             InvalidKey: the key lies outside `images/`.
+
         """
 
     def list_keys(self, prefix: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from backend.bootstrap import open_services
+from backend.bootstrap import open_screen, open_services
 from backend.cli.stack import NotReady, Stack, open_stack
 from backend.cli.supervisor import ProcessKeepsDying
 from backend.cli.terminal import Subparsers, bar, say, show_progress
@@ -22,7 +22,7 @@ from backend.domain.prompts import AspectRatio
 from backend.domain.requests import AccountId, GenerationRequest, JobId, Requester, Surface
 from backend.domain.results import ImageRef
 from backend.domain.tiers import Tier
-from backend.prompt.pipeline import SafetyScreen, understand
+from backend.prompt.pipeline import understand
 from backend.service.services import Services
 from backend.settings import Settings
 
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = Settings()
     try:
         request = make_request(arguments)
-        family = understand(request, screen=SafetyScreen()).spec.family
+        family = understand(request, screen=open_screen()).spec.family
         with open_stack(settings) as stack:
             if family in settings.families:
                 stack.ensure(family)

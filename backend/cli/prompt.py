@@ -9,10 +9,11 @@ import sys
 from io import TextIOWrapper
 from typing import Final, TextIO
 
+from backend.bootstrap import open_screen
 from backend.cli.terminal import Subparsers
 from backend.domain.errors import BadInput
 from backend.domain.requests import AccountId, GenerationRequest, Requester, Surface
-from backend.prompt.pipeline import PromptScreen, PromptVerdict, SafetyScreen, understand
+from backend.prompt.pipeline import PromptScreen, PromptVerdict, understand
 
 # No prompt is this long; what is longer is judged by its beginning and its end.
 SCREENED_CHARACTERS_MAX: Final = 10_000
@@ -41,7 +42,7 @@ def run_filter(stdin: TextIO, stdout: TextIO, *, screen: PromptScreen | None = N
 
     A line that is no question is answered with an `error`, and the next one is read.
     """
-    judge = screen or SafetyScreen()
+    judge = screen or open_screen()
     for line in stdin:
         if line.strip():
             stdout.write(json.dumps(_answer(line, judge)) + "\n")

@@ -85,6 +85,8 @@ def _unavailable_when_gone() -> Iterator[None]:
 def _postgres_engine(url: URL) -> AsyncEngine:
     return create_async_engine(
         url,
+        # A logged exception would otherwise carry prompts.
+        hide_parameters=True,
         # A connection may have died while idle (server restart, firewall): ask before use.
         pool_pre_ping=True,
         pool_size=POOL_SIZE,
@@ -97,7 +99,11 @@ def _sqlite_engine(url: URL, *, begin: str, pool_size: int) -> AsyncEngine:
     # One writing connection: writers of this process then queue in order here, rather than poll the
     # file's lock, which is unfair.
     engine = create_async_engine(
-        url, pool_size=pool_size, max_overflow=0, pool_timeout=POOL_TIMEOUT_S
+        url,
+        hide_parameters=True,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT_S,
     )
 
     @event.listens_for(engine.sync_engine, "do_connect")

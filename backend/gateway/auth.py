@@ -29,6 +29,7 @@ async def requester_of(request: web.Request) -> Requester:
 
     Raises:
         Unauthenticated: no key, not one we can read, or not a valid one.
+
     """
     secret = bearer_secret(request.headers.get(hdrs.AUTHORIZATION, ""))
     return await request.app[SERVICES].accounts.authenticate(secret)
@@ -39,6 +40,7 @@ def bearer_secret(header: str) -> str:
 
     Raises:
         Unauthenticated: the header holds no Bearer secret.
+
     """
     scheme, _, secret = header.strip().partition(" ")
     secret = secret.strip()

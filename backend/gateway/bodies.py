@@ -24,6 +24,7 @@ async def read_body(request: web.Request, model: type[ModelT]) -> ModelT:
     Raises:
         BadRequest: it is not JSON, or not of this shape.
         web.HTTPRequestEntityTooLarge: it has more bytes than are read.
+
     """
     if request.content_type != "application/json":
         raise BadRequest("unsupported_media", "Send the body as application/json.")
@@ -41,6 +42,7 @@ def read_query(request: web.Request, model: type[ModelT]) -> ModelT:
 
     Raises:
         BadRequest: a parameter is unknown, given twice or of the wrong shape.
+
     """
     pairs = list(request.query.items())
     values = dict(pairs)
@@ -57,6 +59,7 @@ def idempotency_key_of(request: web.Request) -> str | None:
 
     Raises:
         BadRequest: it was given twice, is empty, too long or not printable ASCII.
+
     """
     given = request.headers.getall(IDEMPOTENCY_KEY_HEADER, [])
     if not given:

@@ -26,6 +26,7 @@ class ImageDoor(Protocol):
             LinkRefused: the link has expired or was altered.
             ImageNotFound: there is no such object.
             Unavailable: the store does not answer.
+
         """
 
 

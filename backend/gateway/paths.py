@@ -18,6 +18,7 @@ def job_id_of(request: web.Request) -> JobId:
 
     Raises:
         JobNotFound: no job could have this id.
+
     """
     text = request.match_info["job_id"]
     if not _JOB_ID.fullmatch(text):
@@ -30,6 +31,7 @@ def image_index_of(request: web.Request) -> int:
 
     Raises:
         ImageNotFound: no picture could have this number.
+
     """
     text = request.match_info["index"]
     if not _INDEX.fullmatch(text):

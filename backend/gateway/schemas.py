@@ -74,6 +74,7 @@ class GenerationIn(Incoming):
 
         Raises:
             InvalidAspectRatio: the ratio is none.
+
         """
         return GenerationRequest(
             requester=requester,
@@ -218,6 +219,7 @@ def ratio_of(text: str) -> AspectRatio:
 
     Raises:
         InvalidAspectRatio: it is not of that form, or out of range.
+
     """
     found = _RATIO.fullmatch(text.strip())
     if found is None:

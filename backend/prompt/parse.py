@@ -114,8 +114,10 @@ def _clean_character(character: str) -> str:
 
 def _split(text: str) -> tuple[str, Parameters]:
     starts = list(_parameters(text))
-    words = text[: starts[0].start()] if starts else text
     given = Parameters()
+    if not starts:
+        return text.strip(), given
+    words = text[: starts[0].start()]
     ends = [match.start() for match in starts[1:]] + [len(text)]
     for match, end in zip(starts, ends, strict=True):
         given = read_parameter(match[2], text[match.end() : end].strip(), given)

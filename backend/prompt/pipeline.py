@@ -1,5 +1,6 @@
 """From a request to what is meant and whether it may be drawn: parse, then screen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -7,7 +8,7 @@ from backend.domain.prompts import PromptSpec
 from backend.domain.requests import GenerationRequest
 from backend.prompt.parse import parse
 from safety.policy import DEFAULT_POLICY, Policy
-from safety.prompt_checks import open_prompt_checks
+from safety.prompt_check import PromptCheck
 from safety.screen_prompt import screen_prompt
 from safety.verdict import Outcome
 
@@ -34,10 +35,10 @@ class PromptScreen(Protocol):
 
 
 class SafetyScreen:
-    """Screens with the checks that ship, opened once."""
+    """Screens with the checks it is handed."""
 
-    def __init__(self, *, policy: Policy = DEFAULT_POLICY) -> None:
-        self._checks = open_prompt_checks()
+    def __init__(self, *, checks: Sequence[PromptCheck], policy: Policy = DEFAULT_POLICY) -> None:
+        self._checks = tuple(checks)
         self._policy = policy
 
     def __call__(self, text: str) -> PromptVerdict:

@@ -247,7 +247,7 @@ class Generations:
         source: SourceImage | None,
         idempotency_key: str | None,
     ) -> GenerationRequest:
-        """Make a request for the same words with a fresh seed, whatever seed the text names."""
+        """Make a request for the same words with a fresh seed, drawn at birth."""
         spec = origin.spec
         return replace(
             origin.request,
@@ -261,7 +261,7 @@ class Generations:
             guidance=spec.guidance,
             sampler=spec.sampler,
             image_count=spec.image_count,
-            seed=self._make_seed(),
+            seed=None,
             source=source,
             idempotency_key=idempotency_key,
         )

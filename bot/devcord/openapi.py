@@ -29,7 +29,9 @@ _UNDESCRIBED_KEYS = {
         "IncomingWebhookUpdateRequestPartial",
         "IncomingWebhookUpdateForInteractionCallbackRequestPartial",
         "IncomingWebhookInteractionRequest",
+        "MessageEditRequestPartial",
     ),
+    "flags": ("RichEmbed",),
 }
 
 
@@ -123,7 +125,7 @@ def _relax(schemas: dict[str, Any]) -> None:
     for key, names in _UNDESCRIBED_KEYS.items():
         for name in names:
             if name in schemas:
-                schemas[name]["properties"].setdefault(key, {"type": ["boolean", "null"]})
+                schemas[name]["properties"].setdefault(key, {"enum": [False, None, 0]})
 
 
 def _forbid_unknown_keys(node: object, *, inside_all_of: bool = False) -> None:

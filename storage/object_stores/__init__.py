@@ -55,6 +55,7 @@ def open_object_store(settings: ObjectStoreSettings) -> ObjectStore:
 
     Raises:
         StorageUnavailable: it is set up wrongly, or its bucket can be neither found nor created.
+
     """
     match settings:
         case MemoryStoreSettings():

@@ -16,8 +16,9 @@ from storage.errors import (
     StorageFull,
     StorageUnavailable,
 )
-from storage.keys import check_key, check_public_key, signed_query
+from storage.keys import check_key
 from storage.object_store import link_expiry
+from storage.signing import sign
 
 # EFBIG too: a limit on file sizes (ulimit -f) is room that we do not have.
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -64,12 +65,7 @@ class LocalObjectStore:
             raise _wrapped(error, key) from error
 
     def link(self, key: str, ttl_s: int, now: datetime) -> str:
-        query = signed_query(
-            check_public_key(key),
-            expires_at=link_expiry(now, ttl_s),
-            kid=self._kid,
-            secret=self._secret,
-        )
+        query = sign(key, link_expiry(now, ttl_s), kid=self._kid, secret=self._secret)
         return f"{self._public_url}/images/{key}?{query}"
 
     def list_keys(self, prefix: str) -> Iterator[str]:

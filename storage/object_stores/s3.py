@@ -86,6 +86,7 @@ class S3ObjectStore:
 
         Raises:
             StorageUnavailable: it is not there and we may not create it.
+
         """
         if self._has_bucket():
             return

@@ -77,7 +77,7 @@ MODULES: dict[str, Sequence[str]] = {
     "bot": ("-m", "bot\0"),
     "dispatcher": ("backend", "dispatcher"),
     "gateway": ("backend", "gateway"),
-    "valkey": ("valkey.conf",),
+    "valkey": ("valkey-server",),
 }
 
 
@@ -90,9 +90,11 @@ def processes_named(home: Path, words: Sequence[str]) -> list[int]:
         try:
             command = (folder / "cmdline").read_bytes().decode(errors="replace")
             env = (folder / "environ").read_bytes().decode(errors="replace")
+            place = (folder / "cwd").readlink()
         except OSError:
             continue
-        mine = f"IMPASTO_HOME={home}\0" in env or str(home) in command
+        # Valkey writes its title over its environment, but works in its own folder under home.
+        mine = f"IMPASTO_HOME={home}\0" in env or place == home / "valkey"
         if mine and all(word in command for word in words):
             found.append(int(folder.name))
     return sorted(found)

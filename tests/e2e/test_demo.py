@@ -36,16 +36,16 @@ def started(rest: Rest, job_id: str) -> None:
 def events_of(demo: Demo, job_id: str, kind: str) -> int:
     """Count committed transitions of one kind."""
     with closing(sqlite3.connect(demo.box.home / "impasto.db")) as database:
-        query = "SELECT count(*) FROM job_event WHERE job_id = ? AND kind = ?"
+        query = "SELECT count(*) FROM job_events WHERE job_id = ? AND kind = ?"
         (count,) = database.execute(query, (job_id, kind)).fetchone()
     return int(count)
 
 
 def test_a_newcomer_imagines_watches_and_varies_in_the_browser(demo: Demo) -> None:
     with discord_page(str(demo.doors["page_url"])) as page:
-        page.slash("imagine", prompt="a fox in the snow --ar 3:2 --steps 40")
-        states = page.texts_until("seed", timeout_s=90)
-        steps = {match.group() for state in states if (match := re.search(r"\d+/40", state))}
+        page.slash("imagine", prompt="a fox in the snow --ar 3:2 --steps 150")
+        states = page.texts_until("Done", timeout_s=90)
+        steps = {match.group() for state in states if (match := re.search(r"step \d+ of 150", state))}
         assert len(steps) >= 2, states
         width, height = page.wait_for_picture()
         assert width > height
@@ -54,7 +54,7 @@ def test_a_newcomer_imagines_watches_and_varies_in_the_browser(demo: Demo) -> No
         count = page.messages.count()
         page.click_button("V2")
         page.wait_for_messages(count + 1)
-        page.texts_until("seed", timeout_s=90)
+        page.texts_until("Done", timeout_s=90)
         assert page.wait_for_picture()[0] > 0
 
 
@@ -103,9 +103,9 @@ def test_a_dispatcher_killed_in_mid_draw_loses_nothing(demo: Demo, rest: Rest) -
 def test_a_bot_killed_in_mid_draw_finishes_its_message_after_its_restart(demo: Demo) -> None:
     with discord_page(str(demo.doors["page_url"])) as page:
         page.slash("imagine", prompt="a lighthouse --steps 150")
-        page.wait_for_text(re.compile(r"\d+/150"), timeout_s=60)
+        page.wait_for_text(re.compile(r"step \d+ of 150"), timeout_s=60)
         os.kill(demo.process_id("bot"), signal.SIGKILL)
-        page.wait_for_text("seed", timeout_s=120)
+        page.wait_for_text("Done", timeout_s=120)
         assert page.wait_for_picture()[0] > 0
 
 

@@ -84,7 +84,7 @@ class Edge:
         def dispatch(backend: Any, method: str, path: str, **request: Any) -> Any:
             if self.judge is not None:
                 self.judged += 1
-                body = _without_defaults(method, request.get("json"))
+                body = request.get("json")
                 self.problems += self.judge.problems(method, path, body)
             self._refuse_files(backend, method, path, request.get("files") or [])
             try:
@@ -109,21 +109,6 @@ class Edge:
             if channel.guild_id is not None:
                 bot_id = backend.bot_user.id
                 backend.require_permissions(channel.guild_id, bot_id, channel.id, "attach_files")
-
-
-def _without_defaults(method: str, body: Any) -> Any:
-    """Leave out what discord.py 2.7.1 adds to message bodies, where it says nothing."""
-    if not isinstance(body, dict):
-        return body
-    body = dict(body)
-    if method == "PATCH" and body.get("tts") is False:
-        del body["tts"]
-    if body.get("embeds"):
-        body["embeds"] = [
-            {key: value for key, value in embed.items() if (key, value) != ("flags", 0)}
-            for embed in body["embeds"]
-        ]
-    return body
 
 
 def _token_of(path: str) -> str:
