@@ -1,0 +1,54 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from safety.prompt_checks.blocklist.folding import fold, latinise
+
+ANY_TEXT = st.text(st.characters(), max_size=200)
+
+
+@given(ANY_TEXT)
+def test_folding_twice_is_folding_once(text):
+    assert fold(fold(text)) == fold(text)
+
+
+@given(ANY_TEXT)
+def test_folding_leaves_no_capital_and_nothing_that_cannot_be_seen(text):
+    folded = fold(text)
+    assert folded == folded.lower() or not folded.isascii()
+    assert not any(character in folded for character in "\u200b\u200d\u00ad\u2060\ufeff\u3164")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "ROSE",
+        "ｒｏｓｅ",
+        "𝔯𝔬𝔰𝔢",
+        "𝐑𝐎𝐒𝐄",
+        "ⓡⓞⓢⓔ",
+        "🅁🄾🅂🄴",
+        "🅡🅞🅢🅔",
+        "🆁🅾🆂🅴",
+        "ʀᴏꜱᴇ",
+        "r\u200bo\u200bs\u200be",
+        "r\u00ado\u2060s\ufeffe",
+        "r\u0336o\u0336s\u0336e\u0336",
+        "ŕöšé",
+        "r\u202eose",
+    ],
+)
+def test_one_word_has_one_spelling(written):
+    assert fold(written) == "rose"
+
+
+def test_look_alikes_are_read_as_latin():
+    assert latinise(fold("рοѕе")) == "pose"
+
+
+def test_another_alphabet_stays_what_it_is():
+    assert fold("Роза") == "роза"
+
+
+def test_a_picture_sign_is_left_alone():
+    assert fold("🦊 fox") == "🦊 fox"
