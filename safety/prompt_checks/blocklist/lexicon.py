@@ -1,9 +1,9 @@
 """Reads rule files and holds what they say: named sets of phrases, and rules over those sets.
 
-A rule file is TOML: `version`, `category`, `[sets]` of phrases (by commas or lines), and `[[rules]]`.
-A rule lists `terms` of its own, or asks for one phrase of each set in `all`, `within` so many words,
-unless a set in `unless` is met too. `@name` takes in another set or another rule's terms. The sets
-`harmless` and `ordinary` are for all rules: phrases that mean no harm, and words that are no disguise.
+A rule file is TOML: `version`, `category`, `[sets]` of phrases (by commas or lines), `[[rules]]`. A
+rule lists `terms` of its own, or asks for one phrase of each set in `all`, `within` so many words,
+unless a set in `unless` is met too. `@name` takes in another set or another rule's terms. Two sets
+are for all rules: `harmless` phrases mean no harm, `ordinary` words are no other word's disguise.
 """
 
 import re

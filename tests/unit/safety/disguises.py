@@ -1,6 +1,6 @@
 """Ways in which people write a word so that a list does not find it."""
 
-LOOK_ALIKES = str.maketrans("aeopcxyis", "аеорсхуіѕ")
+LOOK_ALIKES = str.maketrans("aeopcxyis", "\u0430\u0435\u043e\u0440\u0441\u0445\u0443\u0456\u0455")
 FIGURES = str.maketrans("aeiost", "431057")
 MARKS = str.maketrans({"a": "@", "s": "$", "i": "!", "o": "0", "e": "3"})
 

@@ -1,0 +1,1 @@
+"""One suite for every check on a shelf."""

@@ -1,0 +1,83 @@
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+from backend.cli.prompt import run_filter
+
+
+def ask(*lines):
+    out = io.StringIO()
+    assert run_filter(io.StringIO("".join(f"{line}\n" for line in lines)), out) == 0
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def question(prompt, number=1):
+    return json.dumps({"id": number, "prompt": prompt})
+
+
+def test_each_question_is_answered_in_order_by_its_id():
+    answers = ask(question("a fox", 7), question("a naked woman", "b"))
+    assert answers[0] == {"id": 7, "outcome": "allow", "category": None, "rule": None}
+    assert (answers[1]["id"], answers[1]["outcome"], answers[1]["category"]) == (
+        "b",
+        "block",
+        "sexual",
+    )
+    assert answers[1]["rule"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["nonsense", "[1]", "{", "{}", '{"id": 1}', '{"prompt": 3}', '{"id": [], "prompt": "a"}'],
+)
+def test_a_line_that_is_no_question_is_answered_with_an_error_and_the_next_is_read(line):
+    first, second = ask(line, question("a fox", 2))
+    assert first["error"]["code"] == "bad_input"
+    assert second["outcome"] == "allow"
+
+
+def test_an_error_keeps_the_id_if_there_is_one():
+    (answer,) = ask('{"id": 5}')
+    assert answer["id"] == 5
+
+
+@pytest.mark.parametrize(
+    ("prompt", "outcome"),
+    [
+        ("", "allow"),
+        ("x " * 6_000, "allow"),
+        ("x " * 6_000 + "a naked woman", "block"),
+        ("a naked woman" + " x" * 20_000, "block"),
+        ("a fox --chaos 3", "allow"),
+        ("a naked woman --chaos 3", "block"),
+        ("a fox --no nudity", "allow"),
+        ("\ud800 a fox", "allow"),
+    ],
+)
+def test_every_text_gets_an_outcome(prompt, outcome):
+    (answer,) = ask(question(prompt))
+    assert answer["outcome"] == outcome
+
+
+def test_blank_lines_are_passed_over():
+    assert len(ask("", "  ", question("a fox"))) == 1
+
+
+def test_as_a_process_it_answers_each_line_at_once_whatever_bytes_came_before():
+    command = "import sys; from backend.cli import main; sys.exit(main(sys.argv[1:]))"
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-c", command, "prompt", "check", "--json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        process.stdin.write(b'\xff\xfe{"id"\n')
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["error"]["code"] == "bad_input"
+        process.stdin.write(question("a fox", 2).encode() + b"\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["id"] == 2
+        process.stdin.close()
+        assert process.wait(timeout=60) == 0

@@ -1,0 +1,265 @@
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.domain.errors import (
+    ImageCountOutOfRange,
+    ImpastoError,
+    InvalidAspectRatio,
+    InvalidParameter,
+    PromptEmpty,
+    PromptTooLong,
+    SamplerNotSupported,
+    SeedOutOfRange,
+    StepsOutOfRange,
+    UnknownParameter,
+)
+from backend.domain.families import ModelFamily, Sampler
+from backend.domain.prompts import SEED_MAX, STEPS_MAX, AspectRatio, PromptSpec, WeightedTerm
+from backend.domain.tiers import Tier
+from backend.prompt.parse import parse, render
+from tests.builders import a_request
+
+
+def read(prompt, **fields):
+    return parse(a_request(prompt, **fields))
+
+
+def negative(prompt, **fields):
+    return [term.text for term in read(prompt, **fields).negative]
+
+
+def test_words_without_parameters_get_the_defaults():
+    assert read("a fox in the snow") == PromptSpec(
+        positive=(WeightedTerm(text="a fox in the snow"),)
+    )
+
+
+def test_every_parameter_is_read():
+    spec = read(
+        "a fox --ar 3:2 --seed 7 --no text, frames --steps 20 --n 2 --guidance 7.5"
+        " --sampler ddim --relax --family sdxl"
+    )
+    assert spec == PromptSpec(
+        positive=(WeightedTerm(text="a fox"),),
+        negative=(WeightedTerm(text="text"), WeightedTerm(text="frames")),
+        family=ModelFamily.SDXL,
+        tier=Tier.RELAX,
+        aspect_ratio=AspectRatio(width=3, height=2),
+        steps=20,
+        guidance=7.5,
+        sampler=Sampler.DDIM,
+        seed=7,
+        image_count=2,
+    )
+
+
+@pytest.mark.parametrize(
+    ("prompt", "field", "value"),
+    [
+        ("a fox --aspect 16:9", "aspect_ratio", AspectRatio(width=16, height=9)),
+        ("a fox --AR 4:2", "aspect_ratio", AspectRatio(width=2, height=1)),
+        ("a fox —ar 3:2", "aspect_ratio", AspectRatio(width=3, height=2)),
+        ("a fox \u2013\u2013ar 3:2", "aspect_ratio", AspectRatio(width=3, height=2)),
+        ("a fox --seed=9", "seed", 9),
+        ("a fox --seed 0", "seed", 0),
+        (f"a fox --seed {SEED_MAX}", "seed", SEED_MAX),
+        ("a fox --cfg 3", "guidance", 3.0),
+        ("a fox --m flux", "family", ModelFamily.FLUX),
+        ("a fox --Turbo", "tier", Tier.TURBO),
+        ("a fox --turbo --fast", "tier", Tier.FAST),
+        ("a fox --sampler Euler-A", "sampler", Sampler.EULER_A),
+        ("a fox --sampler euler a", "sampler", Sampler.EULER_A),
+        ("a fox --steps 5 --steps 9", "steps", 9),
+        ("a fox --seed 5 --seed 9", "seed", 5),
+    ],
+)
+def test_parameters_can_be_written_in_more_than_one_way(prompt, field, value):
+    assert getattr(read(prompt), field) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a fox -- running",
+        "a well-known red-green x-ray",
+        "foo--bar baz",
+        "a fox — running wild",
+        "a fox —running wild",
+        "--5 degrees",
+        "(a fox:1.3), snow::2 ::",
+        "100 % wool, <lora:x:0.8>",
+    ],
+)
+def test_other_dashes_and_weights_are_plain_words(text):
+    assert read(text).positive_text == text
+
+
+def test_dashes_inside_values_stay():
+    assert negative("a fox --no red-green, x-ray --seed 3") == ["red-green", "x-ray"]
+
+
+def test_negative_terms_are_united():
+    assert negative("a fox --no text, hats --no hats, , trees", negative_prompt="text, rain") == [
+        "text",
+        "hats",
+        "trees",
+        "rain",
+    ]
+
+
+def test_a_negative_field_is_words_only():
+    assert negative("a fox", negative_prompt="rain --turbo --seed 3") == ["rain turbo seed 3"]
+
+
+def test_fields_count_where_the_text_says_nothing():
+    fields = {
+        "family": ModelFamily.FLUX,
+        "tier": Tier.TURBO,
+        "aspect_ratio": AspectRatio(width=2, height=3),
+        "steps": 9,
+        "guidance": 2.5,
+        "sampler": Sampler.DDIM,
+        "seed": 0,
+        "image_count": 1,
+    }
+    spec = read("a fox", **fields)
+    assert {name: getattr(spec, name) for name in fields} == fields
+
+
+def test_the_text_beats_the_fields():
+    spec = read("a fox --seed 0 --n 3 --steps 4 --relax", seed=5, image_count=1, steps=8)
+    assert (spec.seed, spec.image_count, spec.steps, spec.tier) == (0, 3, 4, Tier.RELAX)
+
+
+def test_blanks_are_folded_and_what_cannot_be_seen_is_dropped():
+    assert read("  a\x00fox\n\tin \u202ethe\ud800   snow ").positive_text == "a fox in the snow"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "error"),
+    [
+        ("", PromptEmpty),
+        (" \n\t ", PromptEmpty),
+        ("--ar 3:2", PromptEmpty),
+        ("x" * 10_000, PromptTooLong),
+        ("a fox --ar 0:3", InvalidAspectRatio),
+        ("a fox --ar 10:1", InvalidAspectRatio),
+        ("a fox --ar wide", InvalidAspectRatio),
+        ("a fox --ar", InvalidAspectRatio),
+        ("a fox --ar 3:2 in snow", InvalidAspectRatio),
+        ("a fox --seed 99999999999", SeedOutOfRange),
+        ("a fox --seed -1", SeedOutOfRange),
+        ("a fox --seed " + "9" * 3900, SeedOutOfRange),
+        ("a fox --seed 3 --seed -3", SeedOutOfRange),
+        ("a fox --seed seven", InvalidParameter),
+        ("a fox --seed 7 in snow", InvalidParameter),
+        ("a fox --steps 0", StepsOutOfRange),
+        (f"a fox --steps {STEPS_MAX + 1}", StepsOutOfRange),
+        ("a fox --steps many", InvalidParameter),
+        ("a fox --n 0", ImageCountOutOfRange),
+        ("a fox --n 5", ImageCountOutOfRange),
+        ("a fox --n", InvalidParameter),
+        ("a fox --guidance 0.5", InvalidParameter),
+        ("a fox --cfg 31", InvalidParameter),
+        ("a fox --cfg nan", InvalidParameter),
+        ("a fox --sampler", InvalidParameter),
+        ("a fox --sampler lcm", SamplerNotSupported),
+        ("a fox --family sd1", InvalidParameter),
+        ("a fox --turbo please", InvalidParameter),
+        ("a fox --no", InvalidParameter),
+        ("a fox --no ,", InvalidParameter),
+        ("a fox --chaos 50", UnknownParameter),
+        ("a fox --ar3:2", UnknownParameter),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_its_own_error(prompt, error):
+    with pytest.raises(error) as caught:
+        read(prompt)
+    assert caught.value.message
+    assert caught.value.way_out
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"seed": -1}, SeedOutOfRange),
+        ({"seed": 2**32}, SeedOutOfRange),
+        ({"steps": 0}, StepsOutOfRange),
+        ({"image_count": 0}, ImageCountOutOfRange),
+        ({"image_count": 5}, ImageCountOutOfRange),
+        ({"guidance": 0.0}, InvalidParameter),
+        ({"guidance": float("nan")}, InvalidParameter),
+        ({"guidance": float("inf")}, InvalidParameter),
+        ({"negative_prompt": "x" * 4001}, PromptTooLong),
+    ],
+)
+def test_fields_out_of_range_are_refused(fields, error):
+    with pytest.raises(error):
+        read("a fox", **fields)
+
+
+def test_an_unknown_parameter_is_answered_with_the_closest_known_one():
+    with pytest.raises(UnknownParameter) as caught:
+        read("a fox --sede 7")
+    assert "--seed?" in caught.value.way_out
+
+
+ANY_TEXT = st.text(st.characters(), max_size=200)
+PARTS = st.one_of(
+    ANY_TEXT,
+    st.sampled_from(
+        [
+            "--ar",
+            "3:2",
+            "--no",
+            "a, b",
+            "--seed",
+            "7",
+            "\u2014",
+            "--",
+            "\u2013",
+            "\u2014no",
+            "--turbo",
+            "--n",
+            "2",
+        ]
+    ),
+)
+
+
+@given(st.lists(PARTS, max_size=12).map(" ".join), ANY_TEXT)
+def test_any_text_is_read_or_refused_and_what_is_read_can_be_written_and_read_again(
+    text, negatives
+):
+    try:
+        spec = read(text, negative_prompt=negatives)
+        again = render(spec)
+    except ImpastoError:
+        return
+    if len(again) <= 4000:
+        assert read(again) == spec
+
+
+WORDS = st.lists(st.text(string.ascii_letters + "-':()—", min_size=1, max_size=9), min_size=1)
+SPECS = st.builds(
+    PromptSpec,
+    positive=WORDS.map(lambda words: (WeightedTerm(text="x " + " ".join(words)),)),
+    negative=st.lists(st.sampled_from(["red-green", "x ray", "it's", "雨"]), unique=True).map(
+        lambda terms: tuple(WeightedTerm(text=term) for term in terms)
+    ),
+    tier=st.sampled_from(Tier),
+    aspect_ratio=st.sampled_from([AspectRatio(), AspectRatio(width=3, height=2)]),
+    steps=st.none() | st.integers(1, STEPS_MAX),
+    guidance=st.none() | st.floats(1, 30).map(lambda number: round(number, 6)),
+    sampler=st.none() | st.sampled_from(Sampler),
+    seed=st.none() | st.integers(0, SEED_MAX),
+    image_count=st.integers(1, 4),
+)
+
+
+@given(SPECS.filter(lambda spec: "--" not in spec.positive_text and " —" not in spec.positive_text))
+def test_a_spec_written_and_read_again_is_the_same(spec):
+    assert read(render(spec)) == spec
