@@ -1,0 +1,1 @@
+"""Commands of `impasto`, without the processes they start."""
