@@ -17,6 +17,7 @@ from pathlib import Path
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 from backend.bootstrap import open_services
 from backend.cli.stack import open_stack
@@ -55,6 +56,7 @@ def main() -> int:
 
 
 def load_pipeline(folder: str):
+    import torch
     from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionXLPipeline
 
     pipeline = StableDiffusionXLPipeline.from_pretrained(
@@ -62,6 +64,8 @@ def load_pipeline(folder: str):
     )
     pipeline.scheduler = EulerAncestralDiscreteScheduler.from_config(pipeline.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)
+    # As many as a worker takes for a model of this size.
+    torch.set_num_threads(1)
     return pipeline
 
 

@@ -130,14 +130,13 @@ def _open_renderer(settings: Settings, family: ModelFamily) -> Artist:
     # torch takes seconds to import, and only this engine needs it.
     import torch
 
-    from gpu_worker.compose.composer import load_model
+    from gpu_worker.compose.composer import choose_threads, load_model
     from gpu_worker.families import open_family
     from gpu_worker.render.pipeline import Renderer
     from gpu_worker.samplers import open_sampler
 
-    if settings.threads is not None:
-        torch.set_num_threads(settings.threads)
     model = load_model(family, source, device=settings.device, dtype=settings.dtype)
+    torch.set_num_threads(settings.threads or choose_threads(model))
     opened = open_family(family, model)
     return Renderer(
         family=opened,

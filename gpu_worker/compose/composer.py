@@ -13,6 +13,8 @@ from gpu_worker.family import DiffusersPart, LoadedModel, ModelDefaults
 from gpu_worker.state import ModelBroken, ModelMissing, OutOfMemory
 from gpu_worker.vram.probe import is_out_of_memory
 
+ONE_THREAD_WEIGHTS = 100_000_000
+
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 DtypeChoice = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -81,6 +83,25 @@ def load_model(
     return LoadedModel(
         pipeline=pipeline, defaults=defaults, device=chosen_device, dtype=chosen_dtype
     )
+
+
+def choose_threads(model: LoadedModel) -> int:
+    """Return how many CPU threads to draw with: one for a small model, else torch's own choice.
+
+    The steps of a small model are shorter than waking a second thread: 20 steps of 2 million
+    weights took 0.13 s on one thread, 0.43 s on two that sleep, and 20 s on two that spin beside a
+    busy core.
+    """
+    parts = getattr(model.pipeline, "components", {}).values()
+    weights = sum(
+        tensor.numel()
+        for part in parts
+        if isinstance(part, torch.nn.Module)
+        for tensor in part.parameters()
+    )
+    if model.device.type == "cpu" and weights < ONE_THREAD_WEIGHTS:
+        return 1
+    return torch.get_num_threads()
 
 
 def _load_pipeline(
