@@ -1,11 +1,10 @@
 """The use cases over in-memory twins, for tests of the surfaces and of the use cases themselves."""
 
-from backend.prompt.pipeline import PromptVerdict
-
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Job
 from backend.domain.requests import GenerationRequest
 from backend.domain.results import GenerationResult
+from backend.prompt.pipeline import PromptVerdict
 from backend.service.accounts import Accounts
 from backend.service.generations import Generations
 from backend.service.reviews import Reviews
