@@ -1,33 +1,96 @@
-"""Builds starter models: `python -m gpu_worker.starter build-tiny DIR [--seed N]`."""
+"""Builds starter models: `python -m gpu_worker.starter VERB`, in the order of the verbs."""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gpu_worker.starter import build_tiny_sdxl
+
+if TYPE_CHECKING:
+    from gpu_worker.starter.workshop import Workshop
 
 _QUIET = {
     "TRANSFORMERS_VERBOSITY": "error",
     "DIFFUSERS_VERBOSITY": "error",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_OFFLINE": "1",
+    # Threads that spin while they wait make two threads slower than one beside a busy process.
+    "OMP_WAIT_POLICY": "PASSIVE",
 }
+_STEPS = {"autoencoder": 1300, "sdxl": 8000, "decoder": 1000}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
+    chosen = _parser().parse_args(arguments)
+    os.environ.update(_QUIET)
+    if chosen.command == "build-tiny":
+        made = build_tiny_sdxl(chosen.folder, seed=chosen.seed)
+    else:
+        made = _work(chosen)
+    sys.stdout.write(f"{made}\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gpu_worker.starter", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     tiny = commands.add_parser("build-tiny", help="a tiny SDXL folder with random weights")
     tiny.add_argument("folder", type=Path)
     tiny.add_argument("--seed", type=int, default=0)
-    chosen = parser.parse_args(arguments)
-    os.environ.update(_QUIET)
-    folder = build_tiny_sdxl(chosen.folder, seed=chosen.seed)
-    sys.stdout.write(f"{folder}\n")
-    return 0
+
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--cache", type=Path, default=Path("~/.cache/impasto-starter"))
+    shared.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    shared.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    shared.add_argument("--seed", type=int, default=0)
+
+    commands.add_parser("assemble", parents=[shared], help="fetch the art and pack it")
+    train = commands.add_parser("train", parents=[shared], help="train one part")
+    train.add_argument("--family", choices=("sdxl",), default="sdxl")
+    train.add_argument("--part", choices=("autoencoder", "model", "decoder"), default="model")
+    train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    train.add_argument("--steps", type=int, help="in all, those before a resume included")
+    train.add_argument("--batch", type=int, default=16)
+    sheet = commands.add_parser("sheet", parents=[shared], help="draw a contact sheet")
+    sheet.add_argument("target", type=Path)
+    sheet.add_argument("--steps", type=int, default=16)
+    sheet.add_argument("--guidance", type=float, default=3.0)
+    export = commands.add_parser("export", parents=[shared], help="write the model folder")
+    export.add_argument("folder", type=Path)
+    return parser
+
+
+def _work(chosen: argparse.Namespace) -> Path:
+    from gpu_worker.starter.data import assemble
+    from gpu_worker.starter.workshop import Workshop
+
+    cache: Path = chosen.cache.expanduser()
+    if chosen.command == "assemble":
+        return assemble(cache)
+    workshop = Workshop(cache=cache, device=chosen.device, threads=chosen.threads, seed=chosen.seed)
+    if chosen.command == "train":
+        return _train(chosen, workshop)
+    if chosen.command == "sheet":
+        return workshop.draw_sheet(chosen.target, steps=chosen.steps, guidance=chosen.guidance)
+    return workshop.export(chosen.folder)
+
+
+def _train(chosen: argparse.Namespace, workshop: "Workshop") -> Path:
+    part = chosen.family if chosen.part == "model" else chosen.part
+    if not chosen.resume:
+        workshop.start_over(part)
+    steps = chosen.steps or _STEPS[part]
+    match part:
+        case "autoencoder":
+            return workshop.train_autoencoder(steps=steps)
+        case "decoder":
+            return workshop.train_decoder(steps=steps)
+        case _:
+            return workshop.train_sdxl(steps=steps, batch=chosen.batch)
 
 
 if __name__ == "__main__":
