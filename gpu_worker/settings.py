@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     redis_url: str | None = None
     s3_bucket: str | None = None
     s3_endpoint_url: str | None = None
+    s3_ensure_bucket: bool = False
     s3_region: str = "us-east-1"
     s3_access_key_id: str | None = None
     s3_secret_access_key: SecretStr | None = None
@@ -67,6 +68,7 @@ class Settings(BaseSettings):
         return S3StoreSettings(
             bucket=self.s3_bucket,
             endpoint_url=self.s3_endpoint_url,
+            ensure_bucket=self.s3_ensure_bucket,
             region=self.s3_region,
             access_key_id=self.s3_access_key_id,
             secret_access_key=secret.get_secret_value() if secret else None,

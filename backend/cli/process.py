@@ -3,7 +3,9 @@
 import argparse
 import os
 import signal
+import subprocess
 import sys
+import time
 
 from backend.cli.stack import Stack, open_stack
 from backend.cli.terminal import Subparsers
@@ -56,12 +58,14 @@ def _command(arguments: argparse.Namespace, stack: Stack) -> tuple[list[str], di
 
 
 def _run_beside(stack: Stack, argv: list[str], env: dict[str, str]) -> int:
-    process_id = os.spawnve(os.P_NOWAIT, argv[0], argv, env)  # noqa: S606 - our own argument list
+    process = subprocess.Popen(argv, env=env)  # noqa: S603 - our own argument list
 
     def pass_on(number: int, frame: object) -> None:
-        os.kill(process_id, signal.SIGTERM)
+        process.terminate()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, pass_on)
-    _, status = os.waitpid(process_id, 0)
-    return os.waitstatus_to_exitcode(status)
+    while (status := process.poll()) is None:
+        stack.supervisor.poll()
+        time.sleep(0.2)
+    return status

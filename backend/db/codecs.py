@@ -4,20 +4,16 @@ What is stored is read again by later releases: a new field needs a default, and
 is ignored when read. Samples of what older releases wrote are kept under tests/ and must parse.
 """
 
-import re
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
+from backend.db.tables import JobRow
 from backend.domain.jobs import Block, Failure, Job, JobState, Lease, Progress
 from backend.domain.prompts import PromptSpec
 from backend.domain.requests import GenerationRequest, JobId
 from backend.domain.results import GenerationResult
 
-if TYPE_CHECKING:  # tables are built from columns, which need `storable`
-    from backend.db.tables import JobRow
-
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 T = TypeVar("T")
 
 REQUEST: TypeAdapter[GenerationRequest] = TypeAdapter(GenerationRequest)
@@ -27,22 +23,6 @@ RESULT: TypeAdapter[GenerationResult] = TypeAdapter(GenerationResult)
 BLOCK: TypeAdapter[Block] = TypeAdapter(Block)
 FAILURE: TypeAdapter[Failure] = TypeAdapter(Failure)
 CLEARANCES: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
-
-# Neither has a place in a PostgreSQL text or JSONB: NUL, and halves of surrogate pairs.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-
-
-def storable(value: Json) -> Json:
-    """Return the value with every character that a database refuses replaced by U+FFFD."""
-    match value:
-        case str():
-            return _UNSTORABLE.sub("\ufffd", value)
-        case list():
-            return [storable(item) for item in value]
-        case dict():
-            return {str(storable(key)): storable(item) for key, item in value.items()}
-        case _:
-            return value
 
 
 def encode(adapter: TypeAdapter[T], value: T | None) -> Any:  # noqa: ANN401 - JSON of any shape
@@ -85,7 +65,7 @@ def job_columns(job: Job) -> dict[str, Any]:
     }
 
 
-def job_of(row: "JobRow") -> Job:
+def job_of(row: JobRow) -> Job:
     """Return the job a row tells of."""
     lease = None
     if row.lease_until is not None:

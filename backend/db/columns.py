@@ -1,15 +1,32 @@
 """Column types that keep their promises on SQLite and PostgreSQL alike."""
 
+import re
 from datetime import UTC, datetime
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
-from backend.db.codecs import Json, storable
-
 # SQLite numbers rows by itself only in a column of exactly this type.
 SEQUENCE_TYPE = BigInteger().with_variant(Integer(), "sqlite")
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+# Neither has a place in a PostgreSQL text or JSONB: NUL, and halves of surrogate pairs.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(value: Json) -> Json:
+    """Return the value with every character that a database refuses replaced by U+FFFD."""
+    match value:
+        case str():
+            return _UNSTORABLE.sub("\ufffd", value)
+        case list():
+            return [storable(item) for item in value]
+        case dict():
+            return {str(storable(key)): storable(item) for key, item in value.items()}
+        case _:
+            return value
 
 
 class UtcMoment(TypeDecorator[datetime]):
@@ -32,7 +49,7 @@ class UtcMoment(TypeDecorator[datetime]):
 
 
 class Words(TypeDecorator[str]):
-    """Text, less what PostgreSQL refuses to store or compare (see `codecs.storable`)."""
+    """Text, less what PostgreSQL refuses to store or compare (see `storable`)."""
 
     impl = Text
     cache_ok = True
