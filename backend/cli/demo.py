@@ -23,6 +23,9 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("demo", help="try everything with an offline Discord")
     parser.add_argument("--port", type=int, default=0, help="port of the page (0 picks one)")
     parser.add_argument("--ready-file", type=Path, help="write URLs and process ids here as JSON")
+    parser.add_argument(
+        "--openapi", type=Path, help="judge the bot's requests by Discord's OpenAPI document"
+    )
     parser.set_defaults(run=run)
 
 
@@ -35,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with open_stack(settings) as stack:
             say("Starting Impasto …")
-            discord = start_discord(stack, arguments.port)
+            discord = start_discord(stack, arguments.port, arguments.openapi)
             start_core(stack)
             announce(stack, discord, arguments.ready_file)
             stack.run_until_stopped()
@@ -58,7 +61,7 @@ def demo_settings(settings: Settings) -> Settings:
     )
 
 
-def start_discord(stack: Stack, page_port: int) -> Mapping[str, object]:
+def start_discord(stack: Stack, page_port: int, openapi: Path | None) -> Mapping[str, object]:
     """Start the offline Discord and a bot that logs in to it; return where its doors are."""
     ready_file = stack.settings.home / "run" / "devcord.json"
     ready_file.unlink(missing_ok=True)
@@ -75,6 +78,7 @@ def start_discord(stack: Stack, page_port: int) -> Mapping[str, object]:
                 str(page_port),
                 "--ready-file",
                 str(ready_file),
+                *(("--openapi", str(openapi)) if openapi else ()),
             ),
             restarts=False,
         )

@@ -13,7 +13,12 @@ from typing import Any
 
 import pytest
 
+from gpu_worker.starter import build_tiny_sdxl
+from tests.e2e.rest import fetch
+from tests.fakes.openapi import openapi_document
+
 READY_TIMEOUT_S = 120.0
+LATENT_SIDE = 20
 IMPASTO = str(Path(sys.executable).with_name("impasto"))
 
 
@@ -103,18 +108,21 @@ def processes_named(home: Path, words: Sequence[str]) -> list[int]:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """`impasto demo`, stopped with Ctrl-C afterwards; nothing of it may be left."""
-    box = make_box(tmp_path_factory.mktemp("demo"))
+    home = tmp_path_factory.mktemp("demo")
+    box = make_box(home, IMPASTO_MODEL_SDXL=str(unhurried_model(home / "model")))
     ready_file = box.home / "ready.json"
     output = (box.home / "demo.out").open("wb")
     process = subprocess.Popen(  # noqa: S603 - our own command
-        [IMPASTO, "demo", "--ready-file", str(ready_file)],
+        [IMPASTO, "demo", "--ready-file", str(ready_file), *judged()],
         env=box.env,
         stdout=output,
         stderr=subprocess.STDOUT,
     )
     try:
         wait_for_file(ready_file, process, box)
-        yield Demo(box=box, doors=json.loads(ready_file.read_text()), process=process)
+        doors = json.loads(ready_file.read_text())
+        yield Demo(box=box, doors=doors, process=process)
+        assert fetch(doors["control"] + "/problems") == (200, b"[]")
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 0
         assert processes_named(box.home, ()) == []
@@ -123,6 +131,21 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
             process.terminate()
             process.wait(timeout=60)
         output.close()
+
+
+def judged() -> tuple[str, ...]:
+    """Have every request of the bot judged by Discord's own document, where it is at hand."""
+    document = openapi_document()
+    return ("--openapi", str(document)) if document else ()
+
+
+def unhurried_model(folder: Path) -> Path:
+    """Build a model that takes seconds for 150 steps: time to watch, and to kill what draws."""
+    build_tiny_sdxl(folder)
+    config = folder / "unet" / "config.json"
+    settings = json.loads(config.read_text())
+    config.write_text(json.dumps({**settings, "sample_size": LATENT_SIDE}))
+    return folder
 
 
 def wait_for_file(path: Path, process: subprocess.Popen[bytes], box: Box) -> None:

@@ -7,7 +7,6 @@ one would have been refused. Two seams of simcord 3.2.1 are not public: `router.
 
 import asyncio
 import io
-import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -36,6 +35,7 @@ from bot.client import ClientOptions, ImpastoBot
 from bot.devcord.openapi import OpenApiJudge
 from tests.builders import an_image
 from tests.fakes.events import MemoryCancelFlags, MemoryEventBus, MemoryOutbox, MemoryPictures
+from tests.fakes.openapi import openapi_document
 from tests.fakes.stores import (
     Memory,
     MemoryJobStore,
@@ -44,7 +44,6 @@ from tests.fakes.stores import (
     MemoryReviewStore,
 )
 
-OPENAPI_VARIABLE = "IMPASTO_DISCORD_OPENAPI"
 FILE_LIMIT_BYTES = 10 * 1024 * 1024
 FILES_MAX = 10
 # Longer than any test takes, so that only virtual time makes the bot's timers ring.
@@ -53,18 +52,10 @@ WORKER = "worker-1"
 FORBIDDEN_WORD = "forbidden"
 
 
-def openapi_path() -> Path | None:
-    """Return where Discord's OpenAPI document lies, or None."""
-    named = os.environ.get(OPENAPI_VARIABLE)
-    default = Path(__file__).parents[2].parent / "shared" / "data" / "discord-openapi.json"
-    path = Path(named) if named else default
-    return path if path.is_file() else None
-
-
 @pytest.fixture(scope="session")
 def openapi_judge() -> OpenApiJudge | None:
     """Discord's own judgement of requests, or None where its document is absent."""
-    path = openapi_path()
+    path = openapi_document()
     return OpenApiJudge(path) if path is not None else None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.fakes.discord import openapi_path
+from tests.fakes.openapi import openapi_document
 from tests.fakes.servers import dies_with_parent, redis_url, valkey_url
 
 __all__ = ["redis_url", "valkey_url"]
@@ -60,7 +60,7 @@ async def test_the_bot_logs_in_answers_and_stops_when_told(
     sqlite_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     ready_file = tmp_path / "devcord.json"
-    document = openapi_path()
+    document = openapi_document()
     judged = ("--openapi", str(document)) if document else ()
     async with (
         process("bot.devcord", "--ready-file", str(ready_file), *judged),

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.openapi import openapi_document
 from tests.integration.devcord.processes import (
     Devcord,
     bot_process,
     devcord_process,
-    openapi_document,
 )
 
 

@@ -26,14 +26,6 @@ def python(*arguments: str, **options: Any) -> subprocess.Popen[str]:
     )
 
 
-def openapi_document() -> Path | None:
-    """Return Discord's OpenAPI document where a checkout has one beside it, else none."""
-    named = os.environ.get("IMPASTO_DISCORD_OPENAPI")
-    places = [ROOT / "shared", ROOT.parent / "shared"]
-    candidates = [Path(named)] if named else [p / "data" / "discord-openapi.json" for p in places]
-    return next((path for path in candidates if path.exists()), None)
-
-
 def eventually(look: Callable[[], object], *, timeout_s: float = TIMEOUT_S) -> None:
     """Wait until ``look`` sees something true."""
     deadline = time.monotonic() + timeout_s
