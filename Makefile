@@ -18,7 +18,7 @@ $(SETUP): pyproject.toml constraints.txt
 	touch $@
 
 demo: setup ## try everything in the browser, with an offline Discord
-	IMPASTO_HOME=$${IMPASTO_HOME:-$(CURDIR)/.impasto} $(BIN)/impasto demo
+	@IMPASTO_HOME=$${IMPASTO_HOME:-$(CURDIR)/.impasto} exec $(BIN)/impasto demo
 
 test: setup ## run every test that needs no GPU
 	$(BIN)/python -m pytest
