@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--part", choices=("autoencoder", "model", "decoder"), default="model")
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     train.add_argument("--steps", type=int, help="in all, those before a resume included")
-    train.add_argument("--batch", type=int, default=16)
+    train.add_argument("--batch", type=int, default=32)
     sheet = commands.add_parser("sheet", parents=[shared], help="draw a contact sheet")
     sheet.add_argument("target", type=Path)
     sheet.add_argument("--steps", type=int, default=16)

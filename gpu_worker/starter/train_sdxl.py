@@ -24,8 +24,8 @@ _WARM_UP_STEPS = 100
 _FALL_SHARE = 0.25
 _EMA_DECAY = 0.997
 _EMPTY_CAPTIONS = 0.1
-# Outlines are decided while there is much noise: a third of the draws go there.
-_NOISY_SHARE, _NOISY_FROM = 0.35, 350
+# Outlines are decided between these times: half of the draws go there.
+_OUTLINE_SHARE, _OUTLINE_TIMES = 0.5, (300, 900)
 _OTHER_SIZES = 0.2
 
 
@@ -35,10 +35,10 @@ class SdxlRun:
 
     folder: Path
     steps: int
-    batch: int = 16
+    batch: int = 32
     side: int = NATIVE_SIDE
     widths: tuple[int, ...] = (64, 128, 256)
-    learning_rate: float = 6e-4
+    learning_rate: float = 8e-4
     seed: int = 0
     device: str = "cpu"
     threads: int = 2
@@ -73,11 +73,11 @@ def train_sdxl(run: SdxlRun, autoencoder: AutoencoderKL, art: Art) -> Parts:
     optimiser = torch.optim.AdamW(
         trained.parameters(), lr=run.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
     )
-    first = _resume(run, trained, average, optimiser)
+    first, pictures = _resume(run, trained, average, optimiser)
     shares = signal_shares().to(run.device)
     log = LossLog(path=run.folder / "sdxl.jsonl")
     pace = ThreadPace(most=run.threads)
-    saved_s, total = time.monotonic(), 0.0
+    saved_s, losses = time.monotonic(), list[float]()
     for step in range(first, run.steps):
         for group in optimiser.param_groups:
             group["lr"] = run.learning_rate * rate_share(step, run.steps)
@@ -90,13 +90,13 @@ def train_sdxl(run: SdxlRun, autoencoder: AutoencoderKL, art: Art) -> Parts:
         optimiser.step()
         _follow(average, trained, step)
         pace.step_done()
-        total += float(loss.detach())
+        pictures += run.batch
+        losses.append(float(loss.detach()))
         if (step + 1) % _REPORT_STEPS == 0 or step + 1 == run.steps:
-            loss_mean = total / (step % _REPORT_STEPS + 1)
-            log.write(step + 1, loss=loss_mean, pictures=(step + 1) * run.batch)
-            total = 0.0
+            log.write(step + 1, loss=sum(losses) / len(losses), pictures=pictures)
+            losses.clear()
         if time.monotonic() - saved_s > run.save_every_s or step + 1 == run.steps:
-            state = {"step": step + 1, "model": trained.state_dict()}
+            state = {"step": step + 1, "pictures": pictures, "model": trained.state_dict()}
             state |= {"average": average.state_dict(), "optimiser": optimiser.state_dict()}
             save_checkpoint(run.folder / "sdxl.pt", state)
             saved_s = time.monotonic()
@@ -155,8 +155,8 @@ def _velocity_loss(
 
 
 def _draw_time(random: Random) -> int:
-    lowest = _NOISY_FROM if random.random() < _NOISY_SHARE else 0
-    return random.randrange(lowest, TRAIN_STEPS)
+    drawn = random.random() < _OUTLINE_SHARE
+    return random.randrange(*_OUTLINE_TIMES) if drawn else random.randrange(TRAIN_STEPS)
 
 
 @torch.no_grad()
@@ -172,12 +172,13 @@ def _resume(
     trained: torch.nn.Module,
     average: torch.nn.Module,
     optimiser: torch.optim.Optimizer,
-) -> int:
+) -> tuple[int, int]:
+    """Take up the last checkpoint, if there is one; return its steps and the pictures seen."""
     path = run.folder / "sdxl.pt"
     if not path.exists():
-        return 0
+        return 0, 0
     state = load_checkpoint(path)
     trained.load_state_dict(state["model"])
     average.load_state_dict(state["average"])
     optimiser.load_state_dict(state["optimiser"])
-    return int(state["step"])
+    return int(state["step"]), int(state["pictures"])
