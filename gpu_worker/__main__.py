@@ -41,6 +41,7 @@ _QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
     "OMP_WAIT_POLICY": "PASSIVE",
 }
+_EXIT_STUCK = 70
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 
@@ -77,6 +78,11 @@ def _leave(_number: int, _frame: object) -> NoReturn:
     sys.exit(0)
 
 
+def _give_up() -> NoReturn:
+    """End at once: no thread can be freed that a device or a library holds; a new process can."""
+    os._exit(_EXIT_STUCK)
+
+
 def prepare_environment(settings: Settings, family: ModelFamily) -> None:
     """Tell the model libraries to be quiet, and offline unless a hub id asks for the hub."""
     wanted = _QUIET if settings.needs_hub(family) else _QUIET | _OFFLINE
@@ -100,6 +106,7 @@ def open_worker(settings: Settings, *, family: ModelFamily, name: str) -> Worker
             images=images,
         ),
         report_retry_s=settings.report_retry_s,
+        on_stuck=_give_up,
     )
 
 

@@ -162,7 +162,10 @@ class Messenger:
 
 
 class Worker:
-    """Takes one job at a time from start to final report."""
+    """Takes one job at a time from start to final report.
+
+    `on_stuck` is called, again and again, while a job has not moved for very long.
+    """
 
     def __init__(
         self,
@@ -174,6 +177,7 @@ class Worker:
         images: ImageStore,
         release: ReleasePipeline,
         report_retry_s: float = 300.0,
+        on_stuck: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self.family = family
@@ -182,6 +186,7 @@ class Worker:
         self._images = images
         self._release = release
         self._report_retry_s = report_retry_s
+        self._on_stuck = on_stuck
         self._state = WorkerState.INITIALISING
         self._watch: StepWatch | None = None
         self._ended = threading.Event()
@@ -257,8 +262,9 @@ class Worker:
 
     def _report_on(self, job: RenderJob) -> RenderReport:
         address = self._address(job)
+        self._watch = self._watch_over(job)
         try:
-            return self._draw_and_release(job)
+            return self._draw_and_release(job, self._watch)
         except Cancelled:
             return RenderCancelled(**address)
         except Held as held:
@@ -268,6 +274,8 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - the edge of the task
             _log_failure("job_broke", error)
             failure = InternalError("The worker failed in a way nobody foresaw; see its log.")
+        finally:
+            self._watch = None
         self._move(WorkerState.ERROR)
         return RenderFailed(
             **address,
@@ -276,13 +284,13 @@ class Worker:
             is_retryable=failure.is_retryable,
         )
 
-    def _draw_and_release(self, job: RenderJob) -> RenderFinished:
+    def _draw_and_release(self, job: RenderJob, watch: StepWatch) -> RenderFinished:
         began_at = time.perf_counter()
         if job.family is not self.family:
             raise BadRequest(f"This worker draws {self.family}, not {job.family}.")
         order = DrawOrder(job=job, source=self._read_source(job))
         self._move(WorkerState.GENERATING)
-        drawing = self._draw(order)
+        drawing = self._engine.submit(order, watch).result()
         self._move(WorkerState.POST_PROCESSING)
         drawn_at = time.perf_counter()
         stored = self._release.release(drawing.pictures, clearances=frozenset(job.clearances))
@@ -293,23 +301,17 @@ class Worker:
             timings=_timings(drawing, release_s=ended_at - drawn_at, total_s=ended_at - began_at),
         )
 
-    def _draw(self, order: DrawOrder) -> Drawing:
-        job = order.job
+    def _watch_over(self, job: RenderJob) -> StepWatch:
         address = self._address(job)
 
         def report(done: int, steps: int) -> None:
             self._messenger.tell(RenderProgress(**address, step=done, steps=steps))
 
-        watch = StepWatch(
+        return StepWatch(
             report=report,
             is_cancelled=lambda: self._messenger.is_cancelled(job.job_id),
             expected_steps=job.steps or 1,
         )
-        self._watch = watch
-        try:
-            return self._engine.submit(order, watch).result()
-        finally:
-            self._watch = None
 
     def _read_source(self, job: RenderJob) -> Image.Image | None:
         if job.source is None:
@@ -333,9 +335,13 @@ class Worker:
 
     def _keep_present(self) -> None:
         while True:
-            self._messenger.be_present(self.family, self.name)
-            if (watch := self._watch) is not None:
-                watch.hold()
+            watch = self._watch
+            if watch is None or watch.hold():
+                self._messenger.be_present(self.family, self.name)
+            else:
+                # Its lease and our presence run out: the job goes to somebody else.
+                _log.error("job_stuck")
+                self._on_stuck()
             if self._ended.wait(PRESENCE_EVERY_S):
                 return
 

@@ -53,7 +53,8 @@ class Reports:
 
     A lease lasts `start_lease_s` until the second step and after the last one (loading, decoding,
     checking and storing go without steps), and in between `progress_lease_s` or five of the job's
-    own steps. A worker that needs longer to begin says so by reporting step 0 again and again.
+    own steps. A worker that needs longer for anything holds on to the job by reporting the same
+    step again and again.
     """
 
     def __init__(
@@ -117,12 +118,11 @@ class Reports:
         last = self._beats.get(job_id)
         if last is not None and last.attempt != report.attempt:
             last = None
-        # Step 0 may come again: it is how a worker holds on to a job it has not begun to draw.
-        if last is not None and last.progress == progress and progress.step > 0:
-            return
+        is_again = last is not None and last.progress == progress
+        is_due = last is None or now - last.written_at >= self._write_every
         is_last_step = progress.step >= progress.steps
         written_at = now if last is None else last.written_at
-        if last is None or is_last_step or now - last.written_at >= self._write_every:
+        if is_due or (is_last_step and not is_again):
             until = now + self._lease_for(progress, now, last)
             if await self._change(report, lambda job: _beat(job, report, now, until)) is None:
                 self._beats.pop(job_id, None)
@@ -132,11 +132,15 @@ class Reports:
             job_id,
             _Beat(attempt=report.attempt, progress=progress, at=now, written_at=written_at),
         )
+        if not is_again:
+            await self._tell(job_id, report.attempt, progress, now)
+
+    async def _tell(self, job_id: JobId, attempt: int, progress: Progress, now: datetime) -> None:
         await self._events.publish(
             JobEvent(
                 job_id=job_id,
                 kind=JobEventKind.PROGRESS,
-                attempt=report.attempt,
+                attempt=attempt,
                 at=now,
                 detail=f"{progress.step}/{progress.steps}",
             )
@@ -182,8 +186,6 @@ def _must_not_have_begun(job: Job, attempt: int) -> None:
 
 def _beat(job: Job, report: RenderProgress, now: datetime, until: datetime) -> Change:
     progress = Progress(step=report.step, steps=report.steps)
-    if job.progress == progress and job.attempt == report.attempt and progress.step > 0:
-        raise StaleAttempt(f"{job.id}: step {report.step} is known already")
     return job.beat(
         attempt=report.attempt, worker=report.worker, progress=progress, now=now, until=until
     )

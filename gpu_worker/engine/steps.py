@@ -7,6 +7,8 @@ from collections.abc import Callable
 from gpu_worker.state import Cancelled
 
 REPORT_EVERY_S = 0.2
+# No load, step or decoding takes so long, not even a large model's on a CPU.
+STUCK_AFTER_S = 1800.0
 
 
 class StepWatch:
@@ -26,6 +28,7 @@ class StepWatch:
         self._done = 0
         self._steps = expected_steps
         self._reported_at: float | None = None
+        self._moved_at = clock()
         self._lock = threading.Lock()
 
     def __call__(self, done: int, steps: int) -> None:
@@ -38,18 +41,23 @@ class StepWatch:
         with self._lock:
             is_first = self._done == 0 or self._reported_at is None
             self._done, self._steps = done, steps
-            now = self._clock()
+            now = self._moved_at = self._clock()
             if is_first or done >= steps or now - self._last_report() >= REPORT_EVERY_S:
                 self._reported_at = now
                 self._report(done, steps)
         if self._is_cancelled():
             raise Cancelled
 
-    def hold(self) -> None:
-        """Say again that nothing is drawn yet: a long load must not look like a lost job."""
+    def hold(self) -> bool:
+        """Say again how far it is: a long load, step or check must not look like a lost job.
+
+        False, and nothing is said, once so long has passed that it will never end.
+        """
         with self._lock:
-            if self._done == 0:
-                self._report(0, self._steps)
+            if self._clock() - self._moved_at >= STUCK_AFTER_S:
+                return False
+            self._report(self._done, self._steps)
+            return True
 
     def _last_report(self) -> float:
         return self._reported_at if self._reported_at is not None else float("-inf")

@@ -1,5 +1,6 @@
 """What a worker reports when things go wrong, over a real broker; its artist is in our hands."""
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -17,7 +18,7 @@ from safety.policy import DEFAULT_POLICY
 from safety.verdict import Finding, Outcome
 from storage.image_store import ImageStore
 from storage.object_stores.memory import MemoryObjectStore
-from tests.integration.gpu_worker.conftest import Line, a_render_job
+from tests.integration.gpu_worker.conftest import PATIENCE_S, Line, a_render_job, wait_for
 
 
 @dataclass
@@ -63,7 +64,11 @@ Start = Callable[..., Worker]
 def start(redis_url: str) -> Iterator[Start]:
     started: list[Worker] = []
 
-    def start(*failures: Exception, objects: MemoryObjectStore | None = None) -> Worker:
+    def start(
+        *failures: Exception,
+        objects: MemoryObjectStore | None = None,
+        on_stuck: Callable[[], None] = lambda: None,
+    ) -> Worker:
         images = ImageStore(objects=objects or MemoryObjectStore())
         artist = FailingArtist(failures=list(failures))
         worker = Worker(
@@ -79,6 +84,7 @@ def start(redis_url: str) -> Iterator[Start]:
                 images=images,
             ),
             report_retry_s=5.0,
+            on_stuck=on_stuck,
         )
         worker.start()
         started.append(worker)
@@ -141,3 +147,48 @@ def test_the_same_attempt_is_run_once(line: Line, start: Start):
     kinds = [report.kind for report in line.reports_of(a_render_job(1))]
     assert kinds.count("render_started") == 1
     assert kinds.count("render_finished") == 1
+
+
+def test_a_long_check_after_the_last_step_is_held_on_to(
+    line: Line, start: Start, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("gpu_worker.worker.PRESENCE_EVERY_S", 0.01)
+    is_held = threading.Event()
+
+    def check(_check: SecondPictureCheck, _pixels: Image.Image) -> list[Finding]:
+        is_held.wait(PATIENCE_S)
+        return []
+
+    monkeypatch.setattr(SecondPictureCheck, "check", check)
+    job, worker = a_render_job(), start()
+    running = threading.Thread(target=worker.run, args=[job])
+    running.start()
+
+    def last_steps() -> bool:
+        told = [report for report in line.reports() if report.kind == "render_progress"]
+        return [report.step for report in told].count(1) > 2
+
+    wait_for(last_steps, "the last step to be told again")
+    is_held.set()
+    running.join()
+    assert line.outcome(job).kind == "render_finished"
+
+
+def test_a_job_that_never_moves_again_calls_for_help(
+    line: Line, start: Start, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("gpu_worker.worker.PRESENCE_EVERY_S", 0.01)
+    monkeypatch.setattr("gpu_worker.engine.steps.STUCK_AFTER_S", 0)
+    is_stuck, is_helped = threading.Event(), threading.Event()
+
+    def check(_check: SecondPictureCheck, _pixels: Image.Image) -> list[Finding]:
+        is_helped.wait(PATIENCE_S)
+        return []
+
+    monkeypatch.setattr(SecondPictureCheck, "check", check)
+    worker = start(on_stuck=is_stuck.set)
+    running = threading.Thread(target=worker.run, args=[a_render_job()])
+    running.start()
+    assert is_stuck.wait(PATIENCE_S)
+    is_helped.set()
+    running.join()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gpu_worker.engine.steps import StepWatch
+from gpu_worker.engine.steps import STUCK_AFTER_S, StepWatch
 from gpu_worker.state import Cancelled
 
 
@@ -61,11 +61,25 @@ def test_a_raised_flag_stops_at_the_next_step():
         bench.watch(2, 9)
 
 
-def test_holding_on_tells_nought_until_the_first_step():
+def test_holding_on_says_again_how_far_it_is_in_every_phase():
     bench = Bench(expected_steps=9)
     bench.watch.hold()
     bench.watch(0, 4)
     bench.watch.hold()
     bench.watch(1, 4)
     bench.watch.hold()
-    assert bench.told == [(0, 9), (0, 4), (0, 4), (1, 4)]
+    bench.watch(4, 4)
+    bench.watch.hold()
+    assert bench.told == [(0, 9), (0, 4), (0, 4), (1, 4), (1, 4), (4, 4), (4, 4)]
+
+
+def test_holding_on_ends_when_nothing_has_moved_for_very_long():
+    bench = Bench()
+    bench.watch(1, 4)
+    bench.now += STUCK_AFTER_S - 1
+    assert bench.watch.hold()
+    bench.now += 2
+    assert not bench.watch.hold()
+    assert bench.told == [(1, 4), (1, 4)]
+    bench.watch(2, 4)
+    assert bench.watch.hold()

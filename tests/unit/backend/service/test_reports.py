@@ -137,7 +137,7 @@ async def test_a_delivery_whose_start_was_never_reported_is_accepted(desk: Desk)
 
 @pytest.mark.parametrize(
     "report",
-    [started(), step(3), finished(), blocked(), failed(), failed(is_retryable=True), cancelled()],
+    [started(), finished(), blocked(), failed(), failed(is_retryable=True), cancelled()],
     ids=lambda report: report.kind,
 )
 async def test_the_same_report_twice_changes_nothing_more(desk: Desk, report: RenderReport) -> None:
@@ -193,6 +193,27 @@ async def test_step_zero_holds_on_to_a_job_that_is_not_begun(desk: Desk) -> None
         job = await desk.apply(step(0))
     assert job.lease is not None
     assert job.lease.until == at(210)
+
+
+async def test_a_step_or_a_decoding_of_minutes_is_held_on_to_by_saying_the_same_again(
+    desk: Desk,
+) -> None:
+    await desk.apply(started(), step(1))
+    told = desk.bus.kinds(JOB)
+    for number in (1, 20):
+        for _ in range(30):
+            desk.seconds += 5
+            job = await desk.apply(step(number))
+            assert job.lease is not None
+            assert job.lease.until >= at(desk.seconds + 20)
+    assert [*told, "progress"] == desk.bus.kinds(JOB)
+
+
+async def test_a_step_that_comes_twice_at_once_is_written_and_told_once(desk: Desk) -> None:
+    once = await desk.apply(started(), step(3))
+    events = list(desk.bus.events)
+    assert await desk.apply(step(3)) == once
+    assert desk.bus.events == events
 
 
 async def test_slow_steps_get_a_longer_lease(desk: Desk) -> None:
