@@ -9,7 +9,7 @@ from PIL import Image
 from gpu_worker.starter.data import Art
 from gpu_worker.starter.palette import COLOURS, HUES, Colour, mean_distance
 from gpu_worker.starter.shapes import shape_mask
-from gpu_worker.starter.vocabulary import OBJECTS, SHAPES, Thing
+from gpu_worker.starter.vocabulary import OBJECTS, SHAPES, Lesson, Thing
 
 SIDE = 128
 _HELD_OUT_EVERY = 11
@@ -36,19 +36,19 @@ def is_held_out(scene: Scene) -> bool:
     return scene.background != "white" and number % _HELD_OUT_EVERY == 0
 
 
-def draw_scene(random: Random, *, has_objects: bool = True, shapes: float = 0.4) -> Scene:
-    """Choose a scene to train on."""
+def draw_scene(random: Random, *, lesson: Lesson, shapes: float = 0.4) -> Scene:
+    """Choose a scene to train on, of a lesson's things; `shapes` is their share."""
     while True:
-        if has_objects and random.random() >= shapes:
-            scene = _object_scene(random)
+        if lesson.objects and random.random() >= shapes:
+            scene = _object_scene(random, lesson)
         else:
-            scene = _shape_scene(random)
+            scene = _shape_scene(random, lesson)
         if not is_held_out(scene):
             return scene
 
 
-def _shape_scene(random: Random) -> Scene:
-    thing = random.choice(SHAPES)
+def _shape_scene(random: Random, lesson: Lesson) -> Scene:
+    thing = random.choice(lesson.shapes)
     background = _background(random)
     colour = thing.colour if random.random() < 0.2 else random.choice(list(COLOURS))
     if colour is None or colour == background:
@@ -56,8 +56,8 @@ def _shape_scene(random: Random) -> Scene:
     return Scene(thing=thing, colour=colour, background=background)
 
 
-def _object_scene(random: Random) -> Scene:
-    thing = random.choice(OBJECTS)
+def _object_scene(random: Random, lesson: Lesson) -> Scene:
+    thing = random.choice(lesson.objects)
     colour = None
     if thing.takes_colour and random.random() < 0.4:
         colour = random.choice(list(HUES))

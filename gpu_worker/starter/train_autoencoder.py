@@ -20,6 +20,7 @@ from gpu_worker.starter.checkpoints import LossLog, load_checkpoint, save_checkp
 from gpu_worker.starter.data import Art
 from gpu_worker.starter.pace import ThreadPace
 from gpu_worker.starter.scenes import draw_scene, paint, paint_other
+from gpu_worker.starter.vocabulary import WHOLE_LESSON
 
 _REPORT_STEPS = 25
 _SAVE_STEPS = 100
@@ -43,11 +44,12 @@ class AutoencoderRun:
 def draw_pictures(art: Art, random: Random, count: int, *, side: int) -> torch.Tensor:
     """Return training pictures, one in five without a word: [count, 3, side, side] in -1..1."""
     pictures = []
+    lesson = WHOLE_LESSON if art.objects else WHOLE_LESSON.without_objects()
     for _ in range(count):
         if art.others and random.random() < 0.2:
             pictures.append(paint_other(art, random, side=side))
         else:
-            scene = draw_scene(random, has_objects=bool(art.objects), shapes=0.25)
+            scene = draw_scene(random, lesson=lesson, shapes=0.25)
             pictures.append(paint(scene, art, random, side=side))
     return to_pixels(pictures)
 

@@ -18,6 +18,7 @@ from gpu_worker.starter.pace import ThreadPace
 from gpu_worker.starter.scenes import draw_scene, paint
 from gpu_worker.starter.sdxl import NATIVE_SIDE, TRAIN_STEPS, Parts, build_parts, signal_shares
 from gpu_worker.starter.train_autoencoder import to_pixels
+from gpu_worker.starter.vocabulary import FIRST_LESSON, Lesson
 
 _REPORT_STEPS = 50
 _WARM_UP_STEPS = 100
@@ -38,7 +39,8 @@ class SdxlRun:
     batch: int = 32
     side: int = NATIVE_SIDE
     widths: tuple[int, ...] = (64, 128, 256)
-    learning_rate: float = 8e-4
+    learning_rate: float = 1e-3
+    lesson: Lesson = FIRST_LESSON
     seed: int = 0
     device: str = "cpu"
     threads: int = 2
@@ -114,8 +116,9 @@ def rate_share(step: int, steps: int) -> float:
 
 def _draw_batch(run: SdxlRun, autoencoder: AutoencoderKL, art: Art, random: Random) -> _Batch:
     pictures, captions, sizes = [], [], []
+    lesson = run.lesson if art.objects else run.lesson.without_objects()
     for _ in range(run.batch):
-        scene = draw_scene(random, has_objects=bool(art.objects))
+        scene = draw_scene(random, lesson=lesson)
         pictures.append(paint(scene, art, random, side=run.side))
         empty = random.random() < _EMPTY_CAPTIONS
         captions.append("" if empty else write_caption(scene, random))

@@ -18,6 +18,17 @@ class Thing:
         return not self.codepoint
 
 
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """What a run is taught; the tokenizer knows all words, so that a later run can widen it."""
+
+    shapes: tuple[Thing, ...]
+    objects: tuple[Thing, ...]
+
+    def without_objects(self) -> "Lesson":
+        return Lesson(shapes=self.shapes, objects=())
+
+
 def _shape(name: str, colour: str, *words: str) -> Thing:
     return Thing(name=name, words=(name, *words), colour=colour, takes_colour=True)
 
@@ -76,4 +87,20 @@ OBJECTS: tuple[Thing, ...] = (
     _object("1f451", "crown"),
     _paintable("1f388", "balloon"),
     _object("26c4", "snowman"),
+)
+
+WHOLE_LESSON = Lesson(shapes=SHAPES, objects=OBJECTS)
+
+_LATER = frozenset(
+    (
+        *("ring", "hexagon", "arrow", "cloud"),
+        *("lemon", "pumpkin", "hamburger", "ice cream", "pig", "sunflower"),
+        *("crown", "balloon", "snowman"),
+    )
+)
+
+# As much as an hour of two cores can teach so that it is recognised.
+FIRST_LESSON = Lesson(
+    shapes=tuple(thing for thing in SHAPES if thing.name not in _LATER),
+    objects=tuple(thing for thing in OBJECTS if thing.name not in _LATER),
 )

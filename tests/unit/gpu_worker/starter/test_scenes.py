@@ -19,7 +19,7 @@ from gpu_worker.starter.scenes import (
 )
 from gpu_worker.starter.shapes import shape_mask
 from gpu_worker.starter.text import write_tokenizer
-from gpu_worker.starter.vocabulary import OBJECTS, SHAPES
+from gpu_worker.starter.vocabulary import FIRST_LESSON, OBJECTS, SHAPES, WHOLE_LESSON
 
 NO_ART = Art(objects={})
 
@@ -72,7 +72,7 @@ def test_art_is_cropped_centred_and_square():
 
 def test_no_training_scene_is_one_that_is_held_out():
     random = seeded(2)
-    scenes = [draw_scene(random) for _ in range(2000)]
+    scenes = [draw_scene(random, lesson=WHOLE_LESSON) for _ in range(2000)]
     assert not any(is_held_out(scene) for scene in scenes)
     every = [
         Scene(thing=shape, colour=colour, background=background)
@@ -83,6 +83,13 @@ def test_no_training_scene_is_one_that_is_held_out():
     assert 0.05 < sum(map(is_held_out, every)) / len(every) < 0.12
 
 
+def test_the_first_lesson_shows_its_own_things_and_no_others():
+    random = seeded(5)
+    shown = {draw_scene(random, lesson=FIRST_LESSON).thing for _ in range(2000)}
+    assert shown == {*FIRST_LESSON.shapes, *FIRST_LESSON.objects}
+    assert len(shown) < len(SHAPES) + len(OBJECTS)
+
+
 def test_a_caption_names_the_thing_and_never_a_wrong_colour():
     random = seeded(3)
     spellings = {
@@ -91,7 +98,7 @@ def test_a_caption_names_the_thing_and_never_a_wrong_colour():
         for spelling in COLOUR_SPELLINGS.get(colour, (colour,))
     }
     for _ in range(500):
-        scene = draw_scene(random)
+        scene = draw_scene(random, lesson=WHOLE_LESSON)
         caption = write_caption(scene, random)
         assert any(word in caption for word in scene.thing.words)
         named = {spellings[word] for word in caption.replace(",", "").split() if word in spellings}
