@@ -8,6 +8,7 @@ import sys
 import time
 
 from backend.cli.stack import Stack, open_stack
+from backend.cli.supervisor import ProcessKeepsDying, die_with_parent, end
 from backend.cli.terminal import Subparsers
 from backend.cli.valkey import ValkeyMissing
 from backend.domain.families import ModelFamily
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:  # noqa: RET503 - execve does not
             argv, env = _command(arguments, stack)
             if stack.supervisor.process_ids():
                 return _run_beside(stack, argv, env)
-    except ValkeyMissing as error:
+    except (ProcessKeepsDying, ValkeyMissing) as error:
         sys.stderr.write(f"{error}\n")
         return 4
     os.execve(argv[0], argv, env)  # noqa: S606 - our own argument list
@@ -58,14 +59,21 @@ def _command(arguments: argparse.Namespace, stack: Stack) -> tuple[list[str], di
 
 
 def _run_beside(stack: Stack, argv: list[str], env: dict[str, str]) -> int:
-    process = subprocess.Popen(argv, env=env)  # noqa: S603 - our own argument list
+    """Run the process in the foreground; whatever becomes of us, it does not outlive its server."""
+    process = subprocess.Popen(argv, env=env, preexec_fn=die_with_parent())  # noqa: S603 - our own argument list
 
     def pass_on(number: int, frame: object) -> None:
         process.terminate()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, pass_on)
-    while (status := process.poll()) is None:
-        stack.supervisor.poll()
-        time.sleep(0.2)
-    return status
+    previous = {
+        number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        while (status := process.poll()) is None:
+            stack.supervisor.poll()
+            time.sleep(0.2)
+        return status
+    finally:
+        end(process)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -146,11 +146,19 @@ def open_stack(settings: Settings) -> Iterator[Stack]:
             )
         finally:
             if is_ours:
-                valkey.retract(home)
+                # Another command must neither find a server that is about to end nor start one over
+                # its files before it has ended.
+                with valkey.start_lock(home):
+                    supervisor.stop()
+                    valkey.retract(home)
 
 
 def _ensure_redis(settings: Settings, supervisor: Supervisor, home: Path) -> tuple[str, bool]:
     if settings.redis_url is not None:
+        if not valkey.answers(settings.redis_url):
+            raise NotReady(
+                "The server in IMPASTO_REDIS_URL does not answer. Start it, or unset it."
+            )
         return settings.redis_url, False
     with valkey.start_lock(home):
         running = valkey.find_running(home)

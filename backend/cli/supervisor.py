@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -109,7 +109,7 @@ class Supervisor:
     def stop(self) -> None:
         """Stop every program, last started first; kill what does not listen."""
         for child in reversed(self._children):
-            _end(child.process)
+            end(child.process)
         self._children.clear()
 
     def _spawn(self, program: Program) -> subprocess.Popen[bytes]:
@@ -123,7 +123,7 @@ class Supervisor:
                 stderr=subprocess.STDOUT,
                 # A terminal's Ctrl-C reaches only us; we stop the children in order.
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=die_with_parent(),
             )
 
     def _obituary(self, program: Program, status: int) -> str:
@@ -132,7 +132,8 @@ class Supervisor:
         return f"{program.name} ended with status {status}. The end of {log}:\n{tail}"
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end; kill it if it does not listen."""
     if process.poll() is None:
         process.terminate()
         try:
@@ -142,7 +143,20 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() == 1:
-        os._exit(1)
+def die_with_parent() -> Callable[[], None] | None:
+    """Return what a child calls before it begins, so that it ends with us; Linux only.
+
+    The signal follows the thread that started the child: start children on the main thread.
+    """
+    if sys.platform != "linux":
+        return None
+    # Looked up here: another thread may hold the loader's lock at the moment of the fork.
+    prctl = ctypes.CDLL(None).prctl
+    parent = os.getpid()
+
+    def promise() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return promise

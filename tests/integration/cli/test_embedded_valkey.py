@@ -1,6 +1,7 @@
 """The embedded Valkey server of one home."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from redis.exceptions import AuthenticationError
 
 from backend.cli import valkey
 from backend.cli.stack import open_stack
-from backend.cli.supervisor import Supervisor
+from backend.cli.supervisor import Program, Supervisor
 from backend.settings import Settings
 
 
@@ -19,6 +20,36 @@ def test_a_second_command_finds_the_server_of_the_first(tmp_path: Path) -> None:
         assert second.redis_url == first.redis_url
         assert second.supervisor.process_ids() == {}
     assert valkey.find_running(tmp_path) is None
+
+
+def test_no_other_server_can_start_over_the_files_of_one_that_is_being_stopped(
+    tmp_path: Path,
+) -> None:
+    lock, seen = tmp_path / "run" / "valkey.lock", tmp_path / "seen"
+    # Stopped before the server, as a worker is; looks whether another command could begin.
+    script = f"""
+import fcntl, pathlib, signal, sys, time
+
+def look(*_):
+    with open({str(lock)!r}, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            told = "free"
+        except BlockingIOError:
+            told = "held"
+    pathlib.Path({str(seen)!r}).write_text(told)
+    sys.exit(0)
+
+signal.signal(signal.SIGTERM, look)
+print("ready", flush=True)
+time.sleep(600)
+"""
+    settings = Settings(home=tmp_path, redis_url=None, database_url=None)
+    with open_stack(settings) as stack:
+        stack.supervisor.start(Program(name="onlooker", argv=(sys.executable, "-c", script)))
+        log = tmp_path / "logs" / "onlooker.log"
+        stack.wait_until(lambda: log.exists() and "ready" in log.read_text(), "The onlooker")
+    assert seen.read_text() == "held"
 
 
 def test_the_server_asks_for_its_password_and_its_files_are_private(tmp_path: Path) -> None:

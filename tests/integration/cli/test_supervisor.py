@@ -102,3 +102,16 @@ def test_children_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
         child = int(parent.stdout.readline())
         parent.kill()
     until(lambda: not lives(child))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of a parent's end")
+def test_a_supervisor_that_is_a_container_s_first_process_can_have_children(
+    supervisor: Supervisor, tmp_path: Path, mocker
+) -> None:
+    mocker.patch("os.getpid", return_value=1)
+    mocker.patch("os.getppid", return_value=1)
+    supervisor.start(
+        Program(name="child", argv=(sys.executable, "-c", "print('lives')"), restarts=False)
+    )
+    assert supervisor.wait("child") == 0
+    assert (tmp_path / "child.log").read_text() == "lives\n"
