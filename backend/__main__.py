@@ -1,6 +1,7 @@
 """`python -m backend gateway|dispatcher|migrate`: one backend process."""
 
 import asyncio
+import os
 import signal
 import sys
 from typing import Final
@@ -34,12 +35,16 @@ from backend.gateway.readiness import Check
 from backend.scheduling.gpu_pools import open_gpu_pool
 from backend.service.line import Line
 from backend.service.reports import Reports
-from backend.settings import Settings
+from backend.settings import Settings, setting_problems
 from storage.signing import load_or_create_signing_keys
 
 USAGE: Final = "usage: python -m backend gateway|dispatcher|migrate\n"
 
 log = structlog.get_logger(__name__)
+
+
+class CannotListen(Exception):
+    """The gateway's address is taken, or none of this host's."""
 
 
 def main() -> int:
@@ -58,17 +63,25 @@ def main() -> int:
                 sys.stderr.write(USAGE)
                 return 2
     except ValidationError as error:
-        names = ", ".join(f"IMPASTO_{issue['loc'][0]}".upper() for issue in error.errors())
-        sys.stderr.write(f"These settings are not usable: {names}\n")
+        for name, problem in setting_problems(error):
+            sys.stderr.write(f"{name} cannot be used: {problem}.\n")
         return 2
     except ImpastoError as error:
-        sys.stderr.write(f"{error.code}: {error.message}\n")
+        sys.stderr.write(f"{error.code}: {error.message} {error.way_out}\n")
+        return 4
+    except CannotListen as error:
+        sys.stderr.write(f"{error}\n")
         return 4
     return 0
 
 
 async def run_gateway(settings: Settings) -> None:
-    """Serve HTTP until SIGTERM."""
+    """Serve HTTP until SIGTERM.
+
+    Raises:
+        CannotListen: the address of the settings cannot be had.
+
+    """
     async with (
         open_services(settings) as services,
         open_database(settings) as database,
@@ -90,7 +103,13 @@ async def run_gateway(settings: Settings) -> None:
         await runner.setup()
         try:
             site = web.TCPSite(runner, settings.gateway_host, settings.gateway_port)
-            await site.start()
+            try:
+                await site.start()
+            except OSError as error:
+                raise CannotListen(
+                    f"The gateway cannot listen on {settings.gateway_host}:{settings.gateway_port} "
+                    f"({os.strerror(error.errno or 0)}). Set IMPASTO_GATEWAY_PORT to a free port."
+                ) from error
             log.info("gateway_listens", host=settings.gateway_host, port=settings.gateway_port)
             await stop_signal().wait()
         finally:

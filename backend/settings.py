@@ -1,21 +1,28 @@
 """Settings of the backend, read from IMPASTO_ variables and handed down as values."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from redis.connection import parse_url
 
+from backend.db.urls import async_url
 from backend.domain.families import ModelFamily
 
 
 class Settings(BaseSettings):
     """Where state lives, which servers to use, which families are served.
 
-    Whatever is unset runs embedded: SQLite, a Valkey server of our own, a folder of pictures.
+    Whatever is unset, or empty, runs embedded: SQLite, a Valkey server of our own, a folder of
+    pictures.
     """
 
-    model_config = SettingsConfigDict(env_prefix="IMPASTO_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="IMPASTO_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     home: Path = Field(default_factory=lambda: Path.home() / ".impasto")
     database_url: str | None = None
@@ -30,7 +37,9 @@ class Settings(BaseSettings):
     public_url: str = "http://127.0.0.1:8080"
     gateway_host: str = "127.0.0.1"
     gateway_port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    families: Annotated[tuple[ModelFamily, ...], NoDecode] = (ModelFamily.SDXL,)
+    families: Annotated[tuple[ModelFamily, ...], NoDecode, Field(min_length=1)] = (
+        ModelFamily.SDXL,
+    )
     discord_token: SecretStr | None = None
     model_sdxl: str | None = None
     model_sd3: str | None = None
@@ -44,6 +53,23 @@ class Settings(BaseSettings):
     def _split_families(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _names_a_database(cls, value: str | None) -> str | None:
+        # What a driver says of an address it cannot read may quote the password.
+        with _told_as("it must look like postgresql://user:password@host/name"):
+            if value is not None:
+                async_url(value)
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _names_a_server(cls, value: str | None) -> str | None:
+        with _told_as("it must look like redis://:password@host:6379/0"):
+            if value is not None:
+                parse_url(value)  # type: ignore[no-untyped-call]  # ships untyped
         return value
 
     @property
@@ -60,3 +86,20 @@ class Settings(BaseSettings):
     def signing_keys_file(self) -> Path:
         """Where the keys of signed links live."""
         return self.home / "signing.json"
+
+
+@contextmanager
+def _told_as(sentence: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError:
+        raise ValueError(sentence) from None
+
+
+def setting_problems(error: ValidationError) -> list[tuple[str, str]]:
+    """Return the variables that cannot be used, each with what is wrong; never their values."""
+    problems: dict[str, str] = {}
+    for issue in error.errors(include_url=False, include_input=False):
+        name = f"IMPASTO_{issue['loc'][0]}".upper()
+        problems.setdefault(name, issue["msg"].removeprefix("Value error, "))
+    return list(problems.items())

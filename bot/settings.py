@@ -18,7 +18,10 @@ class BotSettings(BaseSettings):
     `discord_sync` says when slash commands are registered: `auto` means when they changed.
     """
 
-    model_config = SettingsConfigDict(env_prefix="IMPASTO_", frozen=True, extra="ignore")
+    # Compose files leave variables empty that are not set.
+    model_config = SettingsConfigDict(
+        env_prefix="IMPASTO_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     home: Path = Path.home() / ".impasto"
     discord_token: SecretStr | None = None
@@ -38,15 +41,9 @@ class BotSettings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("discord_guild_id", "discord_shard_count", "discord_token", mode="before")
-    @classmethod
-    def _empty_is_unset(cls, value: object) -> object:
-        """Read an empty variable, as compose files leave them, as one that is not set."""
-        return None if value == "" else value
-
     @field_validator("discord_api_base", "discord_gateway", mode="after")
     @classmethod
-    def _no_empty_address(cls, value: str | None) -> str | None:
+    def _without_slash_at_its_end(cls, value: str | None) -> str | None:
         return value.rstrip("/") or None if value is not None else None
 
     def client_options(self) -> ClientOptions:

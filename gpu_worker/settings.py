@@ -15,7 +15,9 @@ from storage.signing import load_or_create_signing_keys
 class Settings(BaseSettings):
     """Which model to draw with, on what, and where pictures and messages go."""
 
-    model_config = SettingsConfigDict(env_prefix="IMPASTO_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="IMPASTO_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     home: Path = Field(default_factory=lambda: Path.home() / ".impasto")
     redis_url: str | None = None

@@ -18,7 +18,7 @@ from backend.cli import valkey
 from backend.cli.terminal import Subparsers, say
 from backend.db.migrate import upgrade
 from backend.domain.families import ModelFamily
-from backend.settings import Settings
+from backend.settings import Settings, setting_problems
 from storage.errors import StorageError
 
 DISK_LEAST_BYTES = 2 * 1024**3
@@ -53,12 +53,9 @@ def run(arguments: argparse.Namespace) -> int:
     except ValidationError as error:
         findings = [
             Finding(
-                name="IMPASTO_" + "_".join(str(part) for part in problem["loc"]).upper(),
-                level="problem",
-                message=problem["msg"],
-                fix="Correct or unset this variable.",
+                name=name, level="problem", message=message, fix="Correct or unset this variable."
             )
-            for problem in error.errors()
+            for name, message in setting_problems(error)
         ]
     if arguments.json:
         say(json.dumps([asdict(finding) for finding in findings]))
@@ -185,7 +182,11 @@ def _pictures(settings: Settings) -> Finding:
             name="pictures",
             level="problem",
             message=str(error),
-            fix="Check the IMPASTO_S3_ variables and that the bucket exists.",
+            fix=(
+                "Check the IMPASTO_S3_ variables and that the bucket exists."
+                if settings.s3_bucket
+                else "Set IMPASTO_HOME to a folder you own."
+            ),
         )
 
 

@@ -4,6 +4,8 @@ import argparse
 import asyncio
 import getpass
 import json
+import os
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -11,24 +13,30 @@ from pathlib import Path
 from typing import Final
 
 from backend.bootstrap import open_screen, open_services
-from backend.cli.stack import NotReady, Stack, open_stack
-from backend.cli.supervisor import ProcessKeepsDying
-from backend.cli.terminal import Subparsers, bar, say, show_progress
-from backend.cli.valkey import ValkeyMissing
-from backend.domain.errors import ImpastoError, InvalidParameter
+from backend.cli.stack import Stack, open_stack
+from backend.cli.terminal import (
+    EXIT_BLOCKED,
+    EXIT_DELIVERED,
+    EXIT_FAILED,
+    Subparsers,
+    bar,
+    say,
+    show_progress,
+)
+from backend.domain.errors import InvalidAspectRatio, InvalidParameter
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Job, JobState
 from backend.domain.prompts import AspectRatio
 from backend.domain.requests import AccountId, GenerationRequest, JobId, Requester, Surface
-from backend.domain.results import ImageRef
+from backend.domain.results import ImageRef, ImageVariant
 from backend.domain.tiers import Tier
 from backend.prompt.pipeline import understand
 from backend.service.services import Services
 from backend.settings import Settings
 
-EXIT_DELIVERED, EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_FAILED = 0, 2, 3, 4
 POLL_S: Final = 0.05
 LOOK_EVERY_S: Final = 2.0
+RATIO: Final = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -49,18 +57,13 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Make the pictures. Exit 0 delivered, 2 bad input, 3 blocked, 4 failed."""
     settings = Settings()
-    try:
-        request = make_request(arguments)
-        family = understand(request, screen=open_screen()).spec.family
-        with open_stack(settings) as stack:
-            if family in settings.families:
-                stack.ensure(family)
-            return asyncio.run(_imagine(stack, request, arguments))
-    except ImpastoError as error:
-        return _refuse(error.code, f"{error.message} {error.way_out}".strip(), arguments)
-    except (NotReady, ProcessKeepsDying, ValkeyMissing) as error:
-        _refuse("unavailable", str(error), arguments)
-        return EXIT_FAILED
+    request = make_request(arguments)
+    family = understand(request, screen=open_screen()).spec.family
+    check_out(arguments.out)
+    with open_stack(settings) as stack:
+        if family in settings.families:
+            stack.ensure(family)
+        return asyncio.run(_imagine(stack, request, arguments))
 
 
 def make_request(arguments: argparse.Namespace) -> GenerationRequest:
@@ -72,16 +75,31 @@ def make_request(arguments: argparse.Namespace) -> GenerationRequest:
     """
     return GenerationRequest(
         requester=Requester(
-            account_id=AccountId(f"local:{getpass.getuser()}"), surface=Surface.COMMAND_LINE
+            account_id=AccountId(f"local:{_user_name()}"), surface=Surface.COMMAND_LINE
         ),
-        prompt=arguments.prompt,
+        # Bytes that are no UTF-8 come as lone surrogates, which no database stores.
+        prompt=arguments.prompt.encode(errors="replace").decode(),
         family=ModelFamily(arguments.family) if arguments.family else None,
         tier=Tier(arguments.tier) if arguments.tier else None,
-        aspect_ratio=_aspect_ratio(arguments.ar) if arguments.ar else None,
+        aspect_ratio=None if arguments.ar is None else _aspect_ratio(arguments.ar),
         steps=arguments.steps,
         seed=arguments.seed,
         image_count=arguments.n,
     )
+
+
+def check_out(out: Path | None) -> None:
+    """Make sure, before anything is drawn, that the pictures can be written.
+
+    Raises:
+        InvalidParameter: they cannot.
+
+    """
+    path = out or Path("impasto.png")
+    if path.is_dir() or not path.parent.is_dir():
+        raise _wrong_out("a file in a folder that exists")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise _wrong_out("a file that may be written")
 
 
 async def _imagine(stack: Stack, request: GenerationRequest, arguments: argparse.Namespace) -> int:
@@ -89,13 +107,16 @@ async def _imagine(stack: Stack, request: GenerationRequest, arguments: argparse
         view = await services.generations.submit(request)
         job = await _wait(stack, services, view.job.id)
         show_progress("")
-        paths = []
-        if job.result is not None:
-            for image in job.result.images:
-                data = await services.generations.read_image(image)
-                path = _path_of(arguments.out, job, image)
-                await asyncio.to_thread(path.write_bytes, data)
-                paths.append(path)
+        images = job.result.images if job.result else ()
+        pictures = [await services.generations.read_image(image) for image in images]
+    paths = [_path_of(arguments.out, job, image) for image in images]
+    for path, data in zip(paths, pictures, strict=True):
+        try:
+            await asyncio.to_thread(path.write_bytes, data)
+        except OSError as error:
+            why = f"{path} could not be written ({error.strerror})."
+            _report_unwritten(stack.settings, job, why, as_json=arguments.json)
+            return EXIT_FAILED
     _report(job, paths, as_json=arguments.json)
     match job.state:
         case JobState.DELIVERED:
@@ -133,11 +154,25 @@ async def _wait(stack: Stack, services: Services, job_id: JobId) -> Job:
         raise
 
 
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # In a container a user may be a mere number.
+        return str(os.getuid())
+
+
+def _wrong_out(expected: str) -> InvalidParameter:
+    error = InvalidParameter(name="out", expected=expected)
+    error.way_out = "Nothing was drawn; make the folder, or name another file."
+    return error
+
+
 def _aspect_ratio(text: str) -> AspectRatio:
-    width, _, height = text.partition(":")
-    if not (width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
-        raise InvalidParameter(name="ar", expected="W:H, like 3:2")
-    return AspectRatio(width=int(width), height=int(height))
+    found = RATIO.fullmatch(text)
+    if found is None:
+        raise InvalidAspectRatio(given=text)
+    return AspectRatio(width=int(found[1]), height=int(found[2]))
 
 
 def _path_of(out: Path | None, job: Job, image: ImageRef) -> Path:
@@ -162,8 +197,21 @@ def _report(job: Job, paths: Sequence[Path], *, as_json: bool) -> None:
         sys.stderr.write(f"The job is {job.state}.\n")
 
 
-def describe(job: Job, paths: Sequence[Path]) -> dict[str, object]:
-    """Describe an ended job for `--json`."""
+def _report_unwritten(settings: Settings, job: Job, why: str, *, as_json: bool) -> None:
+    """Say that the pictures could not be written, and where they are kept."""
+    root = f"s3://{settings.s3_bucket}" if settings.s3_bucket else str(settings.objects_folder)
+    images = job.result.images if job.result else ()
+    kept = [f"{root}/{image.keys[ImageVariant.ORIGINAL]}" for image in images]
+    message = f"{why} The pictures of {job.id} are kept: {', '.join(kept)}"
+    if as_json:
+        described = describe(job, [None] * len(images))
+        say(json.dumps(described | {"error": {"code": "out_not_written", "message": message}}))
+    else:
+        sys.stderr.write(f"out_not_written: {message}\n")
+
+
+def describe(job: Job, paths: Sequence[Path | None]) -> dict[str, object]:
+    """Describe an ended job for `--json`; a path is None where nothing was written."""
     images = job.result.images if job.result else ()
     described: dict[str, object] = {
         "id": job.id,
@@ -171,7 +219,7 @@ def describe(job: Job, paths: Sequence[Path]) -> dict[str, object]:
         "seed": job.seed,
         "images": [
             {
-                "path": str(path),
+                "path": None if path is None else str(path),
                 "width": image.width,
                 "height": image.height,
                 "sha256": image.sha256,
@@ -210,11 +258,3 @@ def _timings(job: Job) -> dict[str, float]:
         "total_s": timings.total_s,
         "end_to_end_s": end_to_end_s,
     }
-
-
-def _refuse(code: str, message: str, arguments: argparse.Namespace) -> int:
-    if arguments.json:
-        say(json.dumps({"error": {"code": code, "message": message}}))
-    else:
-        sys.stderr.write(f"{code}: {message}\n")
-    return EXIT_BAD_INPUT

@@ -1,8 +1,9 @@
 """What the commands share when they speak to a terminal."""
 
 import argparse
+import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     # argparse offers no public name for what add_subparsers returns.
@@ -11,6 +12,26 @@ else:
     Subparsers = object
 
 PROGRESS_WIDTH = 24
+EXIT_DELIVERED, EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_FAILED = 0, 2, 3, 4
+
+
+class BadUsage(Exception):
+    """A command line that cannot be read."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that leaves it to its caller to tell what is wrong, and in which format."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadUsage(f"{message}. See `{self.prog} --help`.")
+
+
+def refuse(code: str, message: str, *, as_json: bool) -> None:
+    """Say why a command ends: to people on standard error, to programs as the one JSON object."""
+    if as_json:
+        say(json.dumps({"error": {"code": code, "message": message}}))
+    else:
+        sys.stderr.write(f"{code}: {message}\n")
 
 
 def say(text: str) -> None:

@@ -70,6 +70,17 @@ def test_bad_input_ends_with_status_2_and_a_stable_code(
     assert answer["error"]["code"] == code
 
 
+def test_a_picture_that_cannot_be_written_is_kept_and_named(box: Box) -> None:
+    status, answer = box.imagine("a fox", "--steps", "1", "--out", "/dev/full")
+    assert status == 4
+    assert answer["state"] == "delivered"
+    assert answer["error"]["code"] == "out_not_written"
+    (image,) = answer["images"]
+    assert image["path"] is None
+    kept = Path(answer["error"]["message"].rpartition(": ")[2])
+    assert hashlib.sha256(kept.read_bytes()).hexdigest() == image["sha256"]
+
+
 def test_a_family_without_a_model_is_named_with_what_there_is(box: Box) -> None:
     status, answer = box.imagine("a fox", "--family", "sd3")
     assert status == 2

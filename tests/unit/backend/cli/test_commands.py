@@ -1,0 +1,213 @@
+"""The `impasto` command line: every way to hold it wrong ends in a sentence and a status."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from backend.cli import main, make_parser
+from backend.cli.imagine import make_request
+from backend.domain.errors import PromptBlocked, Unavailable
+
+NOBODY_THERE = "redis://:geheim@127.0.0.1:1/0"
+
+
+@pytest.fixture(autouse=True)
+def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in os.environ:
+        if name.startswith("IMPASTO_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+
+def _error(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    error: dict[str, str] = json.loads(captured.out)["error"]
+    return error
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["imagine", "a fox", "--seed", "abc"], "bad_input"),
+        (["imagine", "a fox", "--tier", "nope"], "bad_input"),
+        (["imagine", "a fox", "--family", "nope"], "bad_input"),
+        (["imagine", "a fox", "--bogus"], "bad_input"),
+        (["imagine"], "bad_input"),
+        (["imagine", ""], "prompt_empty"),
+        (["imagine", "x" * 10_000], "prompt_too_long"),
+        (["imagine", "a fox", "--ar", ""], "invalid_aspect_ratio"),
+        (["imagine", "a fox", "--ar", "3"], "invalid_aspect_ratio"),
+        (["imagine", "a fox", "--ar", "9" * 5000 + ":1"], "invalid_aspect_ratio"),
+        (["imagine", "a fox", "--seed", "-1"], "seed_out_of_range"),
+        (["imagine", "a fox", "--out", "nowhere/fox.png"], "invalid_parameter"),
+        (["imagine", "a fox", "--out", "."], "invalid_parameter"),
+    ],
+)
+def test_bad_input_is_one_json_object_on_standard_output(
+    words: list[str], code: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main([*words, "--json"]) == 2
+    assert _error(capsys)["code"] == code
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_usage_is_told_to_people_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["imagine", "a fox", "--seed", "abc"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "--seed" in captured.err
+    assert "impasto imagine --help" in captured.err
+
+
+COMMANDS = [
+    ["imagine", "a fox"],
+    ["up"],
+    ["demo"],
+    ["bot"],
+    ["gateway"],
+    ["dispatcher"],
+    ["worker", "--family", "sdxl"],
+    ["key", "create", "me"],
+    ["key", "revoke", "me"],
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("IMPASTO_FAMILIES", "sdxl,foo"),
+        ("IMPASTO_FAMILIES", ","),
+        ("IMPASTO_GATEWAY_PORT", "abc"),
+        ("IMPASTO_DATABASE_URL", "geheim"),
+        ("IMPASTO_DATABASE_URL", "mysql://u:geheim@h/x"),
+        ("IMPASTO_DATABASE_URL", "postgresql://u@h:geheim/x"),
+        ("IMPASTO_REDIS_URL", "geheim"),
+        ("IMPASTO_REDIS_URL", "redis://:geheim/x@host"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named_without_its_value(
+    words: list[str],
+    name: str,
+    value: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"bad_setting: {name} cannot be used: ")
+    assert "geheim" not in captured.out + captured.err
+
+
+def test_doctor_names_the_variable_that_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IMPASTO_FAMILIES", "foo")
+    assert main(["doctor", "--json"]) == 1
+    [finding] = json.loads(capsys.readouterr().out)
+    assert finding["name"] == "IMPASTO_FAMILIES"
+
+
+@pytest.mark.parametrize(
+    "words", [words for words in COMMANDS if words[0] not in ("key",)], ids=" ".join
+)
+def test_a_broker_that_does_not_answer_ends_every_command_with_status_4(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IMPASTO_REDIS_URL", NOBODY_THERE)
+    assert main(words) == 4
+    captured = capsys.readouterr()
+    assert "IMPASTO_REDIS_URL does not answer" in captured.err
+    assert "geheim" not in captured.err
+
+
+def test_a_broker_that_does_not_answer_is_a_json_object_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IMPASTO_REDIS_URL", NOBODY_THERE)
+    assert main(["imagine", "a fox", "--json"]) == 4
+    assert _error(capsys)["code"] == "unavailable"
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_database_that_does_not_answer_ends_every_command_with_status_4(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IMPASTO_DATABASE_URL", "postgresql://u:geheim@127.0.0.1:1/x")
+    assert main(words) == 4
+    captured = capsys.readouterr()
+    assert captured.err.startswith("unavailable: ")
+    assert "geheim" not in captured.err
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_home_that_cannot_be_made_is_named(
+    words: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "file" / "home"))
+    assert main(words) == 4
+    captured = capsys.readouterr()
+    assert str(tmp_path / "file") in captured.err
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(Unavailable(), 4), (PromptBlocked(category="gore"), 3)]
+)
+def test_the_status_tells_a_refusal_from_a_failure(
+    error: Exception,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refuse(arguments: object) -> int:
+        raise error
+
+    monkeypatch.setattr("backend.cli.doctor.run", refuse)
+    assert main(["doctor", "--json"]) == status
+    assert _error(capsys)["code"] == getattr(error, "code", None)
+
+
+def test_a_bug_is_not_taken_for_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(arguments: object) -> int:
+        raise LookupError
+
+    monkeypatch.setattr("backend.cli.doctor.run", break_down)
+    with pytest.raises(LookupError):
+        main(["doctor"])
+
+
+def test_a_prompt_of_bytes_that_are_no_text_can_be_stored() -> None:
+    arguments = make_parser().parse_args(["imagine", os.fsdecode(b"a fox \xff")])
+    assert make_request(arguments).prompt == "a fox ?"
+
+
+def test_a_user_without_a_name_may_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    request = make_request(make_parser().parse_args(["imagine", "a fox"]))
+    assert request.requester.account_id == f"local:{os.getuid()}"
+
+
+def test_a_terminal_of_few_characters_gets_no_traceback(tmp_path: Path) -> None:
+    env = {"PYTHONIOENCODING": "ascii", "IMPASTO_MODEL_SDXL": "\u2192/model"}
+    done = subprocess.run(
+        [sys.executable, "-c", "from backend.cli import main; raise SystemExit(main())", "doctor"],
+        env={**os.environ, **env},
+        capture_output=True,
+        check=False,
+    )
+    assert b"Traceback" not in done.stderr
+    assert b"?" in done.stdout

@@ -1,0 +1,59 @@
+"""`python -m backend`: what ends it before it serves."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from backend.__main__ import main
+from backend.db.migrate import upgrade
+from backend.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in os.environ:
+        if name.startswith("IMPASTO_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path))
+
+
+def test_a_setting_that_cannot_be_used_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["backend", "gateway"])
+    monkeypatch.setenv("IMPASTO_DATABASE_URL", "geheim")
+    assert main() == 2
+    said = capsys.readouterr().err
+    assert said.startswith("IMPASTO_DATABASE_URL cannot be used: ")
+    assert "geheim" not in said
+
+
+def test_a_port_that_is_taken_is_named_with_a_way_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    upgrade(Settings().database)
+    monkeypatch.setattr(sys, "argv", ["backend", "gateway"])
+    monkeypatch.setenv("IMPASTO_REDIS_URL", "redis://127.0.0.1:1/0")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("IMPASTO_GATEWAY_PORT", str(port))
+        assert main() == 4
+    said = capsys.readouterr().err
+    assert f"127.0.0.1:{port}" in said
+    assert "IMPASTO_GATEWAY_PORT" in said
+
+
+@pytest.mark.parametrize(
+    "name", ["FAMILIES", "DATABASE_URL", "REDIS_URL", "S3_BUCKET", "GATEWAY_PORT", "MODEL_SDXL"]
+)
+def test_an_empty_variable_is_one_that_is_not_set(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unset = Settings()
+    monkeypatch.setenv(f"IMPASTO_{name}", "")
+    assert Settings() == unset
