@@ -77,7 +77,7 @@ class GroupReader:
                 self._has_group, self._begin = False, "0"
             except (RedisError, OSError) as error:
                 _log.warning("stream_unreachable", stream=self._stream, error=str(error))
-                self._own_since, self._is_caught_up = b"0", False
+                self.rewind()
                 self._raise_if_cancelled()
                 await asyncio.sleep(RETRY_S[-1] if delay_s is None else delay_s)
             else:
@@ -91,6 +91,10 @@ class GroupReader:
         if task is not None and task.cancelling():
             self._own_since = b"0"
             raise asyncio.CancelledError
+
+    def rewind(self) -> None:
+        """Begin again with what was read, by us or a namesake, and never acked."""
+        self._own_since, self._is_caught_up = b"0", False
 
     async def ack(self, entry_id: bytes, *, delete: bool = False) -> None:
         """Be done with an entry; if that fails it comes again. `delete` if no other group reads."""

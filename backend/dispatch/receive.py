@@ -47,6 +47,9 @@ class ReportFeed(Protocol):
     async def ack(self, entry_id: bytes, *, delete: bool = False) -> None:
         """Be done with an entry."""
 
+    def rewind(self) -> None:
+        """Read next what was read, by us or a namesake, and never acked."""
+
 
 class Receiver:
     """Applies reports one after the other. An entry is acked when its effect is committed."""
@@ -68,12 +71,16 @@ class Receiver:
     @property
     def is_caught_up(self) -> bool:
         """Whether all that was reported is applied. Before that, no lease may be called expired."""
-        return self._is_caught_up
+        return self._is_caught_up and self._feed.is_caught_up
 
     async def run(self, ended: asyncio.Event) -> None:
         """Receive until `ended`."""
+        # Another may have led meanwhile, and left something in hand.
+        self._feed.rewind()
         while not ended.is_set():
             entries = await until(ended, self._feed.read())
+            if entries:
+                self._is_caught_up = False
             for entry in entries or ():
                 if await self._handle(entry, ended):
                     await self._feed.ack(entry.id, delete=True)

@@ -4,9 +4,12 @@ from contextlib import AsyncExitStack
 
 from structlog.testing import capture_logs
 
+from backend.contracts import REPORT_STREAM
 from backend.dispatch.leader import LEADER_KEY, LeaderLock
 from backend.dispatch.loop import ALIVE_KEY
-from tests.integration.dispatch.floor import Floor, eventually
+from backend.dispatch.receive import REPORT_CONSUMER, REPORT_GROUP
+from backend.domain.jobs import JobState
+from tests.integration.dispatch.floor import Floor, eventually, finished
 
 
 async def test_only_one_holds_the_lock(floor: Floor) -> None:
@@ -61,6 +64,27 @@ async def test_a_leader_that_lost_its_lock_stops_dispatching(floor: Floor) -> No
             assert (await floor.job(job_id)).is_waiting
             await floor.redis.delete(LEADER_KEY)
             assert [m.job_id for m in await floor.is_queued(1)] == [job_id]
+
+
+async def test_who_leads_again_finds_at_once_what_another_leader_had_in_hand(floor: Floor) -> None:
+    await floor.announce()
+    job_id = await floor.submit()
+    with capture_logs() as logs:
+        async with floor.running():
+            message = await floor.take()
+            await floor.redis.set(LEADER_KEY, b"somebody else")
+
+            async def has_stopped() -> bool:
+                return any(entry["event"] == "dispatcher_stopped_leading" for entry in logs)
+
+            await eventually(has_stopped)
+            await floor.report(finished(message))
+            # The other leader reads the report, and dies before it has applied it.
+            await floor.redis.xreadgroup(REPORT_GROUP, REPORT_CONSUMER, {REPORT_STREAM: ">"})
+            floor.skip(3600)
+            await floor.redis.delete(LEADER_KEY)
+            job = await floor.reaches(job_id, JobState.DELIVERED)
+    assert job.attempt == 1
 
 
 async def test_two_leaders_for_a_moment_send_a_job_once(floor: Floor) -> None:

@@ -36,6 +36,9 @@ class MemoryFeed:
         assert delete
         self.acked.append(entry_id)
 
+    def rewind(self) -> None:
+        """Forget nothing: this feed gives out each slip once."""
+
 
 class Ears:
     """Stands in for the use case; raises what it is told to, then listens."""
@@ -123,3 +126,29 @@ async def test_a_report_in_hand_at_the_end_is_left_for_the_next_leader() -> None
     await receiver.run(ended)
     assert feed.acked == []
     assert not receiver.is_caught_up
+
+
+async def test_leases_may_not_end_while_reports_are_in_hand() -> None:
+    ended = asyncio.Event()
+    seen: list[bool] = []
+
+    class Slow(Ears):
+        async def apply(self, report: RenderReport) -> None:
+            seen.append(receiver.is_caught_up)
+
+    class Feed(MemoryFeed):
+        async def read(self) -> Sequence[Slip]:
+            reached_the_end = not self.is_caught_up
+            self.is_caught_up = True
+            if reached_the_end:
+                return []
+            seen.append(receiver.is_caught_up)
+            slips, self.slips = self.slips, []
+            if not slips:
+                ended.set()
+            return slips
+
+    feed = Feed(slips=[slip(1, cancelled())], ended=ended)
+    receiver = Receiver(feed=feed, reports=Slow(), on_applied=lambda: None)  # type: ignore[arg-type]  # a stand-in
+    await receiver.run(ended)
+    assert seen == [True, False, True]
