@@ -98,7 +98,8 @@ class Deliveries:
             message = await self._services.messages.get(event.job_id)
             if message is None or message.is_final or not self._is_ours(message):
                 return
-            owned = self._own(event.job_id)
+            # The sweep or another event may have found the job meanwhile: one owner a job.
+            owned = self._owned.get(event.job_id) or self._own(event.job_id)
         progress = _progress_of(event)
         if progress is not None:
             owned.progress = (event.attempt, progress)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from backend.domain.deliveries import DiscordMessage
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.requests import JobId
 from tests.fakes.discord import EDIT_INTERVAL_S, Town, labels
@@ -83,6 +84,28 @@ async def test_progress_after_the_end_changes_nothing(town: Town) -> None:
     await town.env.advance_time(60)
     assert town.edits() == before
     assert town.message_of(job_id).attachments
+
+
+async def test_a_job_found_from_two_sides_at_once_has_one_owner(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = await town.ask()
+    await town.start(job_id)
+    await town.env.restart_bot(town.new_bot())
+    event = await town.move_silently(
+        job_id, lambda job: job.return_to_line(now=town.now(), reason="worker_lost")
+    )
+    before = town.edits()
+    look = town.messages.get
+
+    async def look_while_the_sweep_finds_it_too(wanted: JobId) -> DiscordMessage | None:
+        monkeypatch.setattr(town.messages, "get", look)
+        town.bot.deliveries.follow(job_id)
+        return await look(wanted)
+
+    monkeypatch.setattr(town.messages, "get", look_while_the_sweep_finds_it_too)
+    await town.owned(lambda: town.bot.deliveries.deliver(event))
+    assert town.edits() - before == 1
 
 
 async def test_events_of_jobs_without_a_message_are_ignored(town: Town) -> None:
