@@ -27,7 +27,7 @@ PROMPTS: tuple[str, ...] = (
     "a snowman on a red background",
     "a panda on a purple background",
     "a hamburger on a teal background",
-    "a sunflower on a black background",
+    "a cactus on a black background",
 )
 _CAPTION_ROWS = 14
 _BATCH = 16
