@@ -13,8 +13,9 @@ class Identity:
     """Turns whoever pressed or typed into a requester.
 
     Moderators are the members with one of `moderator_role_ids`. Where no role is named they are
-    those who may manage messages, in the guild `guild_id` alone if one is named: otherwise anyone
-    could invite the bot to a guild of their own and moderate everybody's jobs from there.
+    those who may manage messages in the guild `guild_id`; where no guild is named either, in the
+    only guild the bot is in. In several it would be nobody's to say: anyone could invite the bot
+    to a guild of their own and moderate everybody's jobs from there.
     """
 
     def __init__(
@@ -39,9 +40,14 @@ class Identity:
             return False
         if self._moderator_role_ids:
             return any(role_id in self._moderator_role_ids for role_id in _role_ids(user))
-        if self._guild_id is not None and interaction.guild_id != self._guild_id:
-            return False
-        return interaction.permissions.manage_messages
+        return self._is_home(interaction) and interaction.permissions.manage_messages
+
+    def _is_home(self, interaction: discord.Interaction) -> bool:
+        if self._guild_id is not None:
+            return interaction.guild_id == self._guild_id
+        # A process with some of the shards sees only some of the guilds.
+        client = interaction.client
+        return client.shard_count in (None, 1) and len(client.guilds) == 1
 
 
 def account_of(user_id: int) -> AccountId:

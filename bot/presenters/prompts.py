@@ -26,4 +26,6 @@ def plain(text: str, limit: int = PROMPT_SHOWN_CHARACTERS) -> str:
 
 
 def _escaped(text: str) -> str:
-    return discord.utils.escape_mentions(discord.utils.escape_markdown(text, ignore_links=False))
+    # Discord's library escapes only whole masked links, and addresses have been set apart.
+    pieces = [discord.utils.escape_markdown(piece, ignore_links=False) for piece in text.split("[")]
+    return discord.utils.escape_mentions(r"\[".join(pieces))

@@ -140,6 +140,25 @@ async def test_who_loses_the_role_loses_the_buttons(town: Town) -> None:
     assert town.newest_job().state is JobState.BLOCKED
 
 
+async def test_the_permission_counts_for_nothing_once_strangers_invite_the_bot(town: Town) -> None:
+    await held(town)
+    card = (await town.moderator.slash(town.channel, "mod queue")).response
+    assert card is not None
+    elsewhere = town.env.create_guild(name="somebody else's")
+    await town.env.settle()
+    owner = elsewhere.add_member(
+        town.env.create_user("owner"),
+        roles=[
+            elsewhere.create_role("boss", permissions=discord.Permissions(manage_messages=True))
+        ],
+    )
+    answer = await owner.slash(elsewhere.create_text_channel("lair"), "mod queue")
+    said = answer.response or answer.followups[0]
+    assert "Only moderators can do that" in said.content
+    answer = await town.moderator.click(card, label="Release")
+    assert "Only moderators can do that" in answer.followups[0].content
+
+
 class TestWithNamedRoles:
     """Where roles are named, the permission alone is not enough."""
 

@@ -78,6 +78,11 @@ def test_links_do_not_unfold_and_stay_whole() -> None:
     assert plain("<https://example.org/x>") == "<https://example.org/x>"
 
 
+def test_a_link_cannot_hide_behind_other_words() -> None:
+    assert plain("[free](https://example.org/x)") == r"\[free](<https://example.org/x)>"
+    assert plain(r"\[free](https://example.org/x)") == r"\\\[free](<https://example.org/x)>"
+
+
 @pytest.mark.parametrize(
     ("progress", "line"),
     [
