@@ -15,6 +15,10 @@ from backend.gateway.schemas import (
     Urls,
 )
 
+# Their messages are for the operator: they name folders of the worker's host.
+_NAMES_FOLDERS = frozenset({"model_missing", "model_broken"})
+_MODEL_FAILED = "The model cannot be loaded; the operator finds the reason in the worker's log."
+
 
 def summary_of(job: Job, public_url: str) -> GenerationSummary:
     """Present a job in a line of a list."""
@@ -84,7 +88,10 @@ def _blocked(block: Block | None) -> BlockedOut | None:
 
 
 def _error(failure: Failure | None) -> ErrorOut | None:
-    return None if failure is None else ErrorOut(code=failure.code, message=failure.message)
+    if failure is None:
+        return None
+    message = _MODEL_FAILED if failure.code in _NAMES_FOLDERS else failure.message
+    return ErrorOut(code=failure.code, message=message)
 
 
 def _timings(timings: Timings | None) -> TimingsOut | None:

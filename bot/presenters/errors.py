@@ -41,9 +41,21 @@ ERROR_SENTENCES: Mapping[str, str] = {
     "idempotency_mismatch": "This click was already taken for something else. Press again.",
     "unavailable": "A part of the workshop does not answer. Try again in a minute.",
 }
+_TELL = "Tell whoever runs this bot; the worker's log says more."
+# A worker's own words name folders of its host, which are nobody's business here.
 FAILURE_SENTENCES: Mapping[str, str] = {
     "worker_lost": "Several workers were lost while drawing this. Press 🔄 to try again.",
     "out_of_memory": "This does not fit into the GPU's memory. Try fewer or smaller pictures.",
+    "model_not_configured": f"No model is set for this family. Take another family. {_TELL}",
+    "family_not_drawn": "This family cannot be drawn with yet. Take another family.",
+    "model_missing": f"The model is not where it should be. {_TELL}",
+    "model_broken": f"The model cannot be loaded. {_TELL}",
+    "bad_request": "The model cannot draw this. Try other options.",
+    "source_missing": "The picture to start from is no longer stored. Press 🔄 on a newer one.",
+    "image_not_found": "The picture to start from no longer exists. Press 🔄 on a newer one.",
+    "storage_full": f"There is no room left for pictures. {_TELL}",
+    "storage_unavailable": "The pictures could not be stored. Press 🔄 to try again.",
+    "internal": f"Something broke. Press 🔄 to try again. {_TELL}",
 }
 
 
@@ -56,5 +68,5 @@ def sentence_for(error: ImpastoError) -> str:
 
 def failure_sentence(failure: Failure) -> str:
     """Return what a member reads of a failed job: a sentence and its stable code."""
-    sentence = FAILURE_SENTENCES.get(failure.code, failure.message)
-    return f"{discord.utils.escape_mentions(sentence)} (`{failure.code}`)"
+    sentence = FAILURE_SENTENCES.get(failure.code, FAILURE_SENTENCES["internal"])
+    return f"{sentence} (`{failure.code}`)"

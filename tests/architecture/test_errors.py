@@ -7,7 +7,8 @@ import pytest
 from backend.domain import errors
 from backend.domain.errors import ImpastoError
 from backend.gateway.middlewares import HTTP_PROBLEMS, PROBLEMS
-from bot.presenters.errors import ERROR_SENTENCES
+from bot.presenters.errors import ERROR_SENTENCES, FAILURE_SENTENCES
+from gpu_worker.state import RenderError
 
 
 def _all_kinds() -> list[type[ImpastoError]]:
@@ -51,3 +52,39 @@ def test_every_code_has_its_sentence_in_discord(code: str) -> None:
 def test_no_row_and_no_sentence_stands_for_an_error_that_is_gone() -> None:
     assert set(PROBLEMS) == set(CODES)
     assert set(ERROR_SENTENCES) <= set(CODES)
+
+
+@pytest.mark.parametrize("kind", [RenderError, *RenderError.__subclasses__()])
+def test_every_failure_of_a_worker_has_its_sentence_in_discord(kind: type[RenderError]) -> None:
+    assert FAILURE_SENTENCES[kind.code].strip()
+
+
+def test_every_error_says_what_to_do() -> None:
+    made = [
+        errors.PromptEmpty(),
+        errors.PromptTooLong(characters=2, limit=1),
+        errors.UnknownParameter(name="x", known=("ar",)),
+        errors.InvalidParameter(name="ar", expected="W:H"),
+        errors.InvalidAspectRatio(given="x"),
+        errors.SeedOutOfRange(),
+        errors.StepsOutOfRange(least=1, most=2),
+        errors.ImageCountOutOfRange(least=1, most=2),
+        errors.SamplerNotSupported(sampler="x", family="sdxl", supported=()),
+        errors.PromptBlocked(category="x"),
+        errors.ReviewNotReleasable(),
+        errors.Unauthenticated(),
+        errors.NotYours(),
+        errors.ModeratorsOnly(),
+        errors.LinkRefused(),
+        errors.JobNotFound(),
+        errors.ImageNotFound(),
+        errors.ReviewNotFound(),
+        errors.FamilyUnavailable(family="sd3", available=()),
+        errors.JobFinished(),
+        errors.JobNotDelivered(),
+        errors.IdempotencyMismatch(),
+        errors.Unavailable(),
+    ]
+    leaves = {kind for kind in _all_kinds() if not kind.__subclasses__()}
+    assert {type(error) for error in made} == leaves
+    assert [type(error) for error in made if not error.way_out.strip()] == []

@@ -202,3 +202,11 @@ def test_a_grid_shrinks_to_its_limit_or_is_none() -> None:
     assert smaller is not None
     assert len(smaller) <= len(full) // 4
     assert compose(pictures, limit_bytes=10) is None
+
+
+def test_a_failed_job_names_no_folder_of_the_workers_host() -> None:
+    failure = Failure(code="model_missing", message="There is no model folder at /home/ann/sdxl.")
+    assert "/home" not in failure_sentence(failure)
+    assert "`model_missing`" in failure_sentence(failure)
+    unknown = Failure(code="from_the_future", message="see /home/ann")
+    assert "/home" not in failure_sentence(unknown)

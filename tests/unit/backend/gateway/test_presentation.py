@@ -1,0 +1,27 @@
+"""What REST clients are shown of a job."""
+
+from dataclasses import replace
+
+import pytest
+
+from backend.domain.jobs import Failure, JobState
+from backend.gateway.presentation import generation_of
+from tests.builders import a_job
+
+
+@pytest.mark.parametrize("code", ["model_missing", "model_broken"])
+def test_a_failure_names_no_folder_of_the_workers_host(code: str) -> None:
+    failure = Failure(code=code, message="There is no model folder at /home/ann/sdxl.")
+    job = replace(a_job(), state=JobState.FAILED, failure=failure)
+    out = generation_of(job, None, [], "http://impasto.example")
+    assert out.error is not None
+    assert out.error.code == code
+    assert "/home" not in out.error.message
+
+
+def test_any_other_failure_is_told_in_its_own_words() -> None:
+    failure = Failure(code="out_of_memory", message="The device ran out of memory.")
+    job = replace(a_job(), state=JobState.FAILED, failure=failure)
+    out = generation_of(job, None, [], "http://impasto.example")
+    assert out.error is not None
+    assert out.error.message == failure.message
