@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -11,6 +11,10 @@ from redis.connection import parse_url
 
 from backend.db.urls import async_url
 from backend.domain.families import ModelFamily
+
+
+def _loopback_url(given: dict[str, Any]) -> str:
+    return f"http://127.0.0.1:{given.get('gateway_port', 0)}"
 
 
 class Settings(BaseSettings):
@@ -34,9 +38,9 @@ class Settings(BaseSettings):
     s3_region: str = "us-east-1"
     s3_access_key_id: str | None = None
     s3_secret_access_key: SecretStr | None = None
-    public_url: str = "http://127.0.0.1:8080"
     gateway_host: str = "127.0.0.1"
     gateway_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    public_url: str = Field(default_factory=_loopback_url)
     families: Annotated[tuple[ModelFamily, ...], NoDecode, Field(min_length=1)] = (
         ModelFamily.SDXL,
     )

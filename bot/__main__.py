@@ -1,4 +1,7 @@
-"""Run the bot: `python -m bot`. Ends with 0 on SIGTERM, with 2 and a sentence on a bad setting."""
+"""Run the bot: `python -m bot`.
+
+Ends with 0 on SIGTERM, with a sentence and 2 on a bad setting, 4 when a server does not answer.
+"""
 
 import asyncio
 import contextlib
@@ -6,17 +9,18 @@ import logging
 import signal
 import sys
 
+import aiohttp
 import discord
 import structlog
 import yarl
 from pydantic import ValidationError
 
 from backend.bootstrap import open_services
-from backend.domain.errors import ImpastoError
+from backend.domain.errors import ImpastoError, Unavailable
 from bot.client import ImpastoBot
 from bot.settings import BotSettings
 
-EXIT_BAD_SETTING = 2
+EXIT_BAD_SETTING, EXIT_UNAVAILABLE = 2, 4
 _DRAIN_S = 5.0
 _TOLD_NONE = (
     "IMPASTO_DISCORD_TOKEN is not set. Make a bot at https://discord.com/developers/applications "
@@ -26,6 +30,18 @@ _TOLD_WRONG = (
     "Discord does not accept IMPASTO_DISCORD_TOKEN. Copy the token again from the Bot page of "
     "https://discord.com/developers/applications."
 )
+_TOLD_FORBIDDEN = (
+    "Discord does not let the bot register its commands. Invite it with the scopes `bot` and "
+    "`applications.commands`, and check IMPASTO_DISCORD_GUILD_ID."
+)
+_TOLD_AWAY = (
+    "Discord does not answer. Check this host's connection, and IMPASTO_DISCORD_API_BASE if you "
+    "set it."
+)
+
+
+class DiscordAway(Exception):
+    """Discord cannot be reached, or answers with nothing but errors."""
 
 
 class WrongSetting(Exception):
@@ -42,8 +58,11 @@ def main() -> int:
         return _complain(f"These settings cannot be read: {names}.")
     except WrongSetting as error:
         return _complain(str(error))
+    except DiscordAway as error:
+        return _complain(str(error), EXIT_UNAVAILABLE)
     except ImpastoError as error:
-        return _complain(f"{error.message} {error.way_out}".strip())
+        status = EXIT_UNAVAILABLE if isinstance(error, Unavailable) else EXIT_BAD_SETTING
+        return _complain(f"{error.message} {error.way_out}".strip(), status)
     except KeyboardInterrupt:
         pass
     return 0
@@ -54,6 +73,7 @@ async def run(settings: BotSettings) -> None:
 
     Raises:
         WrongSetting: no token is set, or Discord refuses it.
+        DiscordAway: Discord does not answer.
 
     """
     if settings.discord_token is None:
@@ -67,6 +87,10 @@ async def run(settings: BotSettings) -> None:
                 await bot.login(settings.discord_token.get_secret_value())
             except discord.LoginFailure as error:
                 raise WrongSetting(_TOLD_WRONG) from error
+            except discord.Forbidden as error:
+                raise WrongSetting(_TOLD_FORBIDDEN) from error
+            except (discord.DiscordServerError, aiohttp.ClientError) as error:
+                raise DiscordAway(_TOLD_AWAY) from error
             await _serve(bot)
 
 
@@ -124,9 +148,9 @@ async def _serve(bot: ImpastoBot) -> None:
         await task
 
 
-def _complain(sentence: str) -> int:
+def _complain(sentence: str, status: int = EXIT_BAD_SETTING) -> int:
     sys.stderr.write(sentence + "\n")
-    return EXIT_BAD_SETTING
+    return status
 
 
 if __name__ == "__main__":

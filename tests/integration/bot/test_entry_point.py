@@ -58,6 +58,42 @@ async def test_a_token_that_discord_refuses_is_one_clear_sentence(
     assert "not-a-token" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("status", "kind"), [(403, entry_point.WrongSetting), (503, entry_point.DiscordAway)]
+)
+async def test_a_discord_that_does_not_let_us_in_is_one_clear_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    town: Town,
+    status: int,
+    kind: type[Exception],
+) -> None:
+    services = town.services()
+    await town.env.shutdown()
+
+    @asynccontextmanager
+    async def open_services() -> AsyncIterator[Any]:
+        yield services
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path.endswith("/users/@me"):
+            body = b'{"id": "1", "username": "b", "discriminator": "0", "avatar": null}'
+            return web.Response(body=body, content_type="application/json")
+        return web.Response(status=status, body=b"{}", content_type="application/json")
+
+    monkeypatch.setattr(entry_point, "open_services", open_services)
+    monkeypatch.setattr(entry_point, "log_as_json", lambda: None)
+    monkeypatch.setattr(discord.http.Route, "BASE", discord.http.Route.BASE)
+    async with serving(answer) as address:
+        settings = BotSettings(
+            home=tmp_path,
+            discord_token=SecretStr("not-a-token"),
+            discord_api_base=f"{address}/api/v10",
+        )
+        with pytest.raises(kind):
+            await entry_point.run(settings)
+
+
 def registrations(town: Town) -> int:
     """Count how often the commands were sent."""
     return sum(one.method == "PUT" for one in town.env.http_requests)

@@ -57,3 +57,11 @@ def test_an_empty_variable_is_one_that_is_not_set(
     unset = Settings()
     monkeypatch.setenv(f"IMPASTO_{name}", "")
     assert Settings() == unset
+
+
+def test_links_lead_to_the_gateways_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().public_url == "http://127.0.0.1:8080"
+    monkeypatch.setenv("IMPASTO_GATEWAY_PORT", "8099")
+    assert Settings().public_url == "http://127.0.0.1:8099"
+    monkeypatch.setenv("IMPASTO_PUBLIC_URL", "https://art.example")
+    assert Settings().public_url == "https://art.example"

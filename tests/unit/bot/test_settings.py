@@ -1,6 +1,8 @@
 """The bot's settings and its entry point's complaints."""
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import discord
@@ -8,7 +10,8 @@ import pytest
 import yarl
 
 from backend.domain.requests import AccountId
-from bot.__main__ import EXIT_BAD_SETTING, main, point_at
+from backend.service.services import Services
+from bot.__main__ import EXIT_BAD_SETTING, EXIT_UNAVAILABLE, main, point_at
 from bot.identity import account_of, user_id_of
 from bot.settings import BotSettings
 
@@ -79,6 +82,25 @@ def test_a_setting_that_cannot_be_read_is_named(
     monkeypatch.setenv("IMPASTO_DISCORD_GUILD_ID", "my guild")
     assert main() == EXIT_BAD_SETTING
     assert "IMPASTO_DISCORD_GUILD_ID" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["garbage", "http://127.0.0.1:1/api/v10"])
+def test_a_discord_that_is_not_there_is_one_sentence(
+    address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @asynccontextmanager
+    async def open_services() -> AsyncIterator[Services]:
+        yield Services.__new__(Services)
+
+    monkeypatch.setattr("bot.__main__.open_services", open_services)
+    monkeypatch.setattr("bot.__main__.log_as_json", lambda: None)
+    monkeypatch.setattr(discord.http.Route, "BASE", discord.http.Route.BASE)
+    monkeypatch.setenv("IMPASTO_DISCORD_TOKEN", "secret-token")
+    monkeypatch.setenv("IMPASTO_DISCORD_API_BASE", address)
+    assert main() == EXIT_UNAVAILABLE
+    said = capsys.readouterr().err
+    assert said.startswith("Discord does not answer.")
+    assert said.count("\n") == 1
 
 
 def test_accounts_name_discord_users() -> None:
