@@ -107,5 +107,7 @@ def announce(stack: Stack, discord: Mapping[str, object], ready_file: Path | Non
             "at": time.time(),
         }
         temporary = ready_file.with_suffix(".tmp")
+        # For its owner alone: the page's address is a credential.
+        temporary.touch(mode=0o600)
         temporary.write_text(json.dumps(doors))
         temporary.replace(ready_file)

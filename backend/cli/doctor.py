@@ -226,13 +226,21 @@ def _model(settings: Settings, family: ModelFamily) -> Finding:
 def _gpu() -> Finding:
     if importlib.util.find_spec("torch") is None:
         return Finding(name="gpu", level="note", message="torch is not installed on this host")
-    asked = subprocess.run(  # noqa: S603 - a constant question to our own interpreter
-        [sys.executable, "-c", GPU_QUESTION],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    try:
+        asked = subprocess.run(  # noqa: S603 - a constant question to our own interpreter
+            [sys.executable, "-c", GPU_QUESTION],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+    except subprocess.SubprocessError:
+        return Finding(
+            name="gpu",
+            level="problem",
+            message="torch is installed but does not start",
+            fix=f"Look at what `{sys.executable} -c 'import torch'` says.",
+        )
     name = asked.stdout.strip()
     if name:
         return Finding(name="gpu", level="ok", message=name)

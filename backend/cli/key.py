@@ -2,11 +2,15 @@
 
 import argparse
 import asyncio
+from typing import Final
 
 from backend.bootstrap import open_accounts
 from backend.cli.terminal import Subparsers, say
 from backend.db.migrate import upgrade
+from backend.domain.errors import BadInput
 from backend.settings import Settings
+
+NAME_MAX_CHARACTERS: Final = 64
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -24,8 +28,14 @@ def add_parser(subparsers: Subparsers) -> None:
 def run_create(arguments: argparse.Namespace) -> int:
     """Make a key and show its secret."""
     settings = Settings()
+    name = arguments.name.strip()
+    if not name.isprintable() or not 0 < len(name) <= NAME_MAX_CHARACTERS:
+        raise BadInput(
+            f"A key's name has 1 to {NAME_MAX_CHARACTERS} printable characters.",
+            way_out="Say whom the key speaks for: `impasto key create website`.",
+        )
     upgrade(settings.database)
-    secret, key_id = asyncio.run(_create(settings, arguments.name))
+    secret, key_id = asyncio.run(_create(settings, name))
     say(secret)
     say(f"id {key_id}; this is the only time the secret is shown.")
     return 0
@@ -33,7 +43,9 @@ def run_create(arguments: argparse.Namespace) -> int:
 
 def run_revoke(arguments: argparse.Namespace) -> int:
     """Revoke a key."""
-    is_revoked = asyncio.run(_revoke(Settings(), arguments.id))
+    settings = Settings()
+    upgrade(settings.database)
+    is_revoked = asyncio.run(_revoke(settings, arguments.id))
     say("Revoked." if is_revoked else "There is no such key.")
     return 0 if is_revoked else 2
 

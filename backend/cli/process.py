@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+from backend.cli.extras import must_be_installed
 from backend.cli.stack import Stack, open_stack
 from backend.cli.supervisor import ProcessKeepsDying, die_with_parent, end
 from backend.cli.terminal import Subparsers
@@ -31,6 +32,7 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:  # noqa: RET503 - execve does not return
     """Become the process, or stand beside it where an embedded Valkey server has to run with it."""
     settings = Settings()
+    must_be_installed(arguments.command)
     try:
         with open_stack(settings) as stack:
             argv, env = _command(arguments, stack)

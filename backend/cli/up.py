@@ -4,6 +4,7 @@ import argparse
 import sys
 from functools import partial
 
+from backend.cli.extras import must_be_installed
 from backend.cli.stack import NotReady, Stack, open_stack
 from backend.cli.supervisor import ProcessKeepsDying
 from backend.cli.terminal import Subparsers, say
@@ -20,6 +21,9 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run everything until Ctrl-C."""
     settings = Settings()
+    must_be_installed("worker")
+    if settings.discord_token is not None:
+        must_be_installed("bot")
     try:
         with open_stack(settings) as stack:
             start_core(stack)

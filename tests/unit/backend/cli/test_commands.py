@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 from backend.cli import main, make_parser
+from backend.cli.demo import announce
 from backend.cli.imagine import make_request
+from backend.cli.stack import Stack
+from backend.cli.supervisor import Supervisor
 from backend.domain.errors import PromptBlocked, Unavailable
+from backend.settings import Settings
 
 NOBODY_THERE = "redis://:geheim@127.0.0.1:1/0"
 
@@ -211,3 +215,39 @@ def test_a_terminal_of_few_characters_gets_no_traceback(tmp_path: Path) -> None:
     )
     assert b"Traceback" not in done.stderr
     assert b"?" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "extra"),
+    [(["bot"], "bot"), (["worker", "--family", "sdxl"], "gpu"), (["up"], "gpu")],
+)
+def test_packages_that_are_missing_are_named(
+    words: list[str],
+    extra: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    assert main(words) == 4
+    assert f"'.[{extra}]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 65])
+def test_a_key_needs_a_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["key", "create", name]) == 2
+    assert capsys.readouterr().err.startswith("bad_input: A key's name")
+
+
+def test_a_key_that_is_not_there_cannot_be_revoked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["key", "revoke", "key_0"]) == 2
+    assert capsys.readouterr().out == "There is no such key.\n"
+
+
+def test_the_demos_doors_are_for_their_owner_alone(tmp_path: Path) -> None:
+    stack = Stack(
+        settings=Settings(),
+        supervisor=Supervisor(logs=tmp_path / "logs", env={}),
+        redis_url=NOBODY_THERE,
+    )
+    announce(stack, {"page_url": "http://127.0.0.1:1/secret"}, tmp_path / "ready.json")
+    assert (tmp_path / "ready.json").stat().st_mode & 0o077 == 0
