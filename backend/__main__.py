@@ -29,7 +29,7 @@ from backend.dispatch.receive import REPORT_CONSUMER
 from backend.dispatch.send import CelerySender, RedisSentJobs
 from backend.domain.errors import ImpastoError
 from backend.domain.requests import JobId
-from backend.gateway.app import make_app
+from backend.gateway.app import make_app, make_runner
 from backend.gateway.image_door import ImageDoor, LocalImageDoor
 from backend.gateway.readiness import Check
 from backend.scheduling.gpu_pools import open_gpu_pool
@@ -98,8 +98,7 @@ async def run_gateway(settings: Settings) -> None:
             public_url=settings.public_url,
             families=settings.families,
         )
-        # aiohttp's access log would write signed links.
-        runner = web.AppRunner(app, access_log=None)
+        runner = make_runner(app)
         await runner.setup()
         try:
             site = web.TCPSite(runner, settings.gateway_host, settings.gateway_port)

@@ -1,9 +1,11 @@
 """Puts the gateway together from what it is handed; whoever runs it owns its lifetime."""
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from backend.domain.families import ModelFamily
 from backend.gateway.app_keys import CLOCK, FAMILIES, IMAGE_DOOR, PUBLIC_URL, READINESS, SERVICES
@@ -32,8 +34,7 @@ def make_app(
 ) -> web.Application:
     """Build the application.
 
-    Run it without aiohttp's own access log, which would write signed links; the middlewares log one
-    line per request. `image_door` is None where pictures are served by an S3 server.
+    Run it by `make_runner`. `image_door` is None where pictures are served by an S3 server.
     """
     app = web.Application(
         middlewares=[name_request, explain_problems], client_max_size=BODY_MAX_BYTES
@@ -47,3 +48,20 @@ def make_app(
     app.on_response_prepare.append(harden)
     add_routes(app)
     return app
+
+
+def make_runner(app: web.Application) -> web.AppRunner:
+    """Make what serves the application, without the logs in which aiohttp would write secrets.
+
+    Its access log writes signed links; the middlewares log one line per request. Its error log
+    quotes the line of a request that is no HTTP, which may be the one with the key.
+    """
+    logger = logging.getLogger(f"{__name__}.http")
+    logger.addFilter(_without_quotes)
+    return web.AppRunner(app, access_log=None, logger=logger)
+
+
+def _without_quotes(record: logging.LogRecord) -> bool:
+    if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+        record.exc_info = None
+    return True
