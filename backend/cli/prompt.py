@@ -6,6 +6,7 @@ One JSON object `{"id": 1, "prompt": "…"}` a line in, one `{"id": 1, "outcome"
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from io import TextIOWrapper
 from typing import Final, TextIO
 
@@ -15,8 +16,10 @@ from backend.domain.errors import BadInput
 from backend.domain.requests import AccountId, GenerationRequest, Requester, Surface
 from backend.prompt.pipeline import PromptScreen, PromptVerdict, understand
 
-# No prompt is this long; what is longer is judged by its beginning and its end.
-SCREENED_CHARACTERS_MAX: Final = 10_000
+# No prompt is this long; what is longer is judged piece by piece, and its worst piece counts.
+PIECE_CHARACTERS: Final = 10_000
+OVERLAP_CHARACTERS: Final = 500
+_WORSE: Final = {"allow": 0, "review": 1, "block": 2}
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -58,7 +61,7 @@ def _answer(line: str, screen: PromptScreen) -> dict[str, object]:
     if not isinstance(question, dict):
         return _bad_input(None, "This line is not a JSON object.")
     asked, prompt = question.get("id"), question.get("prompt")
-    if not isinstance(asked, int | str | None):
+    if isinstance(asked, bool) or not isinstance(asked, int | str | None):
         return _bad_input(None, '"id" is a number or a text.')
     if not isinstance(prompt, str):
         return _bad_input(asked, '"prompt" is missing or not a text.')
@@ -78,15 +81,14 @@ def _judge(prompt: str, screen: PromptScreen) -> PromptVerdict:
         return understand(request, screen=screen).verdict
     except BadInput:
         # No picture would come of it, but it was asked about.
-        return screen(_shorten(prompt))
+        return max(map(screen, _pieces(prompt)), key=lambda verdict: _WORSE[verdict.outcome])
 
 
 def _bad_input(asked: int | str | None, message: str) -> dict[str, object]:
     return {"id": asked, "error": {"code": "bad_input", "message": message}}
 
 
-def _shorten(prompt: str) -> str:
-    if len(prompt) <= SCREENED_CHARACTERS_MAX:
-        return prompt
-    half = SCREENED_CHARACTERS_MAX // 2
-    return f"{prompt[:half]} {prompt[-half:]}"
+def _pieces(prompt: str) -> Iterator[str]:
+    last = max(len(prompt) - OVERLAP_CHARACTERS, 1)
+    for start in range(0, last, PIECE_CHARACTERS - OVERLAP_CHARACTERS):
+        yield prompt[start : start + PIECE_CHARACTERS]

@@ -31,7 +31,16 @@ def test_each_question_is_answered_in_order_by_its_id():
 
 @pytest.mark.parametrize(
     "line",
-    ["nonsense", "[1]", "{", "{}", '{"id": 1}', '{"prompt": 3}', '{"id": [], "prompt": "a"}'],
+    [
+        "nonsense",
+        "[1]",
+        "{",
+        "{}",
+        '{"id": 1}',
+        '{"prompt": 3}',
+        '{"id": [], "prompt": "a"}',
+        '{"id": true, "prompt": "a"}',
+    ],
 )
 def test_a_line_that_is_no_question_is_answered_with_an_error_and_the_next_is_read(line):
     first, second = ask(line, question("a fox", 2))
@@ -81,3 +90,13 @@ def test_as_a_process_it_answers_each_line_at_once_whatever_bytes_came_before():
         assert json.loads(process.stdout.readline())["id"] == 2
         process.stdin.close()
         assert process.wait(timeout=60) == 0
+
+
+@pytest.mark.parametrize("place", [0, 4_999, 9_495, 9_999, 15_000, 29_900])
+def test_a_text_too_long_for_a_prompt_is_judged_in_all_its_places(place):
+    filler = "a fox in the snow " * 1_700
+    prompt = f"{filler[:place]} hardcore porn, explicit sex {filler[place:]}"
+    [answer] = ask(question(prompt))
+    assert answer["outcome"] == "block"
+    [answer] = ask(question(filler))
+    assert answer["outcome"] == "allow"
