@@ -6,8 +6,8 @@ import getpass
 import json
 import os
 import re
+import signal
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from backend.cli.terminal import (
     say,
     show_progress,
 )
+from backend.cli.wait import ServerEnded, ask, end_as_by_ctrl_c, wait
 from backend.domain.errors import InvalidAspectRatio, InvalidParameter
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Job, JobState
@@ -31,11 +32,8 @@ from backend.domain.requests import AccountId, GenerationRequest, JobId, Request
 from backend.domain.results import ImageRef, ImageVariant
 from backend.domain.tiers import Tier
 from backend.prompt.pipeline import understand
-from backend.service.services import Services
 from backend.settings import Settings
 
-POLL_S: Final = 0.05
-LOOK_EVERY_S: Final = 2.0
 RATIO: Final = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
 
 
@@ -60,10 +58,16 @@ def run(arguments: argparse.Namespace) -> int:
     request = make_request(arguments)
     family = understand(request, screen=open_screen()).spec.family
     check_out(arguments.out)
-    with open_stack(settings) as stack:
-        if family in settings.families:
-            stack.ensure(family)
-        return asyncio.run(_imagine(stack, request, arguments))
+    end_as_by_ctrl_c(signal.SIGTERM, signal.SIGHUP)
+    job_id = None
+    while True:
+        with open_stack(settings) as stack:
+            if family in settings.families:
+                stack.ensure(family)
+            try:
+                return asyncio.run(_imagine(stack, request, arguments, job_id))
+            except ServerEnded as ended:
+                job_id = ended.job_id
 
 
 def make_request(arguments: argparse.Namespace) -> GenerationRequest:
@@ -102,10 +106,12 @@ def check_out(out: Path | None) -> None:
         raise _wrong_out("a file that may be written")
 
 
-async def _imagine(stack: Stack, request: GenerationRequest, arguments: argparse.Namespace) -> int:
+async def _imagine(
+    stack: Stack, request: GenerationRequest, arguments: argparse.Namespace, job_id: JobId | None
+) -> int:
     async with open_services(stack.settings) as services:
-        view = await services.generations.submit(request)
-        job = await _wait(stack, services, view.job.id)
+        job_id = job_id or await ask(services, request)
+        job = await wait(stack, services, job_id, request.requester, show=_show)
         show_progress("")
         images = job.result.images if job.result else ()
         pictures = [await services.generations.read_image(image) for image in images]
@@ -127,31 +133,11 @@ async def _imagine(stack: Stack, request: GenerationRequest, arguments: argparse
             return EXIT_FAILED
 
 
-async def _wait(stack: Stack, services: Services, job_id: JobId) -> Job:
-    next_look = 0.0
-
-    def keep_going() -> None:
-        nonlocal next_look
-        stack.supervisor.poll()
-        # Whoever was there when we looked first may have gone since.
-        if time.monotonic() > next_look:
-            next_look = time.monotonic() + LOOK_EVERY_S
-            stack.ensure(job.spec.family)
-
-    try:
-        while True:
-            job = (await services.generations.snapshot(job_id)).job
-            if job.is_terminal:
-                return job
-            keep_going()
-            if job.progress is None:
-                show_progress(f"{job.state} …")
-            else:
-                show_progress(bar(job.progress.step, job.progress.steps))
-            await asyncio.sleep(POLL_S)
-    except asyncio.CancelledError:
-        await services.generations.cancel(job_id, job.request.requester)
-        raise
+def _show(job: Job) -> None:
+    if job.progress is None:
+        show_progress(f"{job.state} …")
+    else:
+        show_progress(bar(job.progress.step, job.progress.steps))
 
 
 def _user_name() -> str:

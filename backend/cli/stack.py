@@ -29,17 +29,31 @@ class NotReady(Exception):
 class Stack:
     """The processes of one IMPASTO_HOME: finds what runs, starts what is missing."""
 
-    def __init__(self, *, settings: Settings, supervisor: Supervisor, redis_url: str) -> None:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        supervisor: Supervisor,
+        redis_url: str,
+        is_borrowing: bool = False,
+    ) -> None:
         self.settings = settings
         self.supervisor = supervisor
         self.redis_url = redis_url
+        self._is_borrowing = is_borrowing
 
     def ensure(self, family: ModelFamily) -> None:
-        """Start a dispatcher and a worker of this family, unless such run or have been started."""
+        """Start a dispatcher and a worker of this family, unless such run or have been started.
+
+        Raises:
+            RedisError: the server does not answer.
+
+        """
         ours = self.supervisor.process_ids()
-        if "dispatcher" not in ours and not self.has_dispatcher():
+        # The server is asked in any case: with all processes ours, nobody else would miss it.
+        if not self.has_dispatcher() and "dispatcher" not in ours:
             self.start_dispatcher()
-        if f"worker-{family}" not in ours and not self.has_worker(family):
+        if not self.has_worker(family) and f"worker-{family}" not in ours:
             self.start_worker(family)
 
     def start_dispatcher(self) -> None:
@@ -76,6 +90,11 @@ class Stack:
         """Say whether a worker of this family has been alive within the last seconds."""
         with Redis.from_url(self.redis_url) as client:
             return any(True for _ in client.scan_iter(match=worker_key(family, "*")))
+
+    def has_lost_server(self) -> bool:
+        """Say whether the server was another command's, which has taken it down for good."""
+        address = valkey.announced(self.settings.home)
+        return self._is_borrowing and (address is None or address.url != self.redis_url)
 
     def wait_until(self, is_ready: Callable[[], bool], what: str) -> None:
         """Wait for something, keeping the processes alive meanwhile.
@@ -132,7 +151,7 @@ class Stack:
 def open_stack(settings: Settings) -> Iterator[Stack]:
     """Migrate the database, find or start Valkey, and yield a stack that ends with the block."""
     home = settings.home.absolute()
-    home.mkdir(parents=True, exist_ok=True)
+    settings.make_home()
     env = {**os.environ, "IMPASTO_HOME": str(home), "PYTHONUNBUFFERED": "1"}
     upgrade(settings.database)
     with Supervisor(logs=home / "logs", env=env) as supervisor:
@@ -143,6 +162,7 @@ def open_stack(settings: Settings) -> Iterator[Stack]:
                 settings=settings.model_copy(update={"home": home, "redis_url": redis_url}),
                 supervisor=supervisor,
                 redis_url=redis_url,
+                is_borrowing=settings.redis_url is None and not is_ours,
             )
         finally:
             if is_ours:

@@ -45,13 +45,18 @@ def answers(url: str) -> bool:
         return False
 
 
-def find_running(home: Path) -> ValkeyAddress | None:
-    """Return the address of this home's server if one answers there."""
+def announced(home: Path) -> ValkeyAddress | None:
+    """Return where this home's server is said to be."""
     try:
-        address = ValkeyAddress(**json.loads(_address_file(home).read_text()))
+        return ValkeyAddress(**json.loads(_address_file(home).read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    return address if answers(address.url) else None
+
+
+def find_running(home: Path) -> ValkeyAddress | None:
+    """Return the address of this home's server if one answers there."""
+    address = announced(home)
+    return address if address is not None and answers(address.url) else None
 
 
 @contextmanager

@@ -3,13 +3,18 @@
 import hashlib
 import json
 import shutil
+import signal
+import sqlite3
 import struct
+import subprocess
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tests.e2e.conftest import Box, make_box, processes_named
+from tests.e2e.conftest import IMPASTO, READY_TIMEOUT_S, Box, make_box, processes_named
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +133,40 @@ def test_doctor_says_what_is_there_and_how_to_fix_what_is_not(tmp_path: Path) ->
     assert findings["database"]["level"] == "ok"
     assert findings["model sdxl"]["level"] == "problem"
     assert "IMPASTO_MODEL_SDXL" in findings["model sdxl"]["fix"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_an_interrupted_command_cancels_its_job_and_stops_what_it_started(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    # Steps longer than the test: whoever waited for the drawing's end would be found out.
+    slow = make_box(
+        tmp_path,
+        IMPASTO_ENGINE="sleeping",
+        IMPASTO_SLEEP_STEP_S="0.5",
+        IMPASTO_SLEEP_STEPS="500",
+        IMPASTO_MODEL_SDXL=str(tmp_path),
+    )
+    command = [IMPASTO, "imagine", "a fox"]
+    with subprocess.Popen(command, env=slow.env, cwd=tmp_path) as process:  # noqa: S603 - our own command
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while states(tmp_path) != ["rendering"]:
+            assert process.poll() is None
+            assert time.monotonic() < deadline, slow.logs()
+            time.sleep(0.1)
+        process.send_signal(number)
+        assert process.wait(timeout=60) == 130
+    assert states(tmp_path) == ["cancelled"]
+    assert processes_named(tmp_path, ()) == []
+
+
+def states(home: Path) -> list[str]:
+    """Return the states of all jobs of a home."""
+    path = home / "impasto.db"
+    if not path.exists():
+        return []
+    with closing(sqlite3.connect(path)) as database:
+        try:
+            return [state for (state,) in database.execute("SELECT state FROM jobs")]
+        except sqlite3.OperationalError:
+            return []

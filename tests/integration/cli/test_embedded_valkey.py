@@ -2,15 +2,18 @@
 
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from backend.cli import valkey
 from backend.cli.stack import open_stack
 from backend.cli.supervisor import Program, Supervisor
+from backend.domain.families import ModelFamily
 from backend.settings import Settings
 
 
@@ -20,6 +23,26 @@ def test_a_second_command_finds_the_server_of_the_first(tmp_path: Path) -> None:
         assert second.redis_url == first.redis_url
         assert second.supervisor.process_ids() == {}
     assert valkey.find_running(tmp_path) is None
+
+
+def test_a_command_notices_that_the_server_it_borrowed_is_gone_for_good(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, redis_url=None, database_url=None)
+    with ExitStack() as first:
+        lender = first.enter_context(open_stack(settings))
+        with open_stack(settings) as borrower:
+            assert not borrower.has_lost_server()
+            assert not lender.has_lost_server()
+            first.close()
+            own = (f"worker-{ModelFamily.SDXL}", "dispatcher")
+            for name in own:
+                forever = (sys.executable, "-c", "import time; time.sleep(600)")
+                borrower.supervisor.start(Program(name=name, argv=forever))
+            with pytest.raises(RedisConnectionError):
+                borrower.ensure(ModelFamily.SDXL)
+            assert borrower.has_lost_server()
+            with open_stack(settings) as heir:
+                assert borrower.has_lost_server()
+                assert not heir.has_lost_server()
 
 
 def test_no_other_server_can_start_over_the_files_of_one_that_is_being_stopped(
