@@ -25,7 +25,7 @@ from backend.delivery.group_reader import GroupReader
 from backend.delivery.outbox import Outbox
 from backend.dispatch.celery_app import open_celery
 from backend.dispatch.loop import Dispatcher
-from backend.dispatch.receive import REPORT_CONSUMER
+from backend.dispatch.receive import REPORT_CONSUMER, REPORT_FIELD, REPORT_GROUP
 from backend.dispatch.send import CelerySender, RedisSentJobs
 from backend.domain.errors import ImpastoError
 from backend.domain.requests import JobId
@@ -142,8 +142,8 @@ async def run_dispatcher(settings: Settings) -> None:
             feed=GroupReader(
                 redis=redis,
                 stream=REPORT_STREAM,
-                field="report",
-                group="dispatcher",
+                field=REPORT_FIELD,
+                group=REPORT_GROUP,
                 consumer=REPORT_CONSUMER,
             ),
             sender=CelerySender(app=open_celery(settings.redis_url or "")),

@@ -85,7 +85,7 @@ async def open_accounts(settings: Settings) -> AsyncIterator[Accounts]:
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
     """Open the database and close it again."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.make_home()
     database = Database(settings.database)
     try:
         yield database

@@ -76,6 +76,10 @@ class Settings(BaseSettings):
                 parse_url(value)  # type: ignore[no-untyped-call]  # ships untyped
         return value
 
+    def make_home(self) -> None:
+        """Make the home folder; prompts, tokens and pictures lie there, for their owner alone."""
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+
     @property
     def database(self) -> str:
         """The database URL, SQLite under `home` unless one is set."""

@@ -96,7 +96,7 @@ def _python() -> Finding:
 
 def _home(settings: Settings) -> Finding:
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        settings.make_home()
         probe = settings.home / ".probe"
         probe.write_bytes(b"x")
         probe.unlink()

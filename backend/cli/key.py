@@ -34,6 +34,7 @@ def run_create(arguments: argparse.Namespace) -> int:
             f"A key's name has 1 to {NAME_MAX_CHARACTERS} printable characters.",
             way_out="Say whom the key speaks for: `impasto key create website`.",
         )
+    settings.make_home()
     upgrade(settings.database)
     secret, key_id = asyncio.run(_create(settings, name))
     say(secret)
@@ -44,6 +45,7 @@ def run_create(arguments: argparse.Namespace) -> int:
 def run_revoke(arguments: argparse.Namespace) -> int:
     """Revoke a key."""
     settings = Settings()
+    settings.make_home()
     upgrade(settings.database)
     is_revoked = asyncio.run(_revoke(settings, arguments.id))
     say("Revoked." if is_revoked else "There is no such key.")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from backend.__main__ import main
+from backend.bootstrap import open_accounts
 from backend.db.migrate import upgrade
 from backend.settings import Settings
 
@@ -65,3 +66,9 @@ def test_links_lead_to_the_gateways_port(monkeypatch: pytest.MonkeyPatch) -> Non
     assert Settings().public_url == "http://127.0.0.1:8099"
     monkeypatch.setenv("IMPASTO_PUBLIC_URL", "https://art.example")
     assert Settings().public_url == "https://art.example"
+
+
+async def test_a_home_that_is_made_is_for_its_owner_alone(tmp_path: Path) -> None:
+    home = tmp_path / "new" / "home"
+    async with open_accounts(Settings(home=home)):
+        assert home.stat().st_mode & 0o077 == 0

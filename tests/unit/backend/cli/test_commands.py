@@ -243,6 +243,15 @@ def test_a_key_that_is_not_there_cannot_be_revoked(capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == "There is no such key.\n"
 
 
+@pytest.mark.parametrize("words", [["key", "create", "me"], ["imagine", "a fox"], ["doctor"]])
+def test_the_home_is_for_its_owner_alone(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("IMPASTO_REDIS_URL", NOBODY_THERE)
+    main(words)
+    assert (tmp_path / "home").stat().st_mode & 0o077 == 0
+
+
 def test_the_demos_doors_are_for_their_owner_alone(tmp_path: Path) -> None:
     stack = Stack(
         settings=Settings(),
