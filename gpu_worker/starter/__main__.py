@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     train.add_argument("--steps", type=int, help="in all, those before a resume included")
     train.add_argument("--batch", type=int, default=32)
+    train.add_argument("--lesson", choices=("first", "whole"), default="whole")
     sheet = commands.add_parser("sheet", parents=[shared], help="draw a contact sheet")
     sheet.add_argument("target", type=Path)
     sheet.add_argument("--steps", type=int, default=16)
@@ -90,7 +91,9 @@ def _train(chosen: argparse.Namespace, workshop: "Workshop") -> Path:
         case "decoder":
             return workshop.train_decoder(steps=steps)
         case _:
-            return workshop.train_sdxl(steps=steps, batch=chosen.batch)
+            return workshop.train_sdxl(
+                steps=steps, batch=chosen.batch, is_first_lesson=chosen.lesson == "first"
+            )
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ _LATER = frozenset(
     )
 )
 
-# As much as an hour of two cores can teach so that it is recognised.
+# Enough to learn outlines by; what is added after them takes a quarter of the time.
 FIRST_LESSON = Lesson(
     shapes=tuple(thing for thing in SHAPES if thing.name not in _LATER),
     objects=tuple(thing for thing in OBJECTS if thing.name not in _LATER),

@@ -14,6 +14,7 @@ from gpu_worker.starter.sdxl import assemble_pipeline
 from gpu_worker.starter.sheet import PROMPTS, draw_pictures, lay_out
 from gpu_worker.starter.train_autoencoder import AutoencoderRun, train_autoencoder, train_decoder
 from gpu_worker.starter.train_sdxl import SdxlRun, load_parts, train_sdxl
+from gpu_worker.starter.vocabulary import FIRST_LESSON, WHOLE_LESSON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +51,10 @@ class Workshop:
         model = train_decoder(run, self._autoencoder("vae"), self.art())
         return self._save_autoencoder(model, "vae-sharp")
 
-    def train_sdxl(self, *, steps: int, batch: int) -> Path:
-        train_sdxl(self._sdxl_run(steps, batch), self._autoencoder("vae"), self.art())
+    def train_sdxl(self, *, steps: int, batch: int, is_first_lesson: bool) -> Path:
+        lesson = FIRST_LESSON if is_first_lesson else WHOLE_LESSON
+        run = dataclasses.replace(self._sdxl_run(steps, batch), lesson=lesson)
+        train_sdxl(run, self._autoencoder("vae"), self.art())
         return self.run_folder / "sdxl.pt"
 
     def draw_sheet(self, target: Path, *, steps: int, guidance: float) -> Path:
