@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from backend.cli import demo, doctor, imagine, key, process, prompt, up
+from backend.cli.extras import NotInstalled
 from backend.cli.stack import NotReady
 from backend.cli.supervisor import ProcessKeepsDying
 from backend.cli.terminal import (
@@ -67,7 +68,7 @@ def explain(error: Exception) -> tuple[int, str, str]:
         case ImpastoError():
             message = f"{error.message} {error.way_out}".strip()
             return _status_of(error), error.code, message
-        case NotReady() | ProcessKeepsDying() | ValkeyMissing():
+        case NotInstalled() | NotReady() | ProcessKeepsDying() | ValkeyMissing():
             return EXIT_FAILED, "unavailable", str(error)
         case RedisError():
             return EXIT_FAILED, "unavailable", "The Valkey server does not answer any more."

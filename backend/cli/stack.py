@@ -11,6 +11,7 @@ from pathlib import Path
 from redis import Redis
 
 from backend.cli import valkey
+from backend.cli.extras import must_be_installed
 from backend.cli.supervisor import Program, Supervisor
 from backend.contracts import WORKER_KEYS, worker_key
 from backend.db.migrate import upgrade
@@ -66,6 +67,7 @@ class Stack:
 
     def start_worker(self, family: ModelFamily) -> None:
         """Start a worker; a family without a model gets the starter model where there is one."""
+        must_be_installed("worker")
         env = {}
         if family is ModelFamily.SDXL and self.settings.model_sdxl is None:
             env["IMPASTO_MODEL_SDXL"] = str(self._starter_model())
@@ -79,6 +81,7 @@ class Stack:
 
     def start_bot(self, **env: str) -> None:
         """Start the bot."""
+        must_be_installed("bot")
         self.supervisor.start(Program(name="bot", argv=_python("bot"), env=env))
 
     def has_dispatcher(self) -> bool:

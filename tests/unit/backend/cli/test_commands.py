@@ -10,10 +10,12 @@ import pytest
 
 from backend.cli import main, make_parser
 from backend.cli.demo import announce
+from backend.cli.extras import NotInstalled
 from backend.cli.imagine import make_request
 from backend.cli.stack import Stack
 from backend.cli.supervisor import Supervisor
 from backend.domain.errors import PromptBlocked, Unavailable
+from backend.domain.families import ModelFamily
 from backend.settings import Settings
 
 NOBODY_THERE = "redis://:geheim@127.0.0.1:1/0"
@@ -230,6 +232,19 @@ def test_packages_that_are_missing_are_named(
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     assert main(words) == 4
     assert f"'.[{extra}]'" in capsys.readouterr().err
+
+
+def test_a_stack_starts_no_process_that_cannot_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    supervisor = Supervisor(logs=tmp_path / "logs", env={})
+    stack = Stack(settings=Settings(), supervisor=supervisor, redis_url=NOBODY_THERE)
+    with pytest.raises(NotInstalled):
+        stack.start_worker(ModelFamily.SDXL)
+    with pytest.raises(NotInstalled):
+        stack.start_bot()
+    assert supervisor.process_ids() == {}
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 65])
