@@ -50,4 +50,13 @@ def show_progress(text: str) -> None:
 def bar(step: int, steps: int) -> str:
     """Draw a progress bar."""
     filled = round(PROGRESS_WIDTH * step / steps) if steps else 0
-    return "█" * filled + "░" * (PROGRESS_WIDTH - filled) + f" {step}/{steps}"
+    full, empty = ("█", "░") if _has_blocks() else ("#", ".")
+    return full * filled + empty * (PROGRESS_WIDTH - filled) + f" {step}/{steps}"
+
+
+def _has_blocks() -> bool:
+    try:
+        "█░".encode(sys.stderr.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,5 +1,6 @@
 """The `impasto` command line: every way to hold it wrong ends in a sentence and a status."""
 
+import io
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ from backend.cli.extras import NotInstalled
 from backend.cli.imagine import make_request
 from backend.cli.stack import Stack
 from backend.cli.supervisor import Supervisor
+from backend.cli.terminal import bar
 from backend.domain.errors import PromptBlocked, Unavailable
 from backend.domain.families import ModelFamily
 from backend.settings import Settings
@@ -205,6 +207,16 @@ def test_a_user_without_a_name_may_draw(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("getpass.getuser", nobody)
     request = make_request(make_parser().parse_args(["imagine", "a fox"]))
     assert request.requester.account_id == f"local:{os.getuid()}"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("ascii", "#" * 12 + "." * 12), ("utf-8", "█" * 12 + "░" * 12)]
+)
+def test_the_bar_is_drawn_in_characters_the_terminal_has(
+    encoding: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    assert bar(5, 10) == f"{shown} 5/10"
 
 
 def test_a_terminal_of_few_characters_gets_no_traceback(tmp_path: Path) -> None:
