@@ -20,7 +20,7 @@ os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 from backend.bootstrap import open_services
-from backend.cli.stack import open_stack
+from backend.cli.stack import open_stack, starter_model
 from backend.domain.families import ModelFamily, Sampler
 from backend.domain.jobs import Job, JobState
 from backend.domain.requests import AccountId, GenerationRequest, Requester, Surface
@@ -43,9 +43,7 @@ def main() -> int:
             stack.start_dispatcher()
             stack.start_worker(ModelFamily.SDXL)
             stack.wait_until(lambda: stack.has_worker(ModelFamily.SDXL), "The worker")
-            pipeline = load_pipeline(
-                settings.model_sdxl or str(Path(home) / "models" / "tiny-sdxl")
-            )
+            pipeline = load_pipeline(settings.model_sdxl or str(starter_model()))
             raw_s, road_s, stages = asyncio.run(
                 measure(stack.settings, pipeline, arguments.rounds, arguments.steps)
             )

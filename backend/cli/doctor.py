@@ -201,7 +201,7 @@ def _model(settings: Settings, family: ModelFamily) -> Finding:
         return Finding(
             name=name,
             level="note",
-            message="none configured; a small random model is built, which draws only noise",
+            message="none configured; the small starter model is used",
             fix=f"Set {variable} to a diffusers folder or a hub id.",
         )
     if value is None:

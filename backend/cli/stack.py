@@ -1,5 +1,6 @@
 """The processes of one box, wired to each other: what `up`, `demo` and `imagine` start."""
 
+import importlib.util
 import os
 import signal
 import sys
@@ -70,7 +71,7 @@ class Stack:
         must_be_installed("worker")
         env = {}
         if family is ModelFamily.SDXL and self.settings.model_sdxl is None:
-            env["IMPASTO_MODEL_SDXL"] = str(self._starter_model())
+            env["IMPASTO_MODEL_SDXL"] = str(starter_model())
         self.supervisor.start(
             Program(
                 name=f"worker-{family}",
@@ -99,7 +100,9 @@ class Stack:
         address = valkey.announced(self.settings.home)
         return self._is_borrowing and (address is None or address.url != self.redis_url)
 
-    def wait_until(self, is_ready: Callable[[], bool], what: str) -> None:
+    def wait_until(
+        self, is_ready: Callable[[], bool], what: str, *, timeout_s: float = READY_TIMEOUT_S
+    ) -> None:
         """Wait for something, keeping the processes alive meanwhile.
 
         Raises:
@@ -107,7 +110,7 @@ class Stack:
             ProcessKeepsDying: a process cannot run.
 
         """
-        deadline = time.monotonic() + READY_TIMEOUT_S
+        deadline = time.monotonic() + timeout_s
         while not is_ready():
             self.supervisor.poll()
             if time.monotonic() > deadline:
@@ -115,7 +118,13 @@ class Stack:
             time.sleep(0.1)
 
     def run_until_stopped(self) -> None:
-        """Keep the processes alive until SIGINT or SIGTERM."""
+        """Keep the processes alive until SIGINT or SIGTERM.
+
+        Raises:
+            NotReady: the Valkey server was another command's, which has ended.
+            ProcessKeepsDying: a process cannot run.
+
+        """
         stopped = False
 
         def stop(number: int, frame: object) -> None:
@@ -128,26 +137,25 @@ class Stack:
         try:
             while not stopped:
                 self.supervisor.poll()
+                if self.has_lost_server():
+                    raise NotReady("The command that ran the Valkey server has ended.")
                 time.sleep(0.2)
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
-    def _starter_model(self) -> Path:
-        folder = self.settings.home / "models" / "tiny-sdxl"
-        if not (folder / "model_index.json").exists():
-            builder = Program(
-                name="build-model",
-                argv=_python("gpu_worker.starter", "build-tiny", str(folder)),
-                restarts=False,
-            )
-            with Supervisor(logs=self.settings.home / "logs", env=os.environ) as once:
-                once.start(builder)
-                if once.wait(builder.name) != 0:
-                    raise NotReady(
-                        f"The small model could not be built; see {self.settings.home / 'logs'}."
-                    )
-        return folder
+
+def starter_model() -> Path:
+    """Return the folder of the small SDXL model that ships with the worker, without importing it.
+
+    Raises:
+        NotReady: the worker's package is not installed here.
+
+    """
+    package = importlib.util.find_spec("gpu_worker")
+    if package is None or package.origin is None:
+        raise NotReady("No model is configured, and there is no worker package with a small one.")
+    return Path(package.origin).parent / "starter" / "models" / "sdxl"
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from functools import partial
+from math import inf
 
 from backend.cli.extras import must_be_installed
 from backend.cli.stack import NotReady, Stack, open_stack
@@ -46,4 +47,6 @@ def start_core(stack: Stack) -> None:
     for family in stack.settings.families:
         stack.start_worker(family)
     for family in stack.settings.families:
-        stack.wait_until(partial(stack.has_worker, family), f"The {family} worker")
+        # Loading, or fetching from a hub, takes as long as it takes; a worker that dies is noticed.
+        has_worker = partial(stack.has_worker, family)
+        stack.wait_until(has_worker, f"The {family} worker", timeout_s=inf)

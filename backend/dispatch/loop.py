@@ -92,6 +92,8 @@ class Dispatcher:
                 _log.info("dispatcher_leads")
                 await self._lead(stop)
                 _log.info("dispatcher_stopped_leading")
+                # What made a loop die may still be there.
+                await pause(stop, self._rhythm.standby_s)
             else:
                 await pause(stop, self._rhythm.standby_s)
 

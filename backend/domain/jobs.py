@@ -169,7 +169,7 @@ class Job:
         if self.state is not JobState.QUEUED:
             raise StaleAttempt(f"{self.id} attempt {attempt} has begun")
         return self._move(
-            JobState.QUEUED, JobEventKind.DISPATCHED, now, lease=Lease(worker="", until=until)
+            JobState.QUEUED, JobEventKind.PROGRESS, now, lease=Lease(worker="", until=until)
         )
 
     def beat(

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import signal
 import sqlite3
 import struct
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from gpu_worker.starter import build_tiny_sdxl
 from tests.e2e.conftest import IMPASTO, READY_TIMEOUT_S, Box, make_box, processes_named
 
 
@@ -114,7 +114,7 @@ def test_a_missing_model_folder_fails_with_its_own_code(tmp_path: Path) -> None:
 
 def test_a_truncated_weights_file_is_named(tmp_path: Path, box: Box) -> None:
     model = tmp_path / "broken"
-    shutil.copytree(box.home / "models" / "tiny-sdxl", model)
+    build_tiny_sdxl(model)
     weights = model / "unet" / "diffusion_pytorch_model.safetensors"
     data = weights.read_bytes()
     assert struct.unpack("<Q", data[:8])[0] < len(data)
