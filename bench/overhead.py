@@ -58,7 +58,11 @@ def load_pipeline(folder: str):
     from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionXLPipeline
 
     pipeline = StableDiffusionXLPipeline.from_pretrained(
-        folder, use_safetensors=True, add_watermarker=False, local_files_only=True
+        folder,
+        dtype=torch.float32,
+        use_safetensors=True,
+        add_watermarker=False,
+        local_files_only=True,
     )
     pipeline.scheduler = EulerAncestralDiscreteScheduler.from_config(pipeline.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)
