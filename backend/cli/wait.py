@@ -29,7 +29,9 @@ class ServerEnded(Exception):
 
 
 def end_as_by_ctrl_c(*numbers: signal.Signals) -> None:
-    """Let these signals interrupt this process as Ctrl-C does."""
+    """Let these signals, and Ctrl-C itself, interrupt this process."""
+    # A shell starts what it puts in the background with SIGINT ignored, and so would we ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in numbers:
         signal.signal(number, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
 

@@ -148,14 +148,19 @@ def test_an_interrupted_command_cancels_its_job_and_stops_what_it_started(
         IMPASTO_MODEL_SDXL=str(tmp_path),
     )
     command = [IMPASTO, "imagine", "a fox"]
-    with subprocess.Popen(command, env=slow.env, cwd=tmp_path) as process:  # noqa: S603 - our own command
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command, env=slow.env, cwd=tmp_path
+    ) as process:
         deadline = time.monotonic() + READY_TIMEOUT_S
         while states(tmp_path) != ["rendering"]:
             assert process.poll() is None
             assert time.monotonic() < deadline, slow.logs()
             time.sleep(0.1)
         process.send_signal(number)
-        assert process.wait(timeout=60) == 130
+        try:
+            assert process.wait(timeout=60) == 130
+        finally:
+            process.kill()
     assert states(tmp_path) == ["cancelled"]
     assert processes_named(tmp_path, ()) == []
 
