@@ -10,7 +10,6 @@ from backend.domain.tiers import Tier
 
 AccountId = NewType("AccountId", str)
 JobId = NewType("JobId", str)
-ImageId = NewType("ImageId", str)
 
 
 class Surface(StrEnum):

@@ -1,4 +1,4 @@
-"""Asks the device about its memory, recognises when it ran out, and gives back what is cached."""
+"""Recognises when the device or the host ran out of memory, and gives back what is cached."""
 
 import gc
 
@@ -6,14 +6,6 @@ import torch
 
 # torch's CPU allocator raises a plain RuntimeError.
 _CPU_ALLOCATOR = "DefaultCPUAllocator"
-
-
-def free_vram_bytes(device: torch.device) -> int | None:
-    """Return the free memory of a CUDA device, or None on a CPU."""
-    if device.type != "cuda":
-        return None
-    free, _total = torch.cuda.mem_get_info(device)
-    return free
 
 
 def is_out_of_memory(error: BaseException) -> bool:
