@@ -18,7 +18,7 @@ from tests.e2e.rest import fetch
 from tests.fakes.openapi import openapi_document
 
 READY_TIMEOUT_S = 120.0
-LATENT_SIDE = 20
+LATENT_SIDE = 40
 IMPASTO = str(Path(sys.executable).with_name("impasto"))
 
 
@@ -140,7 +140,7 @@ def judged() -> tuple[str, ...]:
 
 
 def unhurried_model(folder: Path) -> Path:
-    """Build a model that takes seconds for 150 steps: time to watch, and to kill what draws."""
+    """Build a model to watch and to kill: 150 steps take many seconds, on a fast machine too."""
     build_tiny_sdxl(folder)
     config = folder / "unet" / "config.json"
     settings = json.loads(config.read_text())
