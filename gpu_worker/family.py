@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 
@@ -34,11 +34,24 @@ class LoadedModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Conditioning:
-    """What the network is told about each row of its batch."""
+    """What the network is told about each row of its batch; rows of one family can be joined."""
 
     embeds: torch.Tensor  # [rows, tokens, channels]
     pooled: torch.Tensor  # [rows, channels]
-    size_ids: torch.Tensor  # [rows, 6]
+    facts: torch.Tensor  # [rows, numbers]: those of the family, as SDXL's six of the size
+
+    def repeat(self, count: int) -> Self:
+        """Return every row `count` times, whole copies one after another."""
+        return self.join([self] * count)
+
+    @classmethod
+    def join(cls, parts: Sequence[Self]) -> Self:
+        """Return the rows of all parts in order."""
+        return cls(
+            embeds=torch.cat([part.embeds for part in parts]),
+            pooled=torch.cat([part.pooled for part in parts]),
+            facts=torch.cat([part.facts for part in parts]),
+        )
 
 
 class Family(Protocol):
@@ -50,14 +63,21 @@ class Family(Protocol):
     dtype: torch.dtype
     native_side: int  # pixels
     side_multiple: int  # pixels
+    longest_side: int  # pixels
+    guides_itself: bool  # distilled: guidance is one of its facts, and it looks at no negative
     latent_channels: int
     pixels_per_latent: int
     scheduler_config: Mapping[str, object]  # pristine: samplers copy it
 
-    def encode_prompt(self, text: str, *, width: int, height: int) -> Conditioning:
+    def count_tokens(self, *, width: int, height: int) -> int:
+        """Return how many tokens a picture is to the network; flow samplers shift by it."""
+
+    def encode_prompt(self, text: str, *, width: int, height: int, guidance: float) -> Conditioning:
         """Return one row for a prompt; a text too long for the encoders is cut, silently."""
 
-    def encode_negative(self, text: str, *, width: int, height: int) -> Conditioning:
+    def encode_negative(
+        self, text: str, *, width: int, height: int, guidance: float
+    ) -> Conditioning:
         """Return one row for what to keep away from; empty is what it was trained to drop."""
 
     def predict_noise(

@@ -12,10 +12,14 @@ class Sampler(Protocol):
     Latents are [pictures, channels, height, width]; timesteps are scalars on the latents' device.
     """
 
-    def plan(self, steps: int, *, device: torch.device, strength: float = 1.0) -> torch.Tensor:
+    def plan(
+        self, steps: int, *, device: torch.device, image_tokens: int, strength: float = 1.0
+    ) -> torch.Tensor:
         """Return the timesteps to visit, [visited]; a strength under 1 skips the noisiest.
 
-        Must be called first. Fewer than one step in all visits none.
+        Must be called first. Fewer than one step in all visits none; a sampler that looks twice
+        at a step visits it twice. Flow schedules spend longer in the noise the more tokens a
+        picture has.
         """
 
     @property

@@ -31,8 +31,13 @@ class SdxlFamily:
         self.native_side = int(self._unet.config.sample_size) * self.pixels_per_latent
         shrink = 2 ** (len(self._unet.config.block_out_channels) - 1)
         self.side_multiple = 64 if self.native_side >= 512 else self.pixels_per_latent * shrink
+        self.longest_side = self.native_side**2 // self.side_multiple
+        self.guides_itself = False
 
-    def encode_prompt(self, text: str, *, width: int, height: int) -> Conditioning:
+    def count_tokens(self, *, width: int, height: int) -> int:
+        return (width // self.pixels_per_latent) * (height // self.pixels_per_latent)
+
+    def encode_prompt(self, text: str, *, width: int, height: int, guidance: float) -> Conditioning:
         layers = []
         for tokenizer, encoder in self._encoders:
             tokens = tokenizer(
@@ -49,17 +54,19 @@ class SdxlFamily:
         return Conditioning(
             embeds=torch.cat(layers, dim=-1).to(self.dtype),
             pooled=pooled.to(self.dtype),
-            size_ids=size_ids.to(self.device, self.dtype),
+            facts=size_ids.to(self.device, self.dtype),
         )
 
-    def encode_negative(self, text: str, *, width: int, height: int) -> Conditioning:
-        encoded = self.encode_prompt(text, width=width, height=height)
+    def encode_negative(
+        self, text: str, *, width: int, height: int, guidance: float
+    ) -> Conditioning:
+        encoded = self.encode_prompt(text, width=width, height=height, guidance=guidance)
         if text or not self._drops_empty_prompt:
             return encoded
         return Conditioning(
             embeds=torch.zeros_like(encoded.embeds),
             pooled=torch.zeros_like(encoded.pooled),
-            size_ids=encoded.size_ids,
+            facts=encoded.facts,
         )
 
     def predict_noise(
@@ -71,7 +78,7 @@ class SdxlFamily:
             encoder_hidden_states=conditioning.embeds,
             added_cond_kwargs={
                 "text_embeds": conditioning.pooled,
-                "time_ids": conditioning.size_ids,
+                "time_ids": conditioning.facts,
             },
             return_dict=False,
         )[0]

@@ -1,8 +1,7 @@
 """Turns a job's words into what the network is told, one row for each it will see at once."""
 
-import torch
-
 from gpu_worker.family import Conditioning, Family
+from gpu_worker.render.guidance import Guidance
 
 
 def encode(
@@ -13,15 +12,12 @@ def encode(
     width: int,
     height: int,
     image_count: int,
-    is_guided: bool,
+    guidance: Guidance,
 ) -> Conditioning:
     """Return rows for the prompt, after as many for the negative prompt where guidance is used."""
-    rows = [family.encode_prompt(prompt, width=width, height=height)] * image_count
-    if is_guided:
-        negative = family.encode_negative(negative_prompt, width=width, height=height)
-        rows = [negative] * image_count + rows
-    return Conditioning(
-        embeds=torch.cat([row.embeds for row in rows]),
-        pooled=torch.cat([row.pooled for row in rows]),
-        size_ids=torch.cat([row.size_ids for row in rows]),
-    )
+    scale = guidance.scale
+    toward = family.encode_prompt(prompt, width=width, height=height, guidance=scale)
+    if not guidance.is_used:
+        return toward.repeat(image_count)
+    away = family.encode_negative(negative_prompt, width=width, height=height, guidance=scale)
+    return Conditioning.join([away.repeat(image_count), toward.repeat(image_count)])

@@ -10,11 +10,12 @@ class Guidance:
     """How hard to pull toward the prompt; 1 or less does not look at the negative prompt."""
 
     scale: float
+    is_left_to_network: bool = False  # a distilled one is told the scale and looks once
 
     @property
     def is_used(self) -> bool:
         """Tell whether the network must see both prompts."""
-        return self.scale > 1
+        return self.scale > 1 and not self.is_left_to_network
 
     def widen(self, latents: torch.Tensor) -> torch.Tensor:
         """Return the rows the network sees, [pictures or twice that, …]: negatives first."""

@@ -70,20 +70,29 @@ class Renderer:
             aspect_height=job.aspect_height,
             native_side=self._family.native_side,
             side_multiple=self._family.side_multiple,
+            longest_side=self._family.longest_side,
         )
         return _Plan(
             width=width,
             height=height,
             steps=defaults.steps if job.steps is None else job.steps,
             strength=1.0 if job.source is None else job.source.strength,
-            guidance=Guidance(scale=defaults.guidance if job.guidance is None else job.guidance),
+            guidance=Guidance(
+                scale=defaults.guidance if job.guidance is None else job.guidance,
+                is_left_to_network=self._family.guides_itself,
+            ),
             sampler=self._open_sampler(job.sampler or defaults.sampler),
         )
 
     def _draw(self, order: DrawOrder, plan: _Plan, on_step: OnStep) -> Drawing:
         family, job = self._family, order.job
         begun_at = time.perf_counter()
-        timesteps = plan.sampler.plan(plan.steps, device=family.device, strength=plan.strength)
+        timesteps = plan.sampler.plan(
+            plan.steps,
+            device=family.device,
+            image_tokens=family.count_tokens(width=plan.width, height=plan.height),
+            strength=plan.strength,
+        )
         on_step(0, len(timesteps))
         conditioning = encode(
             family,
@@ -92,7 +101,7 @@ class Renderer:
             width=plan.width,
             height=plan.height,
             image_count=job.image_count,
-            is_guided=plan.guidance.is_used,
+            guidance=plan.guidance,
         )
         encoded_at = time.perf_counter()
         generators = open_generators(job.seed, job.image_count)

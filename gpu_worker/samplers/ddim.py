@@ -15,7 +15,9 @@ class DdimSampler:
             dict(scheduler_config), clip_sample=False, set_alpha_to_one=False
         )
 
-    def plan(self, steps: int, *, device: torch.device, strength: float = 1.0) -> torch.Tensor:
+    def plan(
+        self, steps: int, *, device: torch.device, image_tokens: int, strength: float = 1.0
+    ) -> torch.Tensor:
         self._scheduler.set_timesteps(steps, device=device)
         skipped = steps - min(int(steps * strength), steps)
         timesteps: torch.Tensor = self._scheduler.timesteps[skipped:]

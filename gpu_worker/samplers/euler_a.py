@@ -12,7 +12,9 @@ class EulerASampler:
     def __init__(self, *, scheduler_config: Mapping[str, object]) -> None:
         self._scheduler = EulerAncestralDiscreteScheduler.from_config(dict(scheduler_config))
 
-    def plan(self, steps: int, *, device: torch.device, strength: float = 1.0) -> torch.Tensor:
+    def plan(
+        self, steps: int, *, device: torch.device, image_tokens: int, strength: float = 1.0
+    ) -> torch.Tensor:
         self._scheduler.set_timesteps(steps, device=device)
         skipped = steps - min(int(steps * strength), steps)
         # It finds its sigmas by counting steps, so it must know where the count begins.

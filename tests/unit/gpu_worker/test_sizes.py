@@ -19,7 +19,11 @@ from gpu_worker.render.sizes import fit_ratio
 )
 def test_a_ratio_gets_the_native_area(ratio: tuple[int, int], size: tuple[int, int]):
     found = fit_ratio(
-        aspect_width=ratio[0], aspect_height=ratio[1], native_side=1024, side_multiple=64
+        aspect_width=ratio[0],
+        aspect_height=ratio[1],
+        native_side=1024,
+        side_multiple=64,
+        longest_side=16_384,
     )
     assert found == size
 
@@ -34,7 +38,11 @@ def test_sides_are_multiples_and_the_area_stays_bounded(
 ):
     native_side, multiple = model
     found = fit_ratio(
-        aspect_width=width, aspect_height=height, native_side=native_side, side_multiple=multiple
+        aspect_width=width,
+        aspect_height=height,
+        native_side=native_side,
+        side_multiple=multiple,
+        longest_side=native_side**2 // multiple,
     )
     assert all(side >= multiple and side % multiple == 0 for side in found)
     if max(width / height, height / width) <= 3:
@@ -43,7 +51,25 @@ def test_sides_are_multiples_and_the_area_stays_bounded(
 
 def test_an_absurd_ratio_does_not_ask_for_an_absurd_picture():
     width, height = fit_ratio(
-        aspect_width=1_000_000, aspect_height=1, native_side=1024, side_multiple=64
+        aspect_width=1_000_000,
+        aspect_height=1,
+        native_side=1024,
+        side_multiple=64,
+        longest_side=16_384,
     )
     assert width * height <= 1024**2
     assert height == 64
+
+
+@pytest.mark.parametrize(("ratio", "size"), [((3, 1), (128, 48)), ((1, 2), (64, 128))])
+def test_a_side_too_long_for_the_model_shrinks_the_picture_and_keeps_the_ratio(
+    ratio: tuple[int, int], size: tuple[int, int]
+):
+    found = fit_ratio(
+        aspect_width=ratio[0],
+        aspect_height=ratio[1],
+        native_side=96,
+        side_multiple=16,
+        longest_side=128,
+    )
+    assert found == size
