@@ -1,4 +1,4 @@
-"""The three tiers a job can wait in, and their weights."""
+"""The three tiers a job can wait in, and what each of them promises."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,13 +14,22 @@ class Tier(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class TierPolicy:
-    """How much of a worker's attention a tier gets while all tiers have work."""
+    """How much of a family's GPUs a tier gets while all tiers have work.
+
+    `reserved_share` of the GPU-seconds is the tier's even where its weight gives it less. A job
+    that has waited for `longest_wait_s` may be promoted. `running_max` and `waiting_max` bound
+    what one account may have running and waiting in the tier at once; None is no bound.
+    """
 
     weight: int
+    reserved_share: float = 0.1
+    longest_wait_s: float | None = None
+    running_max: int | None = None
+    waiting_max: int | None = None
 
 
 TIER_POLICIES: dict[Tier, TierPolicy] = {
     Tier.TURBO: TierPolicy(weight=10),
-    Tier.FAST: TierPolicy(weight=5),
-    Tier.RELAX: TierPolicy(weight=1),
+    Tier.FAST: TierPolicy(weight=5, longest_wait_s=120.0),
+    Tier.RELAX: TierPolicy(weight=1, longest_wait_s=300.0),
 }
