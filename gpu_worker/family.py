@@ -17,9 +17,9 @@ DiffusersPart = Any
 class ModelDefaults:
     """What a model draws with when the job leaves the choice to it."""
 
-    steps: int = 30
-    guidance: float = 7.0
-    sampler: SamplerName = SamplerName.EULER_A
+    steps: int
+    guidance: float
+    sampler: SamplerName
 
 
 @dataclass(frozen=True, kw_only=True)

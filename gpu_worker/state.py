@@ -1,7 +1,7 @@
 """The machine a worker runs through for each job, and the failures that can end one; pure.
 
 RenderError
-├── ModelNotConfigured · ModelMissing · ModelBroken · FamilyNotDrawn
+├── ModelNotConfigured · ModelMissing · ModelBroken
 ├── BadRequest · SourceMissing
 ├── OutOfMemory
 ├── StorageFull · StorageUnavailable
@@ -74,12 +74,6 @@ class ModelNotConfigured(RenderError):
     """No model folder is named in the settings for this family."""
 
     code = "model_not_configured"
-
-
-class FamilyNotDrawn(RenderError):
-    """There is a model, but no code yet to draw with it."""
-
-    code = "family_not_drawn"
 
 
 class ModelMissing(RenderError):

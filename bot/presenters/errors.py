@@ -47,7 +47,6 @@ FAILURE_SENTENCES: Mapping[str, str] = {
     "worker_lost": "Several workers were lost while drawing this. Press 🔄 to try again.",
     "out_of_memory": "This does not fit into the GPU's memory. Try fewer or smaller pictures.",
     "model_not_configured": f"No model is set for this family. Take another family. {_TELL}",
-    "family_not_drawn": "This family cannot be drawn with yet. Take another family.",
     "model_missing": f"The model is not where it should be. {_TELL}",
     "model_broken": f"The model cannot be loaded. {_TELL}",
     "bad_request": "The model cannot draw this. Try other options.",

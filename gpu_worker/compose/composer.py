@@ -1,14 +1,21 @@
 """Loads the base model a worker draws with, once, onto its device."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, assert_never
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from backend.contracts import ModelFamily
+from backend.contracts import FAMILY_SAMPLERS, ModelFamily
 from backend.contracts import Sampler as SamplerName
-from gpu_worker.compose.model_files import check_model_folder, is_hub_id, read_sidecar
+from gpu_worker.compose.model_files import (
+    check_model_folder,
+    find_absent,
+    is_hub_id,
+    read_class_name,
+    read_sidecar,
+)
 from gpu_worker.family import DiffusersPart, LoadedModel, ModelDefaults
 from gpu_worker.state import ModelBroken, ModelMissing, OutOfMemory
 from gpu_worker.vram.probe import is_out_of_memory
@@ -23,9 +30,9 @@ class _Sidecar(BaseModel):
     """`impasto.json` beside a model: what it likes to be drawn with."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
-    steps: int = Field(default=ModelDefaults.steps, ge=1)
-    guidance: float = Field(default=ModelDefaults.guidance, ge=0)
-    sampler: SamplerName = ModelDefaults.sampler
+    steps: int | None = Field(default=None, ge=1)
+    guidance: float | None = Field(default=None, ge=0)
+    sampler: SamplerName | None = None
 
 
 def choose_device(choice: DeviceChoice) -> torch.device:
@@ -65,11 +72,12 @@ def load_model(
 
     """
     is_local = not is_hub_id(source)
-    defaults = ModelDefaults()
+    said = _Sidecar()
     if is_local:
         folder = Path(source).expanduser()
         check_model_folder(folder)
-        defaults = _read_defaults(folder)
+        _check_family(folder, family)
+        said = _read_sidecar(folder, family)
         source = str(folder)
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(dtype, chosen_device)
@@ -80,6 +88,7 @@ def load_model(
         if not is_out_of_memory(error):
             raise
         raise OutOfMemory(f"The model of {family} did not fit into memory.") from None
+    defaults = replace(_usual_defaults(family, pipeline), **said.model_dump(exclude_none=True))
     return LoadedModel(
         pipeline=pipeline, defaults=defaults, device=chosen_device, dtype=chosen_dtype
     )
@@ -111,6 +120,9 @@ def _load_pipeline(
 
     disable_progress_bar()
     options: dict[str, object] = {"add_watermarker": False} if family is ModelFamily.SDXL else {}
+    if is_local:
+        # diffusers misses a part it knows as required, even where the index says there is none.
+        options |= dict.fromkeys(find_absent(Path(source)))
     try:
         return _pipeline_class(family).from_pretrained(
             source,
@@ -149,10 +161,44 @@ def _pipeline_class(family: ModelFamily) -> DiffusersPart:
             assert_never(family)
 
 
-def _read_defaults(folder: Path) -> ModelDefaults:
+def _check_family(folder: Path, family: ModelFamily) -> None:
+    """Refuse a folder of another family, which would load halfway and fail as a riddle."""
+    found = read_class_name(folder)
+    match family:
+        case ModelFamily.SDXL:
+            wanted = "StableDiffusionXL"
+        case ModelFamily.SD3:
+            wanted = "StableDiffusion3"
+        case ModelFamily.FLUX:
+            wanted = "Flux"
+        case _:
+            assert_never(family)
+    if not found.startswith(wanted):
+        raise ModelBroken(f"{folder} holds {found or 'no pipeline'}, and {family} is {wanted}….")
+
+
+def _usual_defaults(family: ModelFamily, pipeline: DiffusersPart) -> ModelDefaults:
+    """Return what a family's released models are drawn with; a sidecar overrules it."""
+    match family:
+        case ModelFamily.SDXL:
+            return ModelDefaults(steps=30, guidance=7.0, sampler=SamplerName.EULER_A)
+        case ModelFamily.SD3:
+            return ModelDefaults(steps=28, guidance=4.5, sampler=SamplerName.FLOW_EULER)
+        case ModelFamily.FLUX if pipeline.transformer.config.guidance_embeds:
+            return ModelDefaults(steps=28, guidance=3.5, sampler=SamplerName.FLOW_EULER)
+        case ModelFamily.FLUX:
+            # As FLUX.1 [schnell], which is distilled to four steps and spoilt by guidance.
+            return ModelDefaults(steps=4, guidance=1.0, sampler=SamplerName.FLOW_EULER)
+        case _:
+            assert_never(family)
+
+
+def _read_sidecar(folder: Path, family: ModelFamily) -> _Sidecar:
     try:
         sidecar = _Sidecar.model_validate(read_sidecar(folder))
     except ValidationError as error:
         fields = ", ".join(str(issue["loc"][0]) for issue in error.errors())
         raise ModelBroken(f"{folder / 'impasto.json'} has bad values for: {fields}.") from error
-    return ModelDefaults(steps=sidecar.steps, guidance=sidecar.guidance, sampler=sidecar.sampler)
+    if sidecar.sampler is not None and sidecar.sampler not in FAMILY_SAMPLERS[family]:
+        raise ModelBroken(f"{folder / 'impasto.json'} has bad values for: sampler.")
+    return sidecar

@@ -34,14 +34,29 @@ def check_model_folder(folder: Path) -> None:
     """
     if not folder.is_dir():
         raise ModelMissing(f"There is no model folder at {folder}.")
-    index = _read_json(folder / "model_index.json")
-    components = [
-        name
-        for name, entry in index.items()
-        if isinstance(entry, list) and len(entry) == 2 and entry[0] is not None
-    ]
-    for name in components:
-        _check_component(folder / name)
+    for name, is_there in _read_components(folder).items():
+        if is_there:
+            _check_component(folder / name)
+
+
+def read_class_name(folder: Path) -> str:
+    """Return which diffusers pipeline the folder says it holds; empty if it does not say.
+
+    Raises:
+        ModelBroken: its index cannot be read.
+
+    """
+    return str(_read_json(folder / "model_index.json").get("_class_name", ""))
+
+
+def find_absent(folder: Path) -> list[str]:
+    """Return the parts the folder says it goes without, as SD3's third encoder.
+
+    Raises:
+        ModelBroken: its index cannot be read.
+
+    """
+    return [name for name, is_there in _read_components(folder).items() if not is_there]
 
 
 def read_sidecar(folder: Path) -> dict[str, Any]:
@@ -83,6 +98,15 @@ def check_safetensors(path: Path) -> None:
     if size != expected:
         word = "truncated" if size < expected else "malformed"
         raise ModelBroken(f"{path} is {word}: {size} bytes where {expected} belong.")
+
+
+def _read_components(folder: Path) -> dict[str, bool]:
+    """Return the names of a pipeline's parts, and whether each of them is there."""
+    return {
+        name: entry[0] is not None
+        for name, entry in _read_json(folder / "model_index.json").items()
+        if isinstance(entry, list) and len(entry) == 2
+    }
 
 
 def _check_component(folder: Path) -> None:

@@ -7,24 +7,19 @@ from gpu_worker.family import Family, LoadedModel
 
 
 def open_family(name: ModelFamily, model: LoadedModel) -> Family:
-    """Open the drawing code of a family over its loaded model.
-
-    Raises:
-        FamilyNotDrawn: this release has none.
-
-    """
+    """Open the drawing code of a family over its loaded model."""
     match name:
         case ModelFamily.SDXL:
             from gpu_worker.families.sdxl import SdxlFamily
 
             return SdxlFamily(model=model)
         case ModelFamily.SD3:
-            from gpu_worker.families.sd3 import open_sd3
+            from gpu_worker.families.sd3 import Sd3Family
 
-            return open_sd3(model)
+            return Sd3Family(model=model)
         case ModelFamily.FLUX:
-            from gpu_worker.families.flux import open_flux
+            from gpu_worker.families.flux import FluxFamily
 
-            return open_flux(model)
+            return FluxFamily(model=model)
         case _:
             assert_never(name)

@@ -1,13 +1,129 @@
-"""Flux: has its queues and its setting; its drawing code comes later."""
+"""Flux: CLIP's one vector, T5's sequence, a transformer over packed latents, flow matching."""
 
-from typing import NoReturn
+from collections.abc import Mapping, Sequence
 
-from gpu_worker.family import LoadedModel
-from gpu_worker.state import FamilyNotDrawn
+import torch
+
+from backend.contracts import ModelFamily
+from gpu_worker.family import Conditioning, DiffusersPart, LoadedModel
+
+# What the released models were trained on.
+MOST_T5_TOKENS = 512
+# A token is a square of this many latents on a side.
+PATCH = 2
 
 
-def open_flux(model: LoadedModel) -> NoReturn:
-    """Say that Flux is not drawn yet."""
-    raise FamilyNotDrawn(
-        f"{type(model.pipeline).__name__} is configured, but this release cannot draw flux yet."
-    )
+class FluxFamily:
+    """A `Family` over the parts of a `FluxPipeline`."""
+
+    name = ModelFamily.FLUX
+
+    def __init__(self, *, model: LoadedModel) -> None:
+        pipeline = model.pipeline
+        self.defaults = model.defaults
+        self.device = model.device
+        self.dtype = model.dtype
+        self._transformer: DiffusersPart = pipeline.transformer
+        self._vae: DiffusersPart = pipeline.vae
+        self._clip: tuple[DiffusersPart, DiffusersPart] = (
+            pipeline.tokenizer,
+            pipeline.text_encoder,
+        )
+        self._t5: tuple[DiffusersPart, DiffusersPart] = (
+            pipeline.tokenizer_2,
+            pipeline.text_encoder_2,
+        )
+        self.scheduler_config: Mapping[str, object] = dict(pipeline.scheduler.config)
+        self.latent_channels = int(self._transformer.config.in_channels) // PATCH**2
+        self.pixels_per_latent: int = 2 ** (len(self._vae.config.block_out_channels) - 1)
+        self._pixels_per_token: int = self.pixels_per_latent * PATCH
+        # The transformer is not tied to any size; its VAE says which it was made for.
+        self.native_side = int(self._vae.config.sample_size)
+        self.side_multiple = 64 if self.native_side >= 512 else self._pixels_per_token
+        self.longest_side = self.native_side**2 // self.side_multiple
+        self.guides_itself = bool(self._transformer.config.guidance_embeds)
+
+    def count_tokens(self, *, width: int, height: int) -> int:
+        return (width // self._pixels_per_token) * (height // self._pixels_per_token)
+
+    def encode_prompt(self, text: str, *, width: int, height: int, guidance: float) -> Conditioning:
+        tokenizer, encoder = self._clip
+        ids = self._tokenize(tokenizer, text, int(tokenizer.model_max_length))
+        pooled = encoder(ids).pooler_output
+        tokenizer, encoder = self._t5
+        limit = min(MOST_T5_TOKENS, int(tokenizer.model_max_length))
+        embeds = encoder(self._tokenize(tokenizer, text, limit))[0]
+        return Conditioning(
+            embeds=embeds.to(self.dtype),
+            pooled=pooled.to(self.dtype),
+            facts=torch.tensor([[guidance]], device=self.device),
+        )
+
+    def encode_negative(
+        self, text: str, *, width: int, height: int, guidance: float
+    ) -> Conditioning:
+        return self.encode_prompt(text, width=width, height=height, guidance=guidance)
+
+    def predict_noise(
+        self, latents: torch.Tensor, timestep: torch.Tensor, conditioning: Conditioning
+    ) -> torch.Tensor:
+        rows, _, height, width = latents.shape
+        velocity = self._transformer(
+            hidden_states=pack(latents),
+            timestep=timestep.expand(rows).to(latents.dtype) / 1000,
+            guidance=conditioning.facts[:, 0] if self.guides_itself else None,
+            encoder_hidden_states=conditioning.embeds,
+            pooled_projections=conditioning.pooled,
+            txt_ids=torch.zeros((conditioning.embeds.shape[1], 3), device=self.device),
+            img_ids=self._places(height // PATCH, width // PATCH),
+            return_dict=False,
+        )[0]
+        return unpack(velocity, height=height, width=width)
+
+    def encode_picture(
+        self, pixels: torch.Tensor, generators: Sequence[torch.Generator]
+    ) -> torch.Tensor:
+        distribution = self._vae.encode(pixels.to(self.device, self._vae.dtype)).latent_dist
+        latents = torch.cat([distribution.sample(generator) for generator in generators])
+        shift, scale = self._latent_statistics()
+        return ((latents - shift) * scale).to(self.dtype)
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        shift, scale = self._latent_statistics()
+        latents = (latents / scale + shift).to(self._vae.dtype)
+        # One by one: decoding needs far more memory than denoising the whole batch.
+        pictures = [self._vae.decode(one, return_dict=False)[0] for one in torch.split(latents, 1)]
+        return torch.cat(pictures).float().cpu()
+
+    def _places(self, rows: int, columns: int) -> torch.Tensor:
+        """Return where every token stands, [tokens, 3]: nothing, row, column."""
+        places = torch.zeros((rows, columns, 3), device=self.device)
+        places[..., 1] = torch.arange(rows, device=self.device)[:, None]
+        places[..., 2] = torch.arange(columns, device=self.device)[None, :]
+        return places.view(rows * columns, 3)
+
+    def _tokenize(self, tokenizer: DiffusersPart, text: str, limit: int) -> torch.Tensor:
+        tokens = tokenizer(
+            text, padding="max_length", max_length=limit, truncation=True, return_tensors="pt"
+        )
+        ids: torch.Tensor = tokens.input_ids.to(self.device)
+        return ids
+
+    def _latent_statistics(self) -> tuple[float, float]:
+        """Return what is taken off the VAE's latents, and what the rest is multiplied by."""
+        config = self._vae.config
+        return config.shift_factor or 0.0, config.scaling_factor
+
+
+def pack(latents: torch.Tensor) -> torch.Tensor:
+    """Turn [rows, channels, height, width] into one token for each square, [rows, tokens, …]."""
+    rows, channels, height, width = latents.shape
+    squares = latents.view(rows, channels, height // PATCH, PATCH, width // PATCH, PATCH)
+    return squares.permute(0, 2, 4, 1, 3, 5).reshape(rows, -1, channels * PATCH**2)
+
+
+def unpack(tokens: torch.Tensor, *, height: int, width: int) -> torch.Tensor:
+    """Turn tokens back into [rows, channels, height, width]; sides are counted in latents."""
+    rows, _, values = tokens.shape
+    squares = tokens.view(rows, height // PATCH, width // PATCH, values // PATCH**2, PATCH, PATCH)
+    return squares.permute(0, 3, 1, 4, 2, 5).reshape(rows, -1, height, width)

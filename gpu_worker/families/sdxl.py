@@ -27,7 +27,7 @@ class SdxlFamily:
         self._drops_empty_prompt = bool(pipeline.config.force_zeros_for_empty_prompt)
         self.scheduler_config: Mapping[str, object] = dict(pipeline.scheduler.config)
         self.latent_channels = int(self._unet.config.in_channels)
-        self.pixels_per_latent = 2 ** (len(self._vae.config.block_out_channels) - 1)
+        self.pixels_per_latent: int = 2 ** (len(self._vae.config.block_out_channels) - 1)
         self.native_side = int(self._unet.config.sample_size) * self.pixels_per_latent
         shrink = 2 ** (len(self._unet.config.block_out_channels) - 1)
         self.side_multiple = 64 if self.native_side >= 512 else self.pixels_per_latent * shrink

@@ -1,20 +1,28 @@
 """A worker's parts over a tiny real model."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from PIL import Image
 
 from backend.contracts import ModelFamily, RenderJob, Tier
 from gpu_worker.compose.composer import load_model
 from gpu_worker.families import open_family
 from gpu_worker.family import Family, LoadedModel
+from gpu_worker.render import pipeline as pipeline_module
 from gpu_worker.render.pipeline import Renderer
 from gpu_worker.samplers import open_sampler
-from tests.fakes.models import tiny_sdxl  # noqa: F401 - a fixture
+from tests.fakes.models import (  # noqa: F401 - fixtures
+    tiny_flux,
+    tiny_flux_plain,
+    tiny_sd3,
+    tiny_sdxl,
+)
 
 # diffusers hands tensors to np.array; torch's __array__ does not know numpy 2's copy keyword yet.
 TORCH_ARRAY = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
@@ -48,18 +56,63 @@ def loaded_sdxl(tiny_sdxl: Path) -> LoadedModel:  # noqa: F811 - the fixture
 
 
 @pytest.fixture(scope="session")
+def loaded_sd3(tiny_sd3: Path) -> LoadedModel:  # noqa: F811 - the fixture
+    return load_model(ModelFamily.SD3, str(tiny_sd3), device="cpu", dtype="float32")
+
+
+@pytest.fixture(scope="session")
+def loaded_flux(tiny_flux: Path) -> LoadedModel:  # noqa: F811 - the fixture
+    return load_model(ModelFamily.FLUX, str(tiny_flux), device="cpu", dtype="float32")
+
+
+@pytest.fixture(scope="session")
+def loaded_flux_plain(tiny_flux_plain: Path) -> LoadedModel:  # noqa: F811 - the fixture
+    return load_model(ModelFamily.FLUX, str(tiny_flux_plain), device="cpu", dtype="float32")
+
+
+@pytest.fixture(scope="session")
+def loaded(
+    loaded_sdxl: LoadedModel, loaded_sd3: LoadedModel, loaded_flux: LoadedModel
+) -> Mapping[ModelFamily, LoadedModel]:
+    """One small model of each family."""
+    return {
+        ModelFamily.SDXL: loaded_sdxl,
+        ModelFamily.SD3: loaded_sd3,
+        ModelFamily.FLUX: loaded_flux,
+    }
+
+
+@pytest.fixture(scope="session")
 def sdxl(loaded_sdxl: LoadedModel) -> Family:
     return open_family(ModelFamily.SDXL, loaded_sdxl)
 
 
-@pytest.fixture
-def renderer(sdxl: Family) -> Renderer:
+def open_renderer(family: Family) -> Renderer:
     return Renderer(
-        family=sdxl,
+        family=family,
         open_sampler=partial(
-            open_sampler, family=ModelFamily.SDXL, scheduler_config=sdxl.scheduler_config
+            open_sampler, family=family.name, scheduler_config=family.scheduler_config
         ),
     )
+
+
+@pytest.fixture
+def renderer(sdxl: Family) -> Renderer:
+    return open_renderer(sdxl)
+
+
+@pytest.fixture
+def latents(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
+    """Collects what renderers hand to their decoder."""
+    seen: list[torch.Tensor] = []
+    decode = pipeline_module.decode
+
+    def spy(family: Family, value: torch.Tensor) -> tuple[Image.Image, ...]:
+        seen.append(value)
+        return decode(family, value)
+
+    monkeypatch.setattr(pipeline_module, "decode", spy)
+    return seen
 
 
 @pytest.fixture

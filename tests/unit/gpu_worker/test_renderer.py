@@ -1,5 +1,6 @@
 """Seeds, cancelling, running out of memory, and what is refused."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,13 +9,16 @@ import pytest
 import torch
 from PIL import Image
 
-from backend.contracts import ModelFamily, Sampler, SourceKey
-from gpu_worker.family import Family
+from backend.contracts import FAMILY_SAMPLERS, ModelFamily, Sampler, SourceKey
+from gpu_worker.families import open_family
+from gpu_worker.family import Family, LoadedModel
 from gpu_worker.render.drawing import Drawing, DrawOrder, OnStep
 from gpu_worker.render.pipeline import Renderer
 from gpu_worker.samplers import open_sampler
 from gpu_worker.state import BadRequest, Cancelled, OutOfMemory
-from tests.unit.gpu_worker.conftest import a_render_job
+from tests.unit.gpu_worker.conftest import a_render_job, open_renderer
+
+PAIRS = [(family, sampler) for family in ModelFamily for sampler in FAMILY_SAMPLERS[family]]
 
 
 def ignore(done: int, steps: int) -> None:
@@ -29,8 +33,11 @@ def pixels(picture: Image.Image) -> np.ndarray[Any, Any]:
     return np.asarray(picture, dtype=np.int16)
 
 
-@pytest.mark.parametrize("sampler", list(Sampler))
-def test_the_same_seed_draws_the_same_bytes_twice(renderer: Renderer, sampler: Sampler):
+@pytest.mark.parametrize(("family", "sampler"), PAIRS)
+def test_the_same_seed_draws_the_same_bytes_twice(
+    loaded: Mapping[ModelFamily, LoadedModel], family: ModelFamily, sampler: Sampler
+):
+    renderer = open_renderer(open_family(family, loaded[family]))
     first, second = (draw(renderer, sampler=sampler).pictures[0] for _ in range(2))
     assert first.tobytes() == second.tobytes()
 
@@ -39,12 +46,27 @@ def test_another_seed_draws_another_picture(renderer: Renderer):
     assert draw(renderer).pictures[0].tobytes() != draw(renderer, seed=8).pictures[0].tobytes()
 
 
-@pytest.mark.parametrize("sampler", list(Sampler))
-def test_picture_i_is_the_picture_of_seed_plus_i(renderer: Renderer, sampler: Sampler):
-    together = draw(renderer, sampler=sampler, image_count=3).pictures
-    alone = [draw(renderer, sampler=sampler, seed=7 + i).pictures[0] for i in range(3)]
+@pytest.mark.parametrize("strength", [None, 0.5])
+@pytest.mark.parametrize(("family", "sampler"), PAIRS)
+def test_picture_i_is_the_picture_of_seed_plus_i(
+    loaded: Mapping[ModelFamily, LoadedModel],
+    family: ModelFamily,
+    sampler: Sampler,
+    strength: float | None,
+):
+    renderer = open_renderer(open_family(family, loaded[family]))
+    begin = None if strength is None else Image.new("RGB", (64, 64), (200, 30, 90))
+    source = None if strength is None else SourceKey(key="images/a.png", strength=strength)
+
+    def pictures_of(**fields: Any) -> tuple[Image.Image, ...]:
+        job = a_render_job(sampler=sampler, source=source, **fields)
+        return renderer.draw(DrawOrder(job=job, source=begin), ignore).pictures
+
+    together = pictures_of(image_count=3)
+    alone = [pictures_of(seed=7 + i)[0] for i in range(3)]
     for one, other in zip(together, alone, strict=True):
         assert np.abs(pixels(one) - pixels(other)).max() <= 1
+    assert len({one.tobytes() for one in together}) == 3
 
 
 def test_every_step_is_told_and_the_count_begins_at_nought(renderer: Renderer):
@@ -125,10 +147,71 @@ def test_what_cannot_be_drawn_is_a_bad_request(renderer: Renderer, fields: dict[
     assert not caught.value.is_retryable
 
 
-def test_a_sampler_the_family_does_not_know_is_a_bad_request(sdxl: Family):
-    for family in (ModelFamily.SD3, ModelFamily.FLUX):
-        with pytest.raises(BadRequest, match="cannot be drawn with ddim"):
-            open_sampler(Sampler.DDIM, family=family, scheduler_config=sdxl.scheduler_config)
+@pytest.mark.parametrize(
+    ("family", "sampler"),
+    [
+        (ModelFamily.SDXL, Sampler.FLOW_EULER),
+        (ModelFamily.SD3, Sampler.DDIM),
+        (ModelFamily.FLUX, Sampler.EULER_A),
+    ],
+)
+def test_a_sampler_the_family_does_not_know_is_a_bad_request(
+    sdxl: Family, family: ModelFamily, sampler: Sampler
+):
+    with pytest.raises(BadRequest, match=f"{family} cannot be drawn with {sampler}"):
+        open_sampler(sampler, family=family, scheduler_config=sdxl.scheduler_config)
+
+
+def test_lcm_takes_more_steps_than_it_was_distilled_to(renderer: Renderer):
+    told: list[tuple[int, int]] = []
+    draw(renderer, lambda done, steps: told.append((done, steps)), sampler="lcm", steps=60)
+    assert told[-1] == (60, 60)
+
+
+@pytest.mark.parametrize("family", [ModelFamily.SD3, ModelFamily.FLUX])
+def test_heun_tells_each_of_its_two_looks_at_a_step(
+    loaded: Mapping[ModelFamily, LoadedModel], family: ModelFamily
+):
+    told: list[int] = []
+    renderer = open_renderer(open_family(family, loaded[family]))
+    draw(renderer, lambda done, steps: told.append(steps), sampler="flow_heun", steps=4)
+    assert told == [7] * 8
+
+
+@pytest.mark.parametrize("family", list(ModelFamily))
+@pytest.mark.parametrize("change", [{"prompt": "a whale"}, {"guidance": 8.0}])
+def test_words_and_guidance_change_the_picture_in_every_family(
+    loaded: Mapping[ModelFamily, LoadedModel],
+    latents: list[torch.Tensor],
+    family: ModelFamily,
+    change: dict[str, Any],
+):
+    renderer = open_renderer(open_family(family, loaded[family]))
+    draw(renderer)
+    draw(renderer, **change)
+    assert (latents[0] - latents[1]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("family", list(ModelFamily))
+def test_a_source_under_no_noise_comes_back_in_every_family(
+    loaded: Mapping[ModelFamily, LoadedModel], latents: list[torch.Tensor], family: ModelFamily
+):
+    opened = open_family(family, loaded[family])
+    job = a_render_job(source=SourceKey(key="images/a.png", strength=0.0))
+    order = DrawOrder(job=job, source=Image.new("RGB", (64, 64), (200, 30, 90)))
+    drawing = open_renderer(opened).draw(order, ignore)
+    assert drawing.pictures[0].size == (64, 64)
+    assert latents[0].shape == (1, opened.latent_channels, 8, 8)
+
+
+@pytest.mark.parametrize("ratio", [(3, 1), (1, 3), (40, 1)])
+@pytest.mark.parametrize("family", list(ModelFamily))
+def test_any_ratio_is_drawn_in_every_family(
+    loaded: Mapping[ModelFamily, LoadedModel], family: ModelFamily, ratio: tuple[int, int]
+):
+    renderer = open_renderer(open_family(family, loaded[family]))
+    picture = draw(renderer, aspect_width=ratio[0], aspect_height=ratio[1]).pictures[0]
+    assert (picture.width > picture.height) == (ratio[0] > ratio[1])
 
 
 def test_a_job_without_choices_takes_the_models_own(renderer: Renderer):

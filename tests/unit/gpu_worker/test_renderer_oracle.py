@@ -1,4 +1,4 @@
-"""Our loop against the stock diffusers pipelines, with the same seeds."""
+"""Our loop against the stock SDXL pipelines, with the same seeds."""
 
 from typing import Any
 
@@ -6,64 +6,25 @@ import diffusers
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from backend.contracts import Sampler, SourceKey
+from backend.contracts import FAMILY_SAMPLERS, ModelFamily, Sampler, SourceKey
 from gpu_worker.family import LoadedModel
-from gpu_worker.render import pipeline as pipeline_module
-from gpu_worker.render.drawing import Drawing, DrawOrder
 from gpu_worker.render.pipeline import Renderer
-from tests.unit.gpu_worker.conftest import a_render_job
+from tests.unit.gpu_worker.oracle import PROMPT, TOLERANCE, a_picture, draw, seeds, stock
 
-TOLERANCE = 1e-4
-PROMPT = "a fox in the snow"
-STOCK_SCHEDULERS = {
-    Sampler.DDIM: diffusers.DDIMScheduler,
-    Sampler.EULER_A: diffusers.EulerAncestralDiscreteScheduler,
-}
+SDXL_SAMPLERS = FAMILY_SAMPLERS[ModelFamily.SDXL]
 
 
-def a_picture(side: int = 64) -> Image.Image:
-    ramp = np.linspace(0, 255, side, dtype=np.uint8)
-    red, green = np.meshgrid(ramp, ramp)
-    return Image.fromarray(np.stack([red, green, np.full_like(red, 99)], axis=-1))
-
-
-def stock(loaded: LoadedModel, pipeline_class: Any, sampler: Sampler) -> Any:
-    pipe = pipeline_class(**loaded.pipeline.components, add_watermarker=False)
+def stock_sdxl(loaded: LoadedModel, pipeline_class: Any, sampler: Sampler) -> Any:
+    pipe = stock(loaded, pipeline_class, sampler, add_watermarker=False)
     pipe.register_to_config(
         force_zeros_for_empty_prompt=loaded.pipeline.config.force_zeros_for_empty_prompt
     )
-    pipe.scheduler = STOCK_SCHEDULERS[sampler].from_config(loaded.pipeline.scheduler.config)
-    pipe.set_progress_bar_config(disable=True)
     return pipe
 
 
-def seeds(first: int, count: int) -> list[torch.Generator]:
-    return [torch.Generator("cpu").manual_seed(first + index) for index in range(count)]
-
-
-@pytest.fixture
-def latents(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
-    """Collects what the renderer hands to its decoder."""
-    seen: list[torch.Tensor] = []
-    decode = pipeline_module.decode
-
-    def spy(family: Any, value: torch.Tensor) -> tuple[Image.Image, ...]:
-        seen.append(value)
-        return decode(family, value)
-
-    monkeypatch.setattr(pipeline_module, "decode", spy)
-    return seen
-
-
-def draw(renderer: Renderer, begin_with: Image.Image | None = None, **fields: Any) -> Drawing:
-    order = DrawOrder(job=a_render_job(**fields), source=begin_with)
-    return renderer.draw(order, lambda done, steps: None)
-
-
 @pytest.mark.parametrize("negative_prompt", ["", "blurry"])
-@pytest.mark.parametrize("sampler", list(Sampler))
+@pytest.mark.parametrize("sampler", SDXL_SAMPLERS)
 def test_two_pictures_equal_the_stock_pipelines(
     renderer: Renderer,
     loaded_sdxl: LoadedModel,
@@ -81,7 +42,7 @@ def test_two_pictures_equal_the_stock_pipelines(
         aspect_height=2,
     )
     width, height = drawing.pictures[0].size
-    pipe = stock(loaded_sdxl, diffusers.StableDiffusionXLPipeline, sampler)
+    pipe = stock_sdxl(loaded_sdxl, diffusers.StableDiffusionXLPipeline, sampler)
     expected = pipe(
         prompt=[PROMPT] * 2,
         negative_prompt=[negative_prompt] * 2 if negative_prompt else None,
@@ -96,12 +57,12 @@ def test_two_pictures_equal_the_stock_pipelines(
     assert (latents[0] - expected).abs().max() <= TOLERANCE
 
 
-@pytest.mark.parametrize("sampler", list(Sampler))
+@pytest.mark.parametrize("sampler", SDXL_SAMPLERS)
 def test_unguided_pictures_equal_the_stock_pipelines(
     renderer: Renderer, loaded_sdxl: LoadedModel, latents: list[torch.Tensor], sampler: Sampler
 ):
     draw(renderer, sampler=sampler, guidance=1.0)
-    expected = stock(loaded_sdxl, diffusers.StableDiffusionXLPipeline, sampler)(
+    expected = stock_sdxl(loaded_sdxl, diffusers.StableDiffusionXLPipeline, sampler)(
         prompt=PROMPT,
         generator=seeds(7, 1),
         num_inference_steps=4,
@@ -111,13 +72,13 @@ def test_unguided_pictures_equal_the_stock_pipelines(
     assert (latents[0] - expected).abs().max() <= TOLERANCE
 
 
-@pytest.mark.parametrize("sampler", list(Sampler))
+@pytest.mark.parametrize("sampler", SDXL_SAMPLERS)
 def test_pictures_from_a_source_equal_the_stock_pipelines(
     renderer: Renderer, loaded_sdxl: LoadedModel, latents: list[torch.Tensor], sampler: Sampler
 ):
     source = SourceKey(key="images/source.png", strength=0.6)
     draw(renderer, a_picture(), sampler=sampler, source=source, steps=10, image_count=2)
-    pipe = stock(loaded_sdxl, diffusers.StableDiffusionXLImg2ImgPipeline, sampler)
+    pipe = stock_sdxl(loaded_sdxl, diffusers.StableDiffusionXLImg2ImgPipeline, sampler)
     expected = pipe(
         prompt=[PROMPT] * 2,
         image=[a_picture()] * 2,
@@ -132,7 +93,7 @@ def test_pictures_from_a_source_equal_the_stock_pipelines(
 
 def test_decoded_pixels_equal_the_stock_pipelines(renderer: Renderer, loaded_sdxl: LoadedModel):
     drawing = draw(renderer, sampler=Sampler.DDIM)
-    expected = stock(loaded_sdxl, diffusers.StableDiffusionXLPipeline, Sampler.DDIM)(
+    expected = stock_sdxl(loaded_sdxl, diffusers.StableDiffusionXLPipeline, Sampler.DDIM)(
         prompt=PROMPT, generator=seeds(7, 1), num_inference_steps=4, guidance_scale=3.0
     ).images[0]
     difference = np.asarray(drawing.pictures[0], np.int16) - np.asarray(expected, np.int16)
@@ -144,7 +105,7 @@ def test_a_prompt_too_long_for_the_encoders_is_cut_as_the_stock_pipeline_cuts_it
 ):
     prompt = "fox " * 100
     draw(renderer, sampler=Sampler.DDIM, prompt=prompt)
-    expected = stock(loaded_sdxl, diffusers.StableDiffusionXLPipeline, Sampler.DDIM)(
+    expected = stock_sdxl(loaded_sdxl, diffusers.StableDiffusionXLPipeline, Sampler.DDIM)(
         prompt=prompt,
         generator=seeds(7, 1),
         num_inference_steps=4,

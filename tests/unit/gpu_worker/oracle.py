@@ -1,0 +1,52 @@
+"""What the tests against stock pipelines have in common."""
+
+from typing import Any
+
+import diffusers
+import numpy as np
+import torch
+from PIL import Image
+
+from backend.contracts import Sampler
+from gpu_worker.family import LoadedModel
+from gpu_worker.render.drawing import Drawing, DrawOrder
+from gpu_worker.render.pipeline import Renderer
+from tests.unit.gpu_worker.conftest import a_render_job
+
+TOLERANCE = 1e-4
+PROMPT = "a fox in the snow"
+_STOCK_SCHEDULERS = {
+    Sampler.DDIM: diffusers.DDIMScheduler,
+    Sampler.EULER: diffusers.EulerDiscreteScheduler,
+    Sampler.EULER_A: diffusers.EulerAncestralDiscreteScheduler,
+    Sampler.DPMPP_2M: diffusers.DPMSolverMultistepScheduler,
+    Sampler.DPMPP_2M_KARRAS: diffusers.DPMSolverMultistepScheduler,
+    Sampler.LCM: diffusers.LCMScheduler,
+    Sampler.FLOW_EULER: diffusers.FlowMatchEulerDiscreteScheduler,
+    Sampler.FLOW_HEUN: diffusers.FlowMatchHeunDiscreteScheduler,
+}
+
+
+def stock(loaded: LoadedModel, pipeline_class: Any, sampler: Sampler, **options: Any) -> Any:
+    """Open a stock pipeline over the same parts, with the sampler's stock scheduler."""
+    pipe = pipeline_class(**loaded.pipeline.components, **options)
+    karras = {"use_karras_sigmas": True} if sampler is Sampler.DPMPP_2M_KARRAS else {}
+    config = loaded.pipeline.scheduler.config
+    pipe.scheduler = _STOCK_SCHEDULERS[sampler].from_config(config, **karras)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def seeds(first: int, count: int) -> list[torch.Generator]:
+    return [torch.Generator("cpu").manual_seed(first + index) for index in range(count)]
+
+
+def a_picture(side: int = 64) -> Image.Image:
+    ramp = np.linspace(0, 255, side, dtype=np.uint8)
+    red, green = np.meshgrid(ramp, ramp)
+    return Image.fromarray(np.stack([red, green, np.full_like(red, 99)], axis=-1))
+
+
+def draw(renderer: Renderer, begin_with: Image.Image | None = None, **fields: Any) -> Drawing:
+    order = DrawOrder(job=a_render_job(**fields), source=begin_with)
+    return renderer.draw(order, lambda done, steps: None)
