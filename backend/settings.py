@@ -11,10 +11,15 @@ from redis.connection import parse_url
 
 from backend.db.urls import async_url
 from backend.domain.families import ModelFamily
+from backend.models.starters import families_to_serve
 
 
 def _loopback_url(given: dict[str, Any]) -> str:
     return f"http://127.0.0.1:{given.get('gateway_port', 0)}"
+
+
+def _families_with_a_model(given: dict[str, Any]) -> tuple[ModelFamily, ...]:
+    return families_to_serve([family for family in ModelFamily if given.get(f"model_{family}")])
 
 
 class Settings(BaseSettings):
@@ -41,13 +46,13 @@ class Settings(BaseSettings):
     gateway_host: str = "127.0.0.1"
     gateway_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     public_url: str = Field(default_factory=_loopback_url)
-    families: Annotated[tuple[ModelFamily, ...], NoDecode, Field(min_length=1)] = (
-        ModelFamily.SDXL,
-    )
-    discord_token: SecretStr | None = None
     model_sdxl: str | None = None
     model_sd3: str | None = None
     model_flux: str | None = None
+    families: Annotated[tuple[ModelFamily, ...], NoDecode, Field(min_length=1)] = Field(
+        default_factory=_families_with_a_model
+    )
+    discord_token: SecretStr | None = None
     dispatch_lease_s: Annotated[float, Field(gt=0)] = 15.0
     start_lease_s: Annotated[float, Field(gt=0)] = 60.0
     progress_lease_s: Annotated[float, Field(gt=0)] = 20.0
@@ -79,6 +84,16 @@ class Settings(BaseSettings):
     def make_home(self) -> None:
         """Make the home folder; prompts, tokens and pictures lie there, for their owner alone."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def model_source(self, family: ModelFamily) -> str | None:
+        """Return the family's model folder or hub id, None where none is configured."""
+        match family:
+            case ModelFamily.SDXL:
+                return self.model_sdxl
+            case ModelFamily.SD3:
+                return self.model_sd3
+            case ModelFamily.FLUX:
+                return self.model_flux
 
     @property
     def database(self) -> str:

@@ -20,10 +20,11 @@ os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 from backend.bootstrap import open_services
-from backend.cli.stack import open_stack, starter_model
+from backend.cli.stack import open_stack
 from backend.domain.families import ModelFamily, Sampler
 from backend.domain.jobs import Job, JobState
 from backend.domain.requests import AccountId, GenerationRequest, Requester, Surface
+from backend.models.starters import starter_model
 from backend.settings import Settings
 
 PROMPT = "a fox in the snow"
@@ -43,7 +44,7 @@ def main() -> int:
             stack.start_dispatcher()
             stack.start_worker(ModelFamily.SDXL)
             stack.wait_until(lambda: stack.has_worker(ModelFamily.SDXL), "The worker")
-            pipeline = load_pipeline(settings.model_sdxl or str(starter_model()))
+            pipeline = load_pipeline(str(settings.model_sdxl or starter_model(ModelFamily.SDXL)))
             raw_s, road_s, stages = asyncio.run(
                 measure(stack.settings, pipeline, arguments.rounds, arguments.steps)
             )

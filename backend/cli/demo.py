@@ -13,7 +13,7 @@ from typing import cast
 from backend.cli.stack import NotReady, Stack, open_stack
 from backend.cli.supervisor import ProcessKeepsDying, Program
 from backend.cli.terminal import Subparsers, say
-from backend.cli.up import start_core
+from backend.cli.up import add_families_option, narrow, start_core
 from backend.cli.valkey import ValkeyMissing
 from backend.settings import Settings
 
@@ -26,12 +26,13 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--openapi", type=Path, help="judge the bot's requests by Discord's OpenAPI document"
     )
+    add_families_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demo until Ctrl-C."""
-    settings = demo_settings(Settings())
+    settings = demo_settings(narrow(Settings(), arguments))
     os.environ.update(
         IMPASTO_GATEWAY_PORT=str(settings.gateway_port), IMPASTO_PUBLIC_URL=settings.public_url
     )

@@ -9,15 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from pydantic import ValidationError
 
 from backend.bootstrap import open_objects
 from backend.cli import valkey
+from backend.cli.model_report import ModelReport, look_at_models
 from backend.cli.terminal import Subparsers, say
 from backend.db.migrate import upgrade
-from backend.domain.families import ModelFamily
 from backend.settings import Settings, setting_problems
 from storage.errors import StorageError
 
@@ -74,8 +73,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _database(settings)
     yield _broker(settings)
     yield _pictures(settings)
-    for family in settings.families:
-        yield _model(settings, family)
+    for report in look_at_models(settings):
+        if report.is_served or report.configured:
+            yield _model(report)
     yield _gpu()
     yield _token(settings)
 
@@ -190,37 +190,21 @@ def _pictures(settings: Settings) -> Finding:
         )
 
 
-def _model(settings: Settings, family: ModelFamily) -> Finding:
-    name, variable = f"model {family}", f"IMPASTO_MODEL_{family.upper()}"
-    value = {
-        ModelFamily.SDXL: settings.model_sdxl,
-        ModelFamily.SD3: settings.model_sd3,
-        ModelFamily.FLUX: settings.model_flux,
-    }[family]
-    if value is None and family is ModelFamily.SDXL:
+def _model(report: ModelReport) -> Finding:
+    name = f"model {report.family}"
+    if report.problem:
+        return Finding(name=name, level="problem", message=report.problem, fix=report.fix)
+    if report.is_hub_id:
+        message = f"hub id {report.configured}, fetched by the worker"
+        return Finding(name=name, level="note", message=message)
+    if report.is_starter:
         return Finding(
             name=name,
             level="note",
-            message="none configured; the small starter model is used",
-            fix=f"Set {variable} to a diffusers folder or a hub id.",
+            message="the small starter model is used",
+            fix="`impasto models list` says what to install for production.",
         )
-    if value is None:
-        return Finding(
-            name=name,
-            level="problem",
-            message=f"No model is configured for {family}.",
-            fix=f"Set {variable} to a diffusers folder, or take {family} out of IMPASTO_FAMILIES.",
-        )
-    if (Path(value) / "model_index.json").is_file():
-        return Finding(name=name, level="ok", message=value)
-    if Path(value).is_absolute() or value.startswith("."):
-        return Finding(
-            name=name,
-            level="problem",
-            message=f"{value} is not a diffusers folder",
-            fix=f"{variable} must name a folder with a model_index.json.",
-        )
-    return Finding(name=name, level="note", message=f"hub id {value}, fetched by the worker")
+    return Finding(name=name, level="ok", message=str(report.folder))
 
 
 def _gpu() -> Finding:

@@ -8,7 +8,7 @@ import sys
 import time
 
 from backend.cli.extras import must_be_installed
-from backend.cli.stack import Stack, open_stack
+from backend.cli.stack import Stack, model_env, open_stack
 from backend.cli.supervisor import ProcessKeepsDying, die_with_parent, end
 from backend.cli.terminal import Subparsers
 from backend.cli.valkey import ValkeyMissing
@@ -55,6 +55,7 @@ def _command(arguments: argparse.Namespace, stack: Stack) -> tuple[list[str], di
             tail = ["bot"]
         case "worker":
             tail = ["gpu_worker", "--family", arguments.family]
+            env |= model_env(stack.settings, ModelFamily(arguments.family))
         case name:
             tail = ["backend", name]
     return [sys.executable, "-m", *tail], env

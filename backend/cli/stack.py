@@ -1,6 +1,5 @@
 """The processes of one box, wired to each other: what `up`, `demo` and `imagine` start."""
 
-import importlib.util
 import os
 import signal
 import sys
@@ -19,6 +18,7 @@ from backend.db.migrate import upgrade
 from backend.dispatch.leader import LEADER_KEY
 from backend.dispatch.loop import ALIVE_KEY
 from backend.domain.families import ModelFamily
+from backend.models.starters import starter_model
 from backend.settings import Settings
 
 READY_TIMEOUT_S = 120.0
@@ -69,14 +69,11 @@ class Stack:
     def start_worker(self, family: ModelFamily) -> None:
         """Start a worker; a family without a model gets the starter model where there is one."""
         must_be_installed("worker")
-        env = {}
-        if family is ModelFamily.SDXL and self.settings.model_sdxl is None:
-            env["IMPASTO_MODEL_SDXL"] = str(starter_model())
         self.supervisor.start(
             Program(
                 name=f"worker-{family}",
                 argv=_python("gpu_worker", "--family", family.value),
-                env=env,
+                env=model_env(self.settings, family),
             )
         )
 
@@ -145,17 +142,15 @@ class Stack:
                 signal.signal(number, handler)
 
 
-def starter_model() -> Path:
-    """Return the folder of the small SDXL model that ships with the worker, without importing it.
+def model_env(settings: Settings, family: ModelFamily) -> dict[str, str]:
+    """Return what a worker has to be told beside the settings: the starter model, if it draws."""
+    starter = None if settings.model_source(family) else starter_model(family)
+    return {} if starter is None else {model_setting(family): str(starter)}
 
-    Raises:
-        NotReady: the worker's package is not installed here.
 
-    """
-    package = importlib.util.find_spec("gpu_worker")
-    if package is None or package.origin is None:
-        raise NotReady("No model is configured, and there is no worker package with a small one.")
-    return Path(package.origin).parent / "starter" / "models" / "sdxl"
+def model_setting(family: ModelFamily) -> str:
+    """Name the variable that chooses a family's model."""
+    return f"IMPASTO_MODEL_{family.upper()}"
 
 
 @contextmanager
@@ -163,7 +158,12 @@ def open_stack(settings: Settings) -> Iterator[Stack]:
     """Migrate the database, find or start Valkey, and yield a stack that ends with the block."""
     home = settings.home.absolute()
     settings.make_home()
-    env = {**os.environ, "IMPASTO_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+    env = {
+        **os.environ,
+        "IMPASTO_HOME": str(home),
+        "IMPASTO_FAMILIES": ",".join(settings.families),
+        "PYTHONUNBUFFERED": "1",
+    }
     upgrade(settings.database)
     with Supervisor(logs=home / "logs", env=env) as supervisor:
         redis_url, is_ours = _ensure_redis(settings, supervisor, home)

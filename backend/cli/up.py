@@ -10,18 +10,20 @@ from backend.cli.stack import NotReady, Stack, open_stack
 from backend.cli.supervisor import ProcessKeepsDying
 from backend.cli.terminal import Subparsers, say
 from backend.cli.valkey import ValkeyMissing
+from backend.domain.families import ModelFamily
 from backend.settings import Settings
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser("up", help="run bot, gateway, dispatcher and workers")
+    add_families_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run everything until Ctrl-C."""
-    settings = Settings()
+    settings = narrow(Settings(), arguments)
     must_be_installed("worker")
     if settings.discord_token is not None:
         must_be_installed("bot")
@@ -38,6 +40,33 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{error}\n")
         return 4
     return 0
+
+
+def add_families_option(parser: argparse.ArgumentParser) -> None:
+    """Let a command line choose what is served."""
+    parser.add_argument(
+        "--families",
+        type=_families,
+        metavar="sdxl,…",
+        help="families to run workers for (IMPASTO_FAMILIES, else all that have a model)",
+    )
+
+
+def narrow(settings: Settings, arguments: argparse.Namespace) -> Settings:
+    """Serve the families that the command line names, if it names some."""
+    if arguments.families is None:
+        return settings
+    return settings.model_copy(update={"families": arguments.families})
+
+
+def _families(text: str) -> tuple[ModelFamily, ...]:
+    words = [word.strip() for word in text.split(",")]
+    try:
+        return tuple(dict.fromkeys(ModelFamily(word) for word in words))
+    except ValueError:
+        names = ", ".join(family.value for family in ModelFamily)
+        message = f"one or more of {names}, separated by commas"
+        raise argparse.ArgumentTypeError(message) from None
 
 
 def start_core(stack: Stack) -> None:
