@@ -1,0 +1,107 @@
+"""What the judge learns from: scenes of its own, and things that nobody could recognise."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+import numpy
+
+from gpu_worker.starter.data import Art
+from gpu_worker.starter.judge.mush import spoil
+from gpu_worker.starter.judge.network import ITS_OWN, NOTHING, PLAIN, SIDE, Words
+from gpu_worker.starter.palette import COLOURS, HUES
+from gpu_worker.starter.scenes import Figure, Scene, paint
+from gpu_worker.starter.styles import STYLES
+from gpu_worker.starter.vocabulary import OBJECTS, SHAPES, Thing
+
+# One drawing in five that has no word is kept to test with.
+_TEST_EVERY = 5
+_SHAPES = 0.15
+_STRANGER = Thing(name=NOTHING, words=(NOTHING,), codepoint="-")
+_FAINT = ("line-drawing",)  # styles that leave no colour to tell
+UNASKED = -1  # a head that has nothing to learn from a picture
+
+WORDS = Words(
+    things=(*(thing.name for thing in (*SHAPES, *OBJECTS)), NOTHING),
+    colours=(*COLOURS, ITS_OWN),
+    backgrounds=tuple(COLOURS),
+    styles=(PLAIN, *STYLES),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The right output of each head, or `UNASKED`."""
+
+    thing: int
+    colour: int
+    background: int
+    style: int
+
+
+def draw_question(random: Random) -> Scene:
+    """Choose any scene of one figure in the middle, held out for the generators or not."""
+    background = random.choice(list(COLOURS))
+    if random.random() < _SHAPES:
+        colour = random.choice([name for name in COLOURS if name != background])
+        figure = Figure(thing=random.choice(SHAPES), colour=colour)
+    else:
+        thing = random.choice(OBJECTS)
+        is_coloured = thing.takes_colour and random.random() < 0.4
+        figure = Figure(thing=thing, colour=random.choice(list(HUES)) if is_coloured else None)
+    return Scene(figures=(figure,), background=background)
+
+
+def answer(scene: Scene, style: str = PLAIN) -> Answer:
+    """Return what the heads should say of a scene with one figure."""
+    (figure,) = scene.figures
+    is_faint = style in _FAINT
+    return Answer(
+        thing=WORDS.things.index(figure.thing.name),
+        colour=UNASKED if is_faint else WORDS.colours.index(figure.colour or ITS_OWN),
+        background=UNASKED if is_faint else WORDS.backgrounds.index(scene.background),
+        style=WORDS.styles.index(style),
+    )
+
+
+def paint_styled(art: Art, random: Random) -> tuple[numpy.ndarray, Answer]:
+    """Paint a scene in one of the styles that a LoRA draws in."""
+    scene, style = draw_question(random), random.choice(list(STYLES))
+    return STYLES[style](paint(scene, art, random)), answer(scene, style)
+
+
+def nothing_on(background: str) -> Answer:
+    """Return what to say of a ground with nothing known on it."""
+    return Answer(
+        thing=WORDS.things.index(NOTHING),
+        colour=UNASKED,
+        background=WORDS.backgrounds.index(background),
+        style=UNASKED,
+    )
+
+
+def strangers(art: Art, *, is_test: bool) -> list[numpy.ndarray]:
+    """Return the drawings without a word, of the half to learn from or of the one to test with."""
+    return [
+        drawing
+        for number, drawing in enumerate(art.others)
+        if (number % _TEST_EVERY == 0) == is_test
+    ]
+
+
+def paint_stranger(
+    drawings: Sequence[numpy.ndarray], random: Random, *, side: int = SIDE
+) -> tuple[numpy.ndarray, Answer]:
+    """Paint a drawing that has no word, as one that has is painted."""
+    scene = Scene(figures=(Figure(thing=_STRANGER),), background=random.choice(list(COLOURS)))
+    art = Art(objects={NOTHING: random.choice(drawings)})
+    return paint(scene, art, random, side=side), nothing_on(scene.background)
+
+
+def paint_mush(art: Art, random: Random) -> tuple[numpy.ndarray, Answer]:
+    """Paint what a generator draws before it has learned: right colours, no outline."""
+    scene = draw_question(random)
+    figures = draw_question(random).figures
+    other = paint(Scene(figures=figures, background=scene.background), art, random, side=SIDE)
+    picture = paint(scene, art, random, side=SIDE)
+    return spoil(picture, other, random), nothing_on(scene.background)
