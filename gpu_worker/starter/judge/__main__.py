@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=1)
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train, or go on from the last checkpoint")
-    train.add_argument("--steps", type=int, default=5000)
+    train.add_argument("--steps", type=int, default=2600)
     commands.add_parser("test", help="tell how often the judge is right about painted pictures")
     return parser
 

@@ -33,7 +33,7 @@ _NAME = "judge"
 _REPORT_STEPS, _WARM_UP_STEPS = 50, 100
 _ENCODED_AT_ONCE = 16
 # Of what it learns from: pictures as the autoencoder returns them, things without a word, mush.
-_SOFT, _STRANGE, _MUSH, _STYLED = 0.42, 0.1, 0.18, 0.04
+_SOFT, _STRANGE, _MUSH, _STYLED = 0.42, 0.1, 0.18, 0.02
 _SOFT_STYLED = 0.25  # of the soft ones
 _MOST_LATENT_NOISE = 0.25
 
@@ -43,11 +43,11 @@ class JudgeRun:
     """How the judge is trained; what is in the folder is taken up again."""
 
     folder: Path
-    steps: int = 6000
+    steps: int = 2600
     batch: int = 64
     learning_rate: float = 2e-3
     seed: int = 77
-    soft_pictures: int = 5000
+    soft_pictures: int = 2048
     save_every_s: float = 60.0
 
 
