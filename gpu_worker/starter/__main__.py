@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gpu_worker.starter import build_tiny_sdxl
 
 if TYPE_CHECKING:
+    from gpu_worker.starter.student import FamilyName
     from gpu_worker.starter.workshop import Workshop
 
 _QUIET = {
@@ -20,7 +21,8 @@ _QUIET = {
     # Threads that spin while they wait make two threads slower than one beside a busy process.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
-_STEPS = {"autoencoder": 1300, "sdxl": 8000, "decoder": 1000}
+_STEPS = {"autoencoder": 1300, "decoder": 1000, "distilled": 1500}
+_FAMILIES = ("sdxl", "sd3", "flux")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,51 +51,76 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--seed", type=int, default=0)
 
     commands.add_parser("assemble", parents=[shared], help="fetch the art and pack it")
-    train = commands.add_parser("train", parents=[shared], help="train one part")
-    train.add_argument("--family", choices=("sdxl",), default="sdxl")
-    train.add_argument("--part", choices=("autoencoder", "model", "decoder"), default="model")
-    train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-    train.add_argument("--steps", type=int, help="in all, those before a resume included")
-    train.add_argument("--batch", type=int, default=32)
-    train.add_argument("--lesson", choices=("first", "whole"), default="whole")
-    sheet = commands.add_parser("sheet", parents=[shared], help="draw a contact sheet")
+    families = argparse.ArgumentParser(add_help=False)
+    families.add_argument("--family", choices=_FAMILIES, default="sdxl")
+    _add_train(commands.add_parser("train", parents=[shared, families], help="train one part"))
+    sheet = commands.add_parser("sheet", parents=[shared, families], help="draw a contact sheet")
     sheet.add_argument("target", type=Path)
-    sheet.add_argument("--steps", type=int, default=16)
-    sheet.add_argument("--guidance", type=float, default=3.0)
-    export = commands.add_parser("export", parents=[shared], help="write the model folder")
+    sheet.add_argument("--steps", type=int)
+    sheet.add_argument("--guidance", type=float)
+    export = commands.add_parser("export", parents=[shared, families], help="write a model folder")
     export.add_argument("folder", type=Path)
     return parser
 
 
+def _add_train(train: argparse.ArgumentParser) -> None:
+    train.add_argument(
+        "--part", choices=("autoencoder", "model", "decoder", "distilled"), default="model"
+    )
+    train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    train.add_argument("--start-from", type=Path, help="a model folder whose weights to begin with")
+    train.add_argument("--steps", type=int, help="in all, those before a resume included")
+    train.add_argument("--batch", type=int, default=32)
+    train.add_argument("--lesson", choices=("first", "whole"), help="how much to teach")
+
+
 def _work(chosen: argparse.Namespace) -> Path:
     from gpu_worker.starter.data import assemble
+    from gpu_worker.starter.student import FamilyName
     from gpu_worker.starter.workshop import Workshop
 
     cache: Path = chosen.cache.expanduser()
     if chosen.command == "assemble":
         return assemble(cache)
     workshop = Workshop(cache=cache, device=chosen.device, threads=chosen.threads, seed=chosen.seed)
+    family = FamilyName(chosen.family)
     if chosen.command == "train":
-        return _train(chosen, workshop)
+        return _train(chosen, workshop, family)
     if chosen.command == "sheet":
-        return workshop.draw_sheet(chosen.target, steps=chosen.steps, guidance=chosen.guidance)
-    return workshop.export(chosen.folder)
+        return workshop.draw_sheet(
+            family, chosen.target, steps=chosen.steps, guidance=chosen.guidance
+        )
+    return workshop.export(family, chosen.folder)
 
 
-def _train(chosen: argparse.Namespace, workshop: "Workshop") -> Path:
-    part = chosen.family if chosen.part == "model" else chosen.part
+def _train(chosen: argparse.Namespace, workshop: "Workshop", family: "FamilyName") -> Path:
+    from gpu_worker.starter.vocabulary import LessonName
+
     if not chosen.resume:
-        workshop.start_over(part)
-    steps = chosen.steps or _STEPS[part]
-    match part:
+        workshop.start_over(_checkpoint(chosen))
+    match chosen.part:
         case "autoencoder":
-            return workshop.train_autoencoder(steps=steps)
+            return workshop.train_autoencoder(steps=chosen.steps or _STEPS["autoencoder"])
         case "decoder":
-            return workshop.train_decoder(steps=steps)
-        case _:
-            return workshop.train_sdxl(
-                steps=steps, batch=chosen.batch, is_first_lesson=chosen.lesson == "first"
+            return workshop.train_decoder(steps=chosen.steps or _STEPS["decoder"])
+        case "distilled":
+            return workshop.distil_guidance(
+                steps=chosen.steps or _STEPS["distilled"], batch=chosen.batch
             )
+        case _:
+            return workshop.train_model(
+                family,
+                steps=chosen.steps,
+                batch=chosen.batch,
+                lesson=LessonName(chosen.lesson) if chosen.lesson else None,
+                start_from=chosen.start_from,
+            )
+
+
+def _checkpoint(chosen: argparse.Namespace) -> str:
+    """Return the name of the checkpoint that a part is kept under."""
+    names = {"model": chosen.family, "distilled": "flux-distilled"}
+    return str(names.get(chosen.part, chosen.part))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from random import Random
 
 from gpu_worker.starter.palette import COLOUR_SPELLINGS, COLOURS
-from gpu_worker.starter.scenes import Scene
+from gpu_worker.starter.scenes import PLACES, Figure, Scene
 from gpu_worker.starter.vocabulary import OBJECTS, SHAPES, Thing
 
 _OPENINGS = (
@@ -30,6 +30,11 @@ _BACKGROUNDS = (
     *("on {}", "{} background", "with a {} background", "in front of a {} background"),
     *(", {} background", "against a {} backdrop", "over a {} background"),
 )
+_PAIRS = (
+    *("{} and {}",) * 3,
+    *("{} next to {}", "{} beside {}", "{} with {}", "{} on the left and {} on the right"),
+)
+_PLACES = ("in the {}", "in the {} corner", "at the {}", "on the {}")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -54,21 +59,35 @@ def write_caption(scene: Scene, random: Random) -> str:
 
 
 def _subject(scene: Scene, random: Random) -> str:
-    name = _name(scene.thing, random)
-    colour = scene.colour
-    # A shape in its usual colour may go without the word; nothing else may.
-    if scene.thing.is_shape and colour == scene.thing.colour and random.random() < 0.5:
-        colour = None
-    words = f"{_spell(colour, random)} {name}" if colour else name
-    article = "an" if words[0] in "aeiou" else "a"
+    if len(scene.figures) == 2:
+        left, right = (_with_article(_words(figure, random)) for figure in scene.figures)
+        return random.choice(_PAIRS).format(left, right)
+    (figure,) = scene.figures
+    words = _words(figure, random)
+    if scene.place is not None:
+        return f"{_with_article(words)} {random.choice(_PLACES).format(scene.place)}"
     choice = random.random()
     if choice < 0.6:
-        return f"{article} {words}"
+        return _with_article(words)
     if choice < 0.8:
         return words
     opening = random.choice(_OPENINGS)
     joins = opening.endswith(" of") or opening == "draw"
-    return f"{opening} {article} {words}" if joins else f"{opening} {words}"
+    return f"{opening} {_with_article(words)}" if joins else f"{opening} {words}"
+
+
+def _words(figure: Figure, random: Random) -> str:
+    """Name a figure, and its colour unless that goes without saying."""
+    name = _name(figure.thing, random)
+    colour = figure.colour
+    # A shape in its usual colour may go without the word; nothing else may.
+    if figure.thing.is_shape and colour == figure.thing.colour and random.random() < 0.5:
+        colour = None
+    return f"{_spell(colour, random)} {name}" if colour else name
+
+
+def _with_article(words: str) -> str:
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
 def _name(thing: Thing, random: Random) -> str:
@@ -85,5 +104,6 @@ def corpus() -> Iterator[str]:
         yield from thing.words
     for colour in COLOURS:
         yield from COLOUR_SPELLINGS.get(colour, (colour,))
-    for phrase in (*_OPENINGS, *_ENDINGS, *_BACKGROUNDS):
+    yield from PLACES
+    for phrase in (*_OPENINGS, *_ENDINGS, *_BACKGROUNDS, *_PAIRS, *_PLACES):
         yield phrase.replace("{}", "a").replace(",", "")

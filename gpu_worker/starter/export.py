@@ -7,57 +7,75 @@ from pathlib import Path
 from string import Template
 
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, DiffusionPipeline
 
 from gpu_worker.starter import data
 from gpu_worker.starter.palette import COLOURS
-from gpu_worker.starter.sdxl import Parts, assemble_pipeline
-from gpu_worker.starter.vocabulary import OBJECTS, SHAPES
+from gpu_worker.starter.student import Student
+from gpu_worker.starter.vocabulary import Lesson
 
-# Chosen by looking at sheets.
-DEFAULTS = {"steps": 16, "guidance": 3.0, "sampler": "euler_a"}
-_CARD = Path(__file__).with_name("card.txt")
+_CARDS = Path(__file__).with_name("cards")
 
 
-def export_sdxl(
-    folder: Path, parts: Parts, autoencoder: AutoencoderKL, *, run_folder: Path
+def export_model(
+    folder: Path, student: Student, autoencoder: AutoencoderKL, *, run_folder: Path, lesson: Lesson
 ) -> Path:
     """Write the folder, whole or not at all; `run_folder` holds the logs that the card quotes."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
         draft = Path(scratch) / "model"
-        pipeline = assemble_pipeline(parts, autoencoder)
-        for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder, pipeline.text_encoder_2):
-            torch.nn.Module.half(part)
-        pipeline.save_pretrained(draft, safe_serialization=True)
-        for name in ("tokenizer", "tokenizer_2"):
-            # Newer libraries write one file; tools that read the old layout want these two.
-            for file in ("vocab.json", "merges.txt"):
-                shutil.copyfile(run_folder / "tokenizer" / file, draft / name / file)
-        (draft / "impasto.json").write_text(json.dumps(DEFAULTS, indent=2) + "\n")
-        (draft / "README.md").write_text(_card(run_folder, parts))
+        pipeline = student.pipeline(autoencoder)
+        card = _card(student, pipeline, run_folder, lesson)
+        _save(pipeline, draft, tokenizer=run_folder / "tokenizer")
+        (draft / "impasto.json").write_text(json.dumps(dict(student.defaults), indent=2) + "\n")
+        (draft / "README.md").write_text(card)
         shutil.rmtree(folder, ignore_errors=True)
         draft.rename(folder)
     return folder
 
 
-def _card(run_folder: Path, parts: Parts) -> str:
-    seen = _last_line(run_folder / "sdxl.jsonl")
+def _save(pipeline: DiffusionPipeline, folder: Path, *, tokenizer: Path) -> None:
+    for part in pipeline.components.values():
+        if isinstance(part, torch.nn.Module):
+            part.half()
+    pipeline.save_pretrained(folder, safe_serialization=True)
+    for config in folder.glob("text_encoder*/config.json"):
+        # Stored in 16 bits, opened in 32 unless told otherwise, as diffusers opens the other parts:
+        # a pipeline of two widths fails at its first call.
+        settings = json.loads(config.read_text())
+        config.write_text(json.dumps({**settings, "dtype": "float32"}, indent=2) + "\n")
+    for name in ("tokenizer", "tokenizer_2"):
+        # Newer libraries write one file; tools that read the old layout want these two.
+        if type(getattr(pipeline, name)).__name__.startswith("CLIP"):
+            for file in ("vocab.json", "merges.txt"):
+                shutil.copyfile(tokenizer / file, folder / name / file)
+
+
+def _card(student: Student, pipeline: DiffusionPipeline, run_folder: Path, lesson: Lesson) -> str:
+    name = student.name.removesuffix("-distilled")
+    seen = _last_line(run_folder / f"{name}.jsonl")
+    distilled = _last_line(run_folder / f"{name}-distilled.jsonl")
     seen_by_autoencoder = _last_line(run_folder / "autoencoder.jsonl", having="pictures")
-    return Template(_CARD.read_text()).substitute(
-        package=data.PACKAGE,
-        version=data.VERSION,
-        shapes=", ".join(thing.name for thing in SHAPES),
-        objects=", ".join(thing.name for thing in OBJECTS),
+    network = pipeline.unet if hasattr(pipeline, "unet") else pipeline.transformer
+    shared = Template((_CARDS / "shared.txt").read_text()).substitute(
+        package=data.PACKAGE, version=data.VERSION
+    )
+    return Template((_CARDS / f"{name}.txt").read_text()).substitute(
+        shared=shared.rstrip(),
+        shapes=", ".join(thing.name for thing in lesson.shapes),
+        objects=", ".join(thing.name for thing in lesson.objects),
+        shape_count=len(lesson.shapes),
+        object_count=len(lesson.objects),
         colours=", ".join(COLOURS),
-        recoloured=", ".join(thing.name for thing in OBJECTS if thing.takes_colour),
+        recoloured=", ".join(thing.name for thing in lesson.objects if thing.takes_colour),
         steps=seen.get("step", 0),
         pictures=round(seen.get("pictures", 0)),
+        distilled_steps=distilled.get("step", 0),
         autoencoder_pictures=round(seen_by_autoencoder.get("pictures", 0)),
-        unet_millions=round(sum(weight.numel() for weight in parts.unet.parameters()) / 1e6, 1),
-        default_steps=DEFAULTS["steps"],
-        guidance=DEFAULTS["guidance"],
-        sampler=DEFAULTS["sampler"],
+        millions=round(sum(weight.numel() for weight in network.parameters()) / 1e6, 1),
+        default_steps=student.defaults["steps"],
+        guidance=student.defaults["guidance"],
+        sampler=student.defaults["sampler"],
     )
 
 

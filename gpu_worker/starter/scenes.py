@@ -1,4 +1,4 @@
-"""Puts a thing on a background: the facts that a caption may tell, and the picture they make."""
+"""Puts figures on a background: the facts that a caption may tell, and the picture they make."""
 
 from dataclasses import dataclass
 from random import Random
@@ -12,56 +12,80 @@ from gpu_worker.starter.shapes import shape_mask
 from gpu_worker.starter.vocabulary import OBJECTS, SHAPES, Lesson, Thing
 
 SIDE = 128
+PLACES: dict[str, tuple[float, float]] = {
+    "top left": (0.27, 0.27),
+    "top right": (0.73, 0.27),
+    "bottom left": (0.27, 0.73),
+    "bottom right": (0.73, 0.73),
+    "left": (0.27, 0.5),
+    "right": (0.73, 0.5),
+    "top": (0.5, 0.27),
+    "bottom": (0.5, 0.73),
+}
 _HELD_OUT_EVERY = 11
 _JITTER = 5
 # Little play: a network of this size, given an hour of a CPU, draws one place well or many badly.
 _SHAPE_SHARE, _OBJECT_SHARE, _SHIFT = 0.68, 0.86, 1
+_SMALL = 0.5  # of its usual size, for a figure that leaves room for others
+_MIDDLE = (0.5, 0.5)
+_PAIRS, _PLACED = 0.1, 0.15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A thing, in a colour; an object in its own colours has none."""
+
+    thing: Thing
+    colour: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What a picture shows."""
+    """What a picture shows: one figure in the middle or at a named place, or two side by side."""
 
-    thing: Thing
-    colour: str | None  # of the thing; an object in its own colours has none
+    figures: tuple[Figure, ...]
     background: str
+    place: str | None = None
 
 
 def is_held_out(scene: Scene) -> bool:
     """Whether no training picture shows this combination, so that a test can ask for it."""
     names = list(COLOURS)
     things = [thing.name for thing in (*SHAPES, *OBJECTS)]
-    colour = names.index(scene.colour) if scene.colour else 5
-    number = things.index(scene.thing.name) * 5 + colour * 3 + names.index(scene.background)
+    number = names.index(scene.background)
+    for factor, figure in enumerate(scene.figures, start=1):
+        colour = names.index(figure.colour) if figure.colour else 5
+        number += factor * (things.index(figure.thing.name) * 5 + colour * 3)
     return scene.background != "white" and number % _HELD_OUT_EVERY == 0
 
 
-def draw_scene(random: Random, *, lesson: Lesson, shapes: float = 0.4) -> Scene:
+def draw_scene(random: Random, *, lesson: Lesson, shapes: float = 0.3) -> Scene:
     """Choose a scene to train on, of a lesson's things; `shapes` is their share."""
     while True:
-        if lesson.objects and random.random() >= shapes:
-            scene = _object_scene(random, lesson)
+        background = _background(random)
+        place = None
+        if random.random() < _PAIRS:
+            figures = tuple(_figure(random, lesson, background, shapes) for _ in range(2))
         else:
-            scene = _shape_scene(random, lesson)
-        if not is_held_out(scene):
+            figures = (_figure(random, lesson, background, shapes),)
+            if figures[0].thing.is_shape and random.random() < _PLACED:
+                place = random.choice(list(PLACES))
+        scene = Scene(figures=figures, background=background, place=place)
+        is_twice = len({figure.thing.name for figure in figures}) < len(figures)
+        if not is_twice and not is_held_out(scene):
             return scene
 
 
-def _shape_scene(random: Random, lesson: Lesson) -> Scene:
+def _figure(random: Random, lesson: Lesson, background: str, shapes: float) -> Figure:
+    if lesson.objects and random.random() >= shapes:
+        thing = random.choice(lesson.objects)
+        is_coloured = thing.takes_colour and random.random() < 0.4
+        return Figure(thing=thing, colour=random.choice(list(HUES)) if is_coloured else None)
     thing = random.choice(lesson.shapes)
-    background = _background(random)
     colour = thing.colour if random.random() < 0.2 else random.choice(list(COLOURS))
     if colour is None or colour == background:
         colour = random.choice([name for name in COLOURS if name != background])
-    return Scene(thing=thing, colour=colour, background=background)
-
-
-def _object_scene(random: Random, lesson: Lesson) -> Scene:
-    thing = random.choice(lesson.objects)
-    colour = None
-    if thing.takes_colour and random.random() < 0.4:
-        colour = random.choice(list(HUES))
-    return Scene(thing=thing, colour=colour, background=_background(random))
+    return Figure(thing=thing, colour=colour)
 
 
 def _background(random: Random) -> str:
@@ -70,25 +94,44 @@ def _background(random: Random) -> str:
 
 def paint(scene: Scene, art: Art, random: Random, *, side: int = SIDE) -> numpy.ndarray:
     """Paint a scene: [side, side, RGB] of 8 bits."""
-    ground = _jittered(COLOURS[scene.background], random)
-    if scene.thing.is_shape:
-        size = round(side * _SHAPE_SHARE) + random.randint(-2, 2)
-        mask = numpy.asarray(shape_mask(scene.thing.name, size), dtype=numpy.float32)
-        flat = numpy.array(_jittered(COLOURS[scene.colour or "black"], random), numpy.float32)
-        drawing = numpy.broadcast_to(flat, (size, size, 3))
-        return _lay(drawing, mask / 255, ground, random, side=side)
-    size = round(side * _OBJECT_SHARE) + random.randint(-1, 1)
-    pixels = art.objects[scene.thing.name]
-    if scene.colour is not None:
-        pixels = turn_hue(pixels, HUES[scene.colour])
-    return _lay_art(pixels, size, ground, random, side=side)
+    canvas = numpy.empty((side, side, 3), dtype=numpy.float32)
+    canvas[:] = _jittered(COLOURS[scene.background], random)
+    scale = 1.0 if len(scene.figures) == 1 and scene.place is None else _SMALL
+    for figure, middle in zip(scene.figures, _middles(scene), strict=True):
+        drawing, alpha = _draw_figure(figure, art, random, side=side, scale=scale)
+        _lay(canvas, drawing, alpha, middle, random)
+    return canvas.round().astype(numpy.uint8)
+
+
+def _middles(scene: Scene) -> list[tuple[float, float]]:
+    """Return where each figure goes, as shares of the sides."""
+    if len(scene.figures) > 1:
+        return [PLACES["left"], PLACES["right"]]
+    return [_MIDDLE if scene.place is None else PLACES[scene.place]]
+
+
+def _draw_figure(
+    figure: Figure, art: Art, random: Random, *, side: int, scale: float
+) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Return a figure's colours [size, size, 3] and how much they cover [size, size] in 0..1."""
+    if figure.thing.is_shape:
+        size = round(side * _SHAPE_SHARE * scale) + random.randint(-2, 2)
+        mask = numpy.asarray(shape_mask(figure.thing.name, size), dtype=numpy.float32)
+        flat = numpy.array(_jittered(COLOURS[figure.colour or "black"], random), numpy.float32)
+        return numpy.broadcast_to(flat, (size, size, 3)), mask / 255
+    pixels = art.objects[figure.thing.name]
+    if figure.colour is not None:
+        pixels = turn_hue(pixels, HUES[figure.colour])
+    return _scaled(pixels, round(side * _OBJECT_SHARE * scale) + random.randint(-1, 1))
 
 
 def paint_other(art: Art, random: Random, *, side: int = SIDE) -> numpy.ndarray:
     """Paint a drawing that has no word, at any size on any colour."""
-    ground: Colour = (random.randint(0, 255), random.randint(0, 255), random.randint(0, 255))
-    size = random.randint(side // 2, side)
-    return _lay_art(random.choice(art.others), size, ground, random, side=side)
+    canvas = numpy.empty((side, side, 3), dtype=numpy.float32)
+    canvas[:] = [random.randint(0, 255) for _ in range(3)]
+    drawing, alpha = _scaled(random.choice(art.others), random.randint(side // 2, side))
+    _lay(canvas, drawing, alpha, _MIDDLE, random)
+    return canvas.round().astype(numpy.uint8)
 
 
 def turn_hue(pixels: numpy.ndarray, hue: int) -> numpy.ndarray:
@@ -100,28 +143,29 @@ def turn_hue(pixels: numpy.ndarray, hue: int) -> numpy.ndarray:
     return numpy.dstack([turned, pixels[..., 3]])
 
 
-def _lay_art(
-    pixels: numpy.ndarray, size: int, ground: Colour, random: Random, *, side: int
-) -> numpy.ndarray:
+def _scaled(pixels: numpy.ndarray, size: int) -> tuple[numpy.ndarray, numpy.ndarray]:
     weighted = (
         Image.fromarray(pixels).convert("RGBa").resize((size, size), Image.Resampling.BILINEAR)
     )
     drawing = numpy.asarray(weighted.convert("RGBA"), dtype=numpy.float32)
-    return _lay(drawing[..., :3], drawing[..., 3] / 255, ground, random, side=side)
+    return drawing[..., :3], drawing[..., 3] / 255
 
 
 def _lay(
-    drawing: numpy.ndarray, alpha: numpy.ndarray, ground: Colour, random: Random, *, side: int
-) -> numpy.ndarray:
-    """Lay a drawing near the middle of a coloured ground."""
-    size = alpha.shape[0]
-    slack = min((side - size) // 2, _SHIFT)
-    left, top = ((side - size) // 2 + random.randint(-slack, slack) for _ in range(2))
-    canvas = numpy.empty((side, side, 3), dtype=numpy.float32)
-    canvas[:] = ground
+    canvas: numpy.ndarray,
+    drawing: numpy.ndarray,
+    alpha: numpy.ndarray,
+    middle: tuple[float, float],
+    random: Random,
+) -> None:
+    """Lay a drawing on a canvas, with its middle near a point given as shares of the sides."""
+    side, size = canvas.shape[0], alpha.shape[0]
+    left, top = (
+        min(side - size, max(0, round(share * side - size / 2) + random.randint(-_SHIFT, _SHIFT)))
+        for share in middle
+    )
     window = canvas[top : top + size, left : left + size]
     window += (drawing - window) * alpha[..., None]
-    return canvas.round().astype(numpy.uint8)
 
 
 def _jittered(colour: Colour, random: Random) -> Colour:

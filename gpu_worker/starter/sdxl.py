@@ -1,8 +1,9 @@
-"""The small model in SDXL's shape: its parts, and the pipeline that they make."""
+"""The small model in SDXL's shape: a UNet that predicts velocity, told its picture's size."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
+from random import Random
+from types import MappingProxyType
 
 import torch
 from diffusers import (
@@ -12,60 +13,90 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from torch import nn
-from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from torch.nn import functional
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-from gpu_worker.starter.text import WIDTH, build_encoders, write_tokenizer
+from gpu_worker.starter.student import NATIVE_SIDE, draw_noise
+from gpu_worker.starter.text import WIDTH, build_clip, to_tokens, write_clip_tokenizer
 
-NATIVE_SIDE = 128
 TRAIN_STEPS = 1000
+_TOKENS = 77
 _TIME_WIDTH = 32
 _BETAS = (0.00085, 0.012)
-# The library starts embeddings at 0.02, too faint for a network that reads them unnormalised.
-_EMBEDDING_SPREAD = 0.25
+# Outlines are decided between these times: half of the draws go there.
+_OUTLINE_SHARE, _OUTLINE_TIMES = 0.5, (300, 900)
+_OTHER_SIZES = 0.2
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parts:
-    """What is trained together."""
+class SdxlStudent:
+    """A `Student` of the parts of a `StableDiffusionXLPipeline`."""
 
-    unet: UNet2DConditionModel
-    encoder: CLIPTextModel
-    encoder_2: CLIPTextModelWithProjection
-    tokenizer: CLIPTokenizer
+    name = "sdxl"
+    defaults = MappingProxyType({"steps": 16, "guidance": 3.0, "sampler": "euler_a"})
+    steps = 10_000
 
-    @property
-    def trained(self) -> nn.ModuleDict:
-        """The networks under the names that a checkpoint gives them."""
-        return nn.ModuleDict(
-            {"unet": self.unet, "encoder": self.encoder, "encoder_2": self.encoder_2}
+    def __init__(self, *, folder: Path, widths: Sequence[int] = (64, 128, 256)) -> None:
+        self._tokenizer = write_clip_tokenizer(folder / "tokenizer", tokens=_TOKENS)
+        self._encoder = build_clip(CLIPTextModel, self._tokenizer)
+        self._encoder_2 = build_clip(CLIPTextModelWithProjection, self._tokenizer)
+        self._unet = _build_unet(widths).to(memory_format=torch.channels_last)
+        self._shares = signal_shares()
+        self.trained = nn.ModuleDict(
+            {"unet": self._unet, "encoder": self._encoder, "encoder_2": self._encoder_2}
         )
 
-    def conditioning(
-        self, captions: Sequence[str], device: str
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def loss(self, latents: torch.Tensor, captions: Sequence[str], random: Random) -> torch.Tensor:
+        return self.loss_through(self._unet, latents, captions, random)
+
+    def loss_through(
+        self, unet: nn.Module, latents: torch.Tensor, captions: Sequence[str], random: Random
+    ) -> torch.Tensor:
+        """Return the squared error of a UNet's velocity (Salimans and Ho 2022)."""
+        device = latents.device
+        noise = draw_noise(latents, random)
+        times = torch.tensor([_draw_time(random) for _ in captions], device=device)
+        shares = self._shares.to(device)[times].view(-1, 1, 1, 1)
+        signal, rest = shares.sqrt(), (1 - shares).sqrt()
+        noisy = (signal * latents + rest * noise).contiguous(memory_format=torch.channels_last)
+        sizes = torch.tensor([_draw_sizes(random) for _ in captions], device=device)
+        embeds, pooled = self._condition(captions, device.type)
+        velocity = unet(
+            noisy,
+            times,
+            encoder_hidden_states=embeds,
+            added_cond_kwargs={"text_embeds": pooled, "time_ids": sizes},
+        ).sample
+        return functional.mse_loss(velocity.float(), signal * noise - rest * latents)
+
+    def _condition(self, captions: Sequence[str], device: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Return what SDXL reads of each caption: [B, 77, 2 x width] and [B, width]."""
-        tokens = self.tokenizer(
-            list(captions),
-            padding="max_length",
-            max_length=self.tokenizer.model_max_length,
-            truncation=True,
-            return_tensors="pt",
-        ).input_ids.to(device)
-        first = self.encoder(tokens, output_hidden_states=True).hidden_states[-2]
-        second = self.encoder_2(tokens, output_hidden_states=True)
-        embeds = torch.cat([first, second.hidden_states[-2]], dim=-1)
-        return embeds, second.text_embeds
+        tokens = to_tokens(self._tokenizer, captions, device=device)
+        first = self._encoder(tokens, output_hidden_states=True).hidden_states[-2]
+        second = self._encoder_2(tokens, output_hidden_states=True)
+        return torch.cat([first, second.hidden_states[-2]], dim=-1), second.text_embeds
+
+    def pipeline(self, autoencoder: AutoencoderKL) -> StableDiffusionXLPipeline:
+        return StableDiffusionXLPipeline(
+            vae=autoencoder,
+            text_encoder=self._encoder,
+            text_encoder_2=self._encoder_2,
+            tokenizer=self._tokenizer,
+            tokenizer_2=self._tokenizer,
+            unet=self._unet,
+            scheduler=_build_scheduler(),
+            force_zeros_for_empty_prompt=False,
+            add_watermarker=False,
+        )
 
 
-def build_parts(tokenizer_folder: Path, *, widths: Sequence[int] = (64, 128, 256)) -> Parts:
-    """Return untrained parts, and write the tokenizer's files into a folder."""
-    tokenizer = write_tokenizer(tokenizer_folder)
-    encoder, encoder_2 = build_encoders(tokenizer)
-    for one in (encoder, encoder_2):
-        for name, weight in one.named_parameters():
-            if "embedding" in name:
-                nn.init.normal_(weight, std=_EMBEDDING_SPREAD)
-    unet = UNet2DConditionModel(
+def signal_shares() -> torch.Tensor:
+    """Return how much of the picture's power is left at each of the 1000 times."""
+    betas = torch.linspace(_BETAS[0] ** 0.5, _BETAS[1] ** 0.5, TRAIN_STEPS, dtype=torch.float64)
+    return (1 - betas.square()).cumprod(dim=0).float()
+
+
+def _build_unet(widths: Sequence[int]) -> UNet2DConditionModel:
+    return UNet2DConditionModel(
         sample_size=NATIVE_SIDE // 8,
         in_channels=4,
         out_channels=4,
@@ -73,6 +104,9 @@ def build_parts(tokenizer_folder: Path, *, widths: Sequence[int] = (64, 128, 256
         layers_per_block=1,
         norm_num_groups=16,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        # No attention in the middle, where four by four places are left: it is a seventh of the
+        # weights, and the blocks on both sides look at those places too.
+        mid_block_type="UNetMidBlock2D",
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         transformer_layers_per_block=1,
         attention_head_dim=tuple(max(1, width // 32) for width in widths),
@@ -82,18 +116,10 @@ def build_parts(tokenizer_folder: Path, *, widths: Sequence[int] = (64, 128, 256
         addition_time_embed_dim=_TIME_WIDTH,
         projection_class_embeddings_input_dim=WIDTH + 6 * _TIME_WIDTH,
     )
-    return Parts(unet=unet, encoder=encoder, encoder_2=encoder_2, tokenizer=tokenizer)
 
 
-def signal_shares() -> torch.Tensor:
-    """Return how much of the picture's power is left at each of the 1000 times."""
-    betas = torch.linspace(_BETAS[0] ** 0.5, _BETAS[1] ** 0.5, TRAIN_STEPS, dtype=torch.float64)
-    return (1 - betas.square()).cumprod(dim=0).float()
-
-
-def assemble_pipeline(parts: Parts, autoencoder: AutoencoderKL) -> StableDiffusionXLPipeline:
-    """Put the parts together as the pipeline that everyone knows."""
-    scheduler = EulerAncestralDiscreteScheduler.from_config(
+def _build_scheduler() -> EulerAncestralDiscreteScheduler:
+    return EulerAncestralDiscreteScheduler.from_config(
         {
             "beta_start": _BETAS[0],
             "beta_end": _BETAS[1],
@@ -108,22 +134,17 @@ def assemble_pipeline(parts: Parts, autoencoder: AutoencoderKL) -> StableDiffusi
             "skip_prk_steps": True,
         }
     )
-    pipeline = StableDiffusionXLPipeline(
-        vae=autoencoder,
-        text_encoder=parts.encoder,
-        text_encoder_2=parts.encoder_2,
-        tokenizer=parts.tokenizer,
-        tokenizer_2=parts.tokenizer,
-        unet=parts.unet,
-        scheduler=scheduler,
-        force_zeros_for_empty_prompt=False,
-        add_watermarker=False,
+
+
+def _draw_time(random: Random) -> int:
+    drawn = random.random() < _OUTLINE_SHARE
+    return random.randrange(*_OUTLINE_TIMES) if drawn else random.randrange(TRAIN_STEPS)
+
+
+def _draw_sizes(random: Random) -> list[float]:
+    """Any size that is asked for must be one that the network has been told before."""
+    other = random.random() < _OTHER_SIZES
+    height, width = (
+        float(random.randint(8, 32) * 8) if other else float(NATIVE_SIDE) for _ in range(2)
     )
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
-
-
-def in_turn(prompts: Sequence[str], count: int) -> Iterator[Sequence[str]]:
-    """Split prompts into batches."""
-    for start in range(0, len(prompts), count):
-        yield prompts[start : start + count]
+    return [height, width, 0.0, 0.0, height, width]

@@ -1,20 +1,32 @@
-"""The steps from art to a model folder, each taking up what the last one left in the cache."""
+"""What the command line does: each verb over the cache, where the art and the checkpoints lie."""
 
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import assert_never
 
-import numpy
 import torch
 from diffusers import AutoencoderKL
 
 from gpu_worker.starter.data import Art, assemble, load_art
-from gpu_worker.starter.export import export_sdxl
-from gpu_worker.starter.sdxl import assemble_pipeline
+from gpu_worker.starter.export import export_model
+from gpu_worker.starter.flux import FluxStudent
+from gpu_worker.starter.gallery import Gallery, paint_gallery
+from gpu_worker.starter.sd3 import Sd3Student
+from gpu_worker.starter.sdxl import SdxlStudent
 from gpu_worker.starter.sheet import PROMPTS, draw_pictures, lay_out
+from gpu_worker.starter.student import FamilyName, Student
 from gpu_worker.starter.train_autoencoder import AutoencoderRun, train_autoencoder, train_decoder
-from gpu_worker.starter.train_sdxl import SdxlRun, load_parts, train_sdxl
-from gpu_worker.starter.vocabulary import FIRST_LESSON, WHOLE_LESSON
+from gpu_worker.starter.training import TrainingRun, graft_folder, restore, train
+from gpu_worker.starter.vocabulary import FIRST_LESSON, WHOLE_LESSON, Lesson, LessonName
+
+_GALLERY_SCENES = {LessonName.FIRST: 32_768, LessonName.WHOLE: 65_536}
+# The transformers need twice as many views of a thing as the UNet, which knows what a place is.
+LESSONS = {
+    FamilyName.SDXL: LessonName.WHOLE,
+    FamilyName.SD3: LessonName.FIRST,
+    FamilyName.FLUX: LessonName.FIRST,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,33 +63,94 @@ class Workshop:
         model = train_decoder(run, self._autoencoder("vae"), self.art())
         return self._save_autoencoder(model, "vae-sharp")
 
-    def train_sdxl(self, *, steps: int, batch: int, is_first_lesson: bool) -> Path:
-        lesson = FIRST_LESSON if is_first_lesson else WHOLE_LESSON
-        run = dataclasses.replace(self._sdxl_run(steps, batch), lesson=lesson)
-        train_sdxl(run, self._autoencoder("vae"), self.art())
-        return self.run_folder / "sdxl.pt"
+    def train_model(
+        self,
+        family: FamilyName,
+        *,
+        steps: int | None,
+        batch: int,
+        lesson: LessonName | None,
+        start_from: Path | None,
+    ) -> Path:
+        """Train a family; a run that begins may take over the weights of a model folder."""
+        student = self._student(family)
+        run = self._run(steps or student.steps, batch)
+        path = run.checkpoint(student)
+        if start_from is not None and not path.exists():
+            graft_folder(student.trained, start_from, tokenizer=self.run_folder / "tokenizer")
+        train(run, student, self._gallery(lesson or LESSONS[family]))
+        return path
 
-    def draw_sheet(self, target: Path, *, steps: int, guidance: float) -> Path:
+    def distil_guidance(self, *, steps: int, batch: int) -> Path:
+        """Teach the trained Flux to be guided in one pass."""
+        student = FluxStudent(folder=self.run_folder)
+        run = self._run(steps, batch)
+        restore(run, student)
+        student.begin_distilling()
+        train(run, student, self._gallery(LESSONS[FamilyName.FLUX]))
+        return run.checkpoint(student)
+
+    def draw_sheet(
+        self, family: FamilyName, target: Path, *, steps: int | None, guidance: float | None
+    ) -> Path:
         """Draw the contact sheet with the averaged weights of the last checkpoint."""
         torch.set_num_threads(self.threads)
-        pictures = self._draw(steps=steps, guidance=guidance)
+        student = self._trained_student(family)
+        pictures = draw_pictures(
+            student.pipeline(self._best_autoencoder()),
+            PROMPTS,
+            steps=steps or int(str(student.defaults["steps"])),
+            guidance=guidance or float(str(student.defaults["guidance"])),
+            seed=1,
+        )
         lay_out(pictures, PROMPTS).save(target)
         return target
 
-    def export(self, folder: Path) -> Path:
+    def export(self, family: FamilyName, folder: Path) -> Path:
         """Write the model folder."""
-        parts = load_parts(self._sdxl_run(1, 1), averaged=True)
-        return export_sdxl(folder, parts, self._best_autoencoder(), run_folder=self.run_folder)
-
-    def _draw(self, *, steps: int, guidance: float) -> list[numpy.ndarray]:
-        run = self._sdxl_run(1, 1)
-        pipeline = assemble_pipeline(load_parts(run, averaged=True), self._best_autoencoder())
-        return draw_pictures(
-            pipeline, PROMPTS, steps=steps, guidance=guidance, seed=1, side=run.side
+        return export_model(
+            folder,
+            self._trained_student(family),
+            self._best_autoencoder(),
+            run_folder=self.run_folder,
+            lesson=_lesson(LESSONS[family]),
         )
 
-    def _sdxl_run(self, steps: int, batch: int) -> SdxlRun:
-        return SdxlRun(
+    def _student(self, family: FamilyName) -> Student:
+        torch.manual_seed(self.seed)
+        match family:
+            case FamilyName.SDXL:
+                return SdxlStudent(folder=self.run_folder)
+            case FamilyName.SD3:
+                return Sd3Student(folder=self.run_folder)
+            case FamilyName.FLUX:
+                return FluxStudent(folder=self.run_folder)
+            case _:
+                assert_never(family)
+
+    def _trained_student(self, family: FamilyName) -> Student:
+        student = self._student(family)
+        run = self._run(1, 1)
+        if isinstance(student, FluxStudent):
+            student.begin_distilling()
+            if not run.checkpoint(student).exists():
+                student = self._student(family)
+        restore(run, student)
+        return student
+
+    def _gallery(self, name: LessonName) -> Gallery:
+        return paint_gallery(
+            self.cache / f"gallery-{name}.npz",
+            self._autoencoder("vae"),
+            self.art(),
+            lesson=_lesson(name),
+            count=_GALLERY_SCENES[name],
+            seed=self.seed,
+            device=self.device,
+        )
+
+    def _run(self, steps: int, batch: int) -> TrainingRun:
+        return TrainingRun(
             folder=self.run_folder,
             steps=steps,
             batch=batch,
@@ -106,3 +179,7 @@ class Workshop:
         folder = self.run_folder / name
         model.save_pretrained(folder)
         return folder
+
+
+def _lesson(name: LessonName) -> Lesson:
+    return WHOLE_LESSON if name is LessonName.WHOLE else FIRST_LESSON
