@@ -140,6 +140,7 @@ def _open_renderer(settings: Settings, family: ModelFamily) -> Artist:
     from gpu_worker.compose.composer import choose_threads, load_model
     from gpu_worker.families import open_family
     from gpu_worker.render.pipeline import Renderer
+    from gpu_worker.render.upscale import open_named
     from gpu_worker.samplers import open_sampler
 
     model = load_model(family, source, device=settings.device, dtype=settings.dtype)
@@ -148,6 +149,12 @@ def _open_renderer(settings: Settings, family: ModelFamily) -> Artist:
     return Renderer(
         family=opened,
         open_sampler=partial(open_sampler, family=family, scheduler_config=opened.scheduler_config),
+        upscaler=open_named(
+            settings.upscalers,
+            model.defaults.upscaler,
+            scale=model.defaults.display_scale,
+            device=model.device,
+        ),
     )
 
 

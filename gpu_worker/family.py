@@ -20,6 +20,8 @@ class ModelDefaults:
     steps: int
     guidance: float
     sampler: SamplerName
+    display_scale: int = 1  # how many times as wide and high pictures leave as they are drawn
+    upscaler: str | None = None  # a file's name without its suffix; else `x4` and the like
 
 
 @dataclass(frozen=True, kw_only=True)

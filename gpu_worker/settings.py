@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     model_sdxl: str | None = None
     model_sd3: str | None = None
     model_flux: str | None = None
+    # Where a model's upscaler is looked for, as `x4.safetensors`.
+    upscalers: Path = Path(__file__).parent / "starter/models/upscaler"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     threads: Annotated[int, Field(ge=1)] | None = None

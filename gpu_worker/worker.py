@@ -370,7 +370,7 @@ def _timings(drawing: Drawing, *, release_s: float, total_s: float) -> StageTimi
     return StageTimings(
         encode_s=drawing.encode_s,
         denoise_s=drawing.denoise_s,
-        decode_s=drawing.decode_s,
+        decode_s=drawing.decode_s + drawing.upscale_s,
         release_s=release_s,
         total_s=total_s,
     )

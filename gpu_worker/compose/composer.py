@@ -33,6 +33,9 @@ class _Sidecar(BaseModel):
     steps: int | None = Field(default=None, ge=1)
     guidance: float | None = Field(default=None, ge=0)
     sampler: SamplerName | None = None
+    display_scale: int | None = Field(default=None, ge=1, le=8)
+    # A name, never a path: a model folder must not choose what the worker reads elsewhere.
+    upscaler: str | None = Field(default=None, pattern=r"^\w[\w.-]*$")
 
 
 def choose_device(choice: DeviceChoice) -> torch.device:

@@ -35,6 +35,7 @@ class Drawing:
     encode_s: float = 0.0
     denoise_s: float = 0.0
     decode_s: float = 0.0
+    upscale_s: float = 0.0
 
 
 class Artist(Protocol):

@@ -1,4 +1,4 @@
-"""Draws one job: encode, latents, denoise, decode; each stage timed."""
+"""Draws one job: encode, latents, denoise, decode, upscale; each stage timed."""
 
 import time
 import traceback
@@ -22,6 +22,7 @@ from gpu_worker.render.latents import (
     to_pixels,
 )
 from gpu_worker.render.sizes import fit_ratio
+from gpu_worker.render.upscale import Upscaler
 from gpu_worker.sampler import Sampler
 from gpu_worker.state import BadRequest, OutOfMemory
 from gpu_worker.vram.probe import give_back_memory, is_out_of_memory
@@ -40,11 +41,21 @@ class _Plan:
 
 
 class Renderer:
-    """An `Artist` over one family; all pictures of a job are drawn as one batch."""
+    """An `Artist` over one family; all pictures of a job are drawn as one batch.
 
-    def __init__(self, *, family: Family, open_sampler: Callable[[SamplerName], Sampler]) -> None:
+    An upscaler enlarges them here, so that what is checked is what is shown.
+    """
+
+    def __init__(
+        self,
+        *,
+        family: Family,
+        open_sampler: Callable[[SamplerName], Sampler],
+        upscaler: Upscaler | None = None,
+    ) -> None:
         self._family = family
         self._open_sampler = open_sampler
+        self._upscaler = upscaler
 
     def draw(self, order: DrawOrder, on_step: OnStep) -> Drawing:
         plan = self._plan(order)
@@ -117,11 +128,15 @@ class Renderer:
         )
         denoised_at = time.perf_counter()
         pictures = decode(family, latents)
+        decoded_at = time.perf_counter()
+        if self._upscaler is not None:
+            pictures = self._upscaler.enlarge(pictures)
         return Drawing(
             pictures=pictures,
             encode_s=encoded_at - begun_at,
             denoise_s=denoised_at - encoded_at,
-            decode_s=time.perf_counter() - denoised_at,
+            decode_s=decoded_at - denoised_at,
+            upscale_s=time.perf_counter() - decoded_at,
         )
 
     def _begin(

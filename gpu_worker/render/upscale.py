@@ -28,7 +28,7 @@ class CompactNetwork(nn.Module):
 
     def __init__(self, *, width: int, depth: int, scale: int) -> None:
         super().__init__()
-        self.scale = scale
+        self.scale: int = scale
         layers: list[nn.Module] = []
         for channels in (_COLOURS, *(width,) * depth):
             layers += [nn.Conv2d(channels, width, 3, padding=1), nn.PReLU(width)]
@@ -45,12 +45,11 @@ class Upscaler:
     """Enlarges pictures on a device, one by one, in float32: fewer bits would tint flat areas."""
 
     def __init__(self, *, network: CompactNetwork, device: torch.device) -> None:
-        self._network = network.eval().to(device, torch.float32, memory_format=torch.channels_last)
+        # Channels last, as the pixels of a picture lie: a third faster on a CPU.
+        self._network = network.eval().to(device, torch.float32)
+        for layer in self._network.body:
+            layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it
         self._device = device
-
-    @property
-    def scale(self) -> int:
-        return self._network.scale
 
     def enlarge(self, pictures: Sequence[Image.Image]) -> tuple[Image.Image, ...]:
         """Return RGB pictures `scale` times as wide and as high."""
@@ -63,6 +62,20 @@ class Upscaler:
         pixels = values.to(self._device).unsqueeze(0).permute(0, 3, 1, 2).float() / 255
         drawn = (self._network(pixels).clamp(0, 1) * 255).round().to(torch.uint8)
         return Image.fromarray(drawn[0].permute(1, 2, 0).cpu().numpy())
+
+
+def open_named(
+    folder: Path, name: str | None, *, scale: int, device: torch.device
+) -> Upscaler | None:
+    """Open the upscaler of a name, or else the folder's own for a scale; scale 1 needs none.
+
+    Raises:
+        ModelMissing, ModelBroken: as `open_upscaler` does.
+
+    """
+    if scale == 1:
+        return None
+    return open_upscaler(folder / f"{name or f'x{scale}'}.safetensors", scale=scale, device=device)
 
 
 def open_upscaler(path: Path, *, scale: int, device: torch.device) -> Upscaler:
