@@ -71,6 +71,9 @@ def _add_train(train: argparse.ArgumentParser) -> None:
     train.add_argument("--start-from", type=Path, help="a model folder whose weights to begin with")
     train.add_argument("--steps", type=int, help="in all, those before a resume included")
     train.add_argument("--batch", type=int, default=32)
+    train.add_argument(
+        "--compile", action="store_true", help="a third faster, after minutes of compiling"
+    )
     train.add_argument("--lesson", choices=("first", "whole"), help="how much to teach")
 
 
@@ -82,7 +85,13 @@ def _work(chosen: argparse.Namespace) -> Path:
     cache: Path = chosen.cache.expanduser()
     if chosen.command == "assemble":
         return assemble(cache)
-    workshop = Workshop(cache=cache, device=chosen.device, threads=chosen.threads, seed=chosen.seed)
+    workshop = Workshop(
+        cache=cache,
+        device=chosen.device,
+        threads=chosen.threads,
+        seed=chosen.seed,
+        is_compiled=getattr(chosen, "compile", False),
+    )
     family = FamilyName(chosen.family)
     if chosen.command == "train":
         return _train(chosen, workshop, family)

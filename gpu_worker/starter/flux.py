@@ -50,7 +50,7 @@ class FluxStudent:
         self._tokenizer_2 = build_t5_tokenizer(tokens=SEQUENCE)
         self._encoder = build_clip(CLIPTextModel, self._tokenizer)
         self._encoder_2 = build_t5(self._tokenizer_2)
-        self._transformer = FluxTransformer2DModel(
+        self.network = FluxTransformer2DModel(
             patch_size=1,
             in_channels=16,
             num_layers=double_layers,
@@ -62,11 +62,11 @@ class FluxStudent:
             guidance_embeds=True,
             axes_dims_rope=_ROPE,
         )
-        start_quietly(self._transformer)
+        start_quietly(self.network)
         self._teacher: nn.ModuleDict | None = None
         self.trained = nn.ModuleDict(
             {
-                "transformer": self._transformer,
+                "transformer": self.network,
                 "encoder": self._encoder,
                 "encoder_2": self._encoder_2,
             }
@@ -130,7 +130,10 @@ class FluxStudent:
         places = torch.zeros(_PATCHES, _PATCHES, 3, device=noisy.device)
         places[..., 1] = torch.arange(_PATCHES, device=noisy.device)[:, None]
         places[..., 2] = torch.arange(_PATCHES, device=noisy.device)[None, :]
-        flow: torch.Tensor = parts["transformer"](
+        # A rare length is not worth the minutes that compiling for it would take.
+        network = parts["transformer"]
+        run = network if embeds.shape[1] == SEQUENCE else network.forward
+        flow: torch.Tensor = run(
             hidden_states=pack(noisy),
             encoder_hidden_states=embeds,
             pooled_projections=pooled,
@@ -154,7 +157,7 @@ class FluxStudent:
     def pipeline(self, autoencoder: AutoencoderKL) -> FluxPipeline:
         autoencoder.register_to_config(shift_factor=0.0)
         return FluxPipeline(
-            transformer=self._transformer,
+            transformer=self.network,
             scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0),
             vae=autoencoder,
             text_encoder=self._encoder,

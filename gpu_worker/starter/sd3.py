@@ -44,7 +44,7 @@ class Sd3Student:
         self._encoder = build_clip(CLIPTextModelWithProjection, self._tokenizer)
         self._encoder_2 = build_clip(CLIPTextModelWithProjection, self._tokenizer)
         self._encoder_3 = build_t5(self._tokenizer_3)
-        self._transformer = SD3Transformer2DModel(
+        self.network = SD3Transformer2DModel(
             sample_size=NATIVE_SIDE // 8,
             patch_size=2,
             in_channels=4,
@@ -58,10 +58,10 @@ class Sd3Student:
             pos_embed_max_size=32,
             qk_norm="rms_norm",
         )
-        start_quietly(self._transformer)
+        start_quietly(self.network)
         self.trained = nn.ModuleDict(
             {
-                "transformer": self._transformer,
+                "transformer": self.network,
                 "encoder": self._encoder,
                 "encoder_2": self._encoder_2,
                 "encoder_3": self._encoder_3,
@@ -71,9 +71,11 @@ class Sd3Student:
     def loss(self, latents: torch.Tensor, captions: Sequence[str], random: Random) -> torch.Tensor:
         length = draw_length(random, SEQUENCE, _LONG_SEQUENCE)
         embeds, pooled = self._condition(captions, latents.device.type, length)
+        # A rare length is not worth the minutes that compiling for it would take.
+        run = self.network if length == SEQUENCE else self.network.forward
 
         def predict(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
-            predicted: torch.Tensor = self._transformer(
+            predicted: torch.Tensor = run(
                 hidden_states=noisy,
                 encoder_hidden_states=embeds,
                 pooled_projections=pooled,
@@ -100,7 +102,7 @@ class Sd3Student:
     def pipeline(self, autoencoder: AutoencoderKL) -> StableDiffusion3Pipeline:
         autoencoder.register_to_config(shift_factor=0.0)
         return StableDiffusion3Pipeline(
-            transformer=self._transformer,
+            transformer=self.network,
             scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0),
             vae=autoencoder,
             text_encoder=self._encoder,

@@ -39,14 +39,14 @@ class SdxlStudent:
         self._tokenizer = write_clip_tokenizer(folder / "tokenizer", tokens=_TOKENS)
         self._encoder = build_clip(CLIPTextModel, self._tokenizer)
         self._encoder_2 = build_clip(CLIPTextModelWithProjection, self._tokenizer)
-        self._unet = _build_unet(widths).to(memory_format=torch.channels_last)
+        self.network = _build_unet(widths).to(memory_format=torch.channels_last)
         self._shares = signal_shares()
         self.trained = nn.ModuleDict(
-            {"unet": self._unet, "encoder": self._encoder, "encoder_2": self._encoder_2}
+            {"unet": self.network, "encoder": self._encoder, "encoder_2": self._encoder_2}
         )
 
     def loss(self, latents: torch.Tensor, captions: Sequence[str], random: Random) -> torch.Tensor:
-        return self.loss_through(self._unet, latents, captions, random)
+        return self.loss_through(self.network, latents, captions, random)
 
     def loss_through(
         self, unet: nn.Module, latents: torch.Tensor, captions: Sequence[str], random: Random
@@ -82,7 +82,7 @@ class SdxlStudent:
             text_encoder_2=self._encoder_2,
             tokenizer=self._tokenizer,
             tokenizer_2=self._tokenizer,
-            unet=self._unet,
+            unet=self.network,
             scheduler=_build_scheduler(),
             force_zeros_for_empty_prompt=False,
             add_watermarker=False,

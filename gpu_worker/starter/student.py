@@ -26,6 +26,7 @@ class Student(Protocol):
 
     name: str
     trained: nn.ModuleDict  # the networks under the names that a checkpoint gives them
+    network: nn.Module  # the one of them that costs the time
 
     @property
     def defaults(self) -> Mapping[str, object]:

@@ -38,6 +38,7 @@ class TrainingRun:
     seed: int = 0
     device: str = "cpu"
     threads: int = 2
+    is_compiled: bool = False
     save_every_s: float = 150.0
 
     def checkpoint(self, student: Student) -> Path:
@@ -53,6 +54,8 @@ def train(run: TrainingRun, student: Student, gallery: Gallery) -> None:
         trained.parameters(), lr=run.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
     )
     first, pictures = _resume(run.checkpoint(student), trained, average, optimiser)
+    if run.is_compiled:
+        student.network.compile()
     log = LossLog(path=run.folder / f"{student.name}.jsonl")
     pace = ThreadPace(most=run.threads)
     saved_s, losses = time.monotonic(), list[float]()

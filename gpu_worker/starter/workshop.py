@@ -37,6 +37,7 @@ class Workshop:
     device: str
     threads: int
     seed: int = 0
+    is_compiled: bool = False
 
     @property
     def run_folder(self) -> Path:
@@ -157,6 +158,7 @@ class Workshop:
             seed=self.seed,
             device=self.device,
             threads=self.threads,
+            is_compiled=self.is_compiled,
         )
 
     def _autoencoder_run(self, steps: int) -> AutoencoderRun:
