@@ -51,6 +51,11 @@ class Upscaler:
             layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it
         self._device = device
 
+    @property
+    def scale(self) -> int:
+        """How many times as wide and as high pictures become."""
+        return self._network.scale
+
     def enlarge(self, pictures: Sequence[Image.Image]) -> tuple[Image.Image, ...]:
         """Return RGB pictures `scale` times as wide and as high."""
         with torch.inference_mode():
@@ -114,15 +119,19 @@ def build_like(state: Mapping[str, torch.Tensor]) -> CompactNetwork:
         raise ValueError(f"it has {strange!r} where only body.N.weight and body.N.bias belong")
     last = max(int(match[1]) for match in matches if match)
     ends = state.get("body.0.weight"), state.get(f"body.{last}.weight")
-    if last < 2 or last % 2 or any(end is None or end.ndim != 4 for end in ends):
+    if last < 2 or last % 2 or len(state) != 3 * (last // 2) + 2:
+        raise ValueError("it is no row of convolutions with slopes between")
+    if any(end is None or end.ndim != 4 for end in ends):
         raise ValueError("it does not begin and end with a convolution")
     width, outputs = (int(end.shape[0]) for end in ends if end is not None)
     scale = round((outputs / _COLOURS) ** 0.5)
     if outputs != _COLOURS * scale**2 or not 1 <= scale <= _MOST_SCALE:
         raise ValueError(f"{outputs} outputs are no picture of three colours enlarged")
-    network = CompactNetwork(width=width, depth=last // 2 - 1, scale=scale)
+    # Without memory of its own: what does not fit together may be of any size.
+    with torch.device("meta"):
+        network = CompactNetwork(width=width, depth=last // 2 - 1, scale=scale)
     try:
-        network.load_state_dict(dict(state))
+        network.load_state_dict(dict(state), assign=True)
     except RuntimeError as error:
         # The message lists every name and shape, over many lines.
         raise ValueError("its parts do not fit together") from error
