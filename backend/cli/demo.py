@@ -40,7 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
         with open_stack(settings) as stack:
             say("Starting Impasto …")
             discord = start_discord(stack, arguments.port, arguments.openapi)
-            start_core(stack)
+            first, *others = settings.families
+            start_core(stack, [first])
+            for family in others:
+                # Three workers that load at once take two cores twice as long to the first picture.
+                stack.start_worker(family)
             announce(stack, discord, arguments.ready_file)
             stack.run_until_stopped()
             say("Stopping …")

@@ -73,11 +73,16 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _database(settings)
     yield _broker(settings)
     yield _pictures(settings)
+    yield from examine_models(settings)
+    yield _gpu()
+    yield _token(settings)
+
+
+def examine_models(settings: Settings) -> Iterator[Finding]:
+    """Look at the model of each family that is served or configured."""
     for report in look_at_models(settings):
         if report.is_served or report.configured:
             yield _model(report)
-    yield _gpu()
-    yield _token(settings)
 
 
 def _python() -> Finding:

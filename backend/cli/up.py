@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from functools import partial
 from math import inf
 
@@ -29,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         must_be_installed("bot")
     try:
         with open_stack(settings) as stack:
-            start_core(stack)
+            start_core(stack, settings.families)
             if settings.discord_token is None:
                 say("No IMPASTO_DISCORD_TOKEN is set: running without the Discord bot.")
             else:
@@ -69,13 +70,13 @@ def _families(text: str) -> tuple[ModelFamily, ...]:
         raise argparse.ArgumentTypeError(message) from None
 
 
-def start_core(stack: Stack) -> None:
-    """Start dispatcher, gateway and a worker per configured family, and wait for the workers."""
+def start_core(stack: Stack, families: Sequence[ModelFamily]) -> None:
+    """Start dispatcher, gateway and a worker for each of the families, and wait for the workers."""
     stack.start_dispatcher()
     stack.start_gateway()
-    for family in stack.settings.families:
+    for family in families:
         stack.start_worker(family)
-    for family in stack.settings.families:
+    for family in families:
         # Loading, or fetching from a hub, takes as long as it takes; a worker that dies is noticed.
         has_worker = partial(stack.has_worker, family)
         stack.wait_until(has_worker, f"The {family} worker", timeout_s=inf)

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gpu_worker.starter import build_tiny_sdxl
+from gpu_worker.starter import build_tiny_flux, build_tiny_sd3, build_tiny_sdxl
 from tests.e2e.conftest import IMPASTO, READY_TIMEOUT_S, Box, make_box, processes_named
 
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Box:
-    return make_box(tmp_path_factory.mktemp("imagine"))
+    return make_box(tmp_path_factory.mktemp("imagine"), IMPASTO_FAMILIES="sdxl")
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(box: Box) -> None:
@@ -84,6 +84,22 @@ def test_a_picture_that_cannot_be_written_is_kept_and_named(box: Box) -> None:
     assert image["path"] is None
     kept = Path(answer["error"]["message"].rpartition(": ")[2])
     assert hashlib.sha256(kept.read_bytes()).hexdigest() == image["sha256"]
+
+
+def test_the_other_families_draw_with_what_is_configured_and_start_only_their_worker(
+    tmp_path: Path,
+) -> None:
+    box = make_box(
+        tmp_path,
+        IMPASTO_MODEL_SD3=str(build_tiny_sd3(tmp_path / "sd3")),
+        IMPASTO_MODEL_FLUX=str(build_tiny_flux(tmp_path / "flux")),
+    )
+    for family in ("sd3", "flux"):
+        status, answer = box.imagine("a fox", "--family", family, "--steps", "2")
+        assert status == 0, (answer, box.logs())
+        assert answer["state"] == "delivered"
+    started = sorted(log.name for log in (tmp_path / "logs").glob("worker-*.log"))
+    assert started == ["worker-flux.log", "worker-sd3.log"]
 
 
 def test_a_family_without_a_model_is_named_with_what_there_is(box: Box) -> None:
