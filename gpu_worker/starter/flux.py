@@ -33,7 +33,7 @@ _HEAD = 64
 _ROPE = (16, 24, 24)
 _LONG_SEQUENCE = 512  # what the stock pipeline asks of T5 unless it is told otherwise
 _PATCHES = NATIVE_SIDE // 16
-_GUIDANCE = (1.0, 6.0)
+_GUIDANCE = (1.0, 8.0)
 
 
 class FluxStudent:
