@@ -102,6 +102,11 @@ class FairQueue:
         """Count the waiting jobs of each tier."""
         return {tier: self._lines[tier].count for tier in TIERS}
 
+    def oldest_s(self) -> dict[Tier, float]:
+        """Return when the oldest job of each tier came, of accounts that may begin one."""
+        ages = {tier: self._lines[tier].oldest_s() for tier in TIERS}
+        return {tier: age_s for tier, age_s in ages.items() if age_s is not None}
+
     # Whose turn it is
 
     def take(self, *, now_s: float, slots: int, credit: Credit = ANYONE) -> Turn | None:
@@ -232,15 +237,23 @@ class FairQueue:
         return shares
 
     def _overdue(self, now_s: float) -> Waiting | None:
-        """Return the job whose promise is broken worst, if the budget allows it now."""
+        """Return the job whose promise is broken worst, if the budget allows it now.
+
+        Of each tier, the first overdue job among the accounts that were served least is looked at:
+        the oldest of all is nearly always a heavy user's, whom its own jobs keep waiting.
+        """
+        if not self._rules.promoted_share:
+            return None
         worst, worst_ratio = None, 1.0
         for tier in TIERS:
             promised_s = self._rules.tiers[tier].longest_wait_s
-            oldest = None if promised_s is None else self._lines[tier].oldest()
-            if oldest is not None and promised_s is not None:
-                ratio = (now_s - oldest.arrived_s) / promised_s
-                if ratio > worst_ratio:
-                    worst, worst_ratio = oldest, ratio
+            if promised_s is None:
+                continue
+            job = self._lines[tier].first_older_than(
+                now_s - promised_s, count=self._rules.overdue_lookahead
+            )
+            if job is not None and (now_s - job.arrived_s) / promised_s > worst_ratio:
+                worst, worst_ratio = job, (now_s - job.arrived_s) / promised_s
         if worst is None:
             return None
         share = self._rules.promoted_share

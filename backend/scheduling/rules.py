@@ -15,7 +15,8 @@ class FairRules:
     `quiet_relax_factor` is what relax's weight grows to while turbo and fast leave everything idle;
     at `QUIET_USE` of the GPUs and above it is 1. `promoted_share` is the share of recent
     GPU-seconds that overdue jobs may be given out of turn. `lookahead` is how many accounts may be
-    looked at for a job whose adapters a worker holds, or that fits a batch.
+    looked at for a job whose adapters a worker holds, or that fits a batch; `overdue_lookahead` for
+    one that is overdue.
     """
 
     tiers: Mapping[Tier, TierPolicy] = field(default_factory=lambda: TIER_POLICIES)
@@ -23,6 +24,7 @@ class FairRules:
     promoted_share: float = 0.05
     window_s: float = 300.0
     lookahead: int = 8
+    overdue_lookahead: int = 64
 
     def weight(self, tier: Tier, *, upper_use: float) -> float:
         """Return a tier's weight while turbo and fast use `upper_use` (0 to 1) of the GPUs."""

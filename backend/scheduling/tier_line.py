@@ -119,9 +119,21 @@ class TierLine:
                 return
             yield member.first
 
-    def oldest(self) -> Waiting | None:
-        """Return the job that has waited longest, of accounts that may be chosen."""
-        return self._by_age[0][2].first if self._by_age else None
+    def oldest_s(self) -> float | None:
+        """Return when the job that has waited longest came, of accounts that may be chosen."""
+        return self._by_age[0][0] if self._by_age else None
+
+    def first_older_than(self, moment_s: float, *, count: int) -> Waiting | None:
+        """Return the first job that came before `moment_s`, of the `count` least-served accounts.
+
+        The least-served account of those is taken.
+        """
+        if not self._by_age or self._by_age[0][0] >= moment_s:
+            return None
+        for _, arrived_s, _, member in self._by_service[:count]:
+            if arrived_s < moment_s:
+                return member.first
+        return None
 
     def waiting_of(self, account: AccountId) -> int:
         """Count an account's waiting jobs."""

@@ -1,0 +1,1 @@
+"""Replays traces over simulated GPUs with the production line, beside other policies."""
