@@ -39,6 +39,7 @@ class _Child:
     process: subprocess.Popen[bytes]
     started_at: float
     quick_deaths: int = 0
+    was_signalled: bool = False
 
 
 class Supervisor:
@@ -85,10 +86,12 @@ class Supervisor:
             if status is None:
                 continue
             lived_s = time.monotonic() - child.started_at
-            child.quick_deaths = child.quick_deaths + 1 if lived_s < QUICK_DEATH_S else 0
+            if not child.was_signalled:
+                child.quick_deaths = child.quick_deaths + 1 if lived_s < QUICK_DEATH_S else 0
             if not child.program.restarts or child.quick_deaths >= QUICK_DEATHS_MAX:
                 raise ProcessKeepsDying(self._obituary(child.program, status))
             child.started_at = time.monotonic()
+            child.was_signalled = False
             child.process = self._spawn(child.program)
 
     def process_ids(self) -> dict[str, int]:
@@ -101,9 +104,10 @@ class Supervisor:
         return child.process.wait()
 
     def signal(self, name: str, number: int) -> None:
-        """Send a signal to one program."""
+        """Send a signal to one program; if it dies of it, that does not count as a quick death."""
         child = next(child for child in self._children if child.program.name == name)
         if child.process.poll() is None:
+            child.was_signalled = True
             child.process.send_signal(number)
 
     def stop(self) -> None:
