@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from random import Random
 
 import numpy
+import torch
+from diffusers import AutoencoderKL
 
 from gpu_worker.starter.data import Art
 from gpu_worker.starter.judge.mush import spoil
@@ -17,6 +19,7 @@ from gpu_worker.starter.vocabulary import OBJECTS, SHAPES, Thing
 # One drawing in five that has no word is kept to test with.
 _TEST_EVERY = 5
 _SHAPES = 0.15
+_SOFT_STYLED, _MOST_LATENT_NOISE, _ENCODED_AT_ONCE = 0.25, 0.25, 16
 _STRANGER = Thing(name=NOTHING, words=(NOTHING,), codepoint="-")
 _FAINT = ("line-drawing",)  # styles that leave no colour to tell
 UNASKED = -1  # a head that has nothing to learn from a picture
@@ -37,6 +40,9 @@ class Answer:
     colour: int
     background: int
     style: int
+
+
+Painted = tuple[numpy.ndarray, Answer]
 
 
 def draw_question(random: Random) -> Scene:
@@ -64,7 +70,13 @@ def answer(scene: Scene, style: str = PLAIN) -> Answer:
     )
 
 
-def paint_styled(art: Art, random: Random) -> tuple[numpy.ndarray, Answer]:
+def paint_plain(art: Art, random: Random, *, side: int = 2 * SIDE) -> Painted:
+    """Paint a scene as the generators are taught it, by default at their size."""
+    scene = draw_question(random)
+    return paint(scene, art, random, side=side), answer(scene)
+
+
+def paint_styled(art: Art, random: Random) -> Painted:
     """Paint a scene in one of the styles that a LoRA draws in."""
     scene, style = draw_question(random), random.choice(list(STYLES))
     return STYLES[style](paint(scene, art, random)), answer(scene, style)
@@ -91,17 +103,39 @@ def strangers(art: Art, *, is_test: bool) -> list[numpy.ndarray]:
 
 def paint_stranger(
     drawings: Sequence[numpy.ndarray], random: Random, *, side: int = SIDE
-) -> tuple[numpy.ndarray, Answer]:
+) -> Painted:
     """Paint a drawing that has no word, as one that has is painted."""
     scene = Scene(figures=(Figure(thing=_STRANGER),), background=random.choice(list(COLOURS)))
     art = Art(objects={NOTHING: random.choice(drawings)})
     return paint(scene, art, random, side=side), nothing_on(scene.background)
 
 
-def paint_mush(art: Art, random: Random) -> tuple[numpy.ndarray, Answer]:
+def paint_mush(art: Art, random: Random) -> Painted:
     """Paint what a generator draws before it has learned: right colours, no outline."""
     scene = draw_question(random)
     figures = draw_question(random).figures
     other = paint(Scene(figures=figures, background=scene.background), art, random, side=SIDE)
     picture = paint(scene, art, random, side=SIDE)
     return spoil(picture, other, random), nothing_on(scene.background)
+
+
+@torch.no_grad()
+def soften(art: Art, autoencoder: AutoencoderKL, random: Random, *, count: int) -> list[Painted]:
+    """Paint scenes and send them through the autoencoder, by slightly noisy latents."""
+    painted = [
+        paint_styled(art, random) if random.random() < _SOFT_STYLED else paint_plain(art, random)
+        for _ in range(count)
+    ]
+    softened = []
+    for start in range(0, count, _ENCODED_AT_ONCE):
+        some = numpy.stack([picture for picture, _ in painted[start : start + _ENCODED_AT_ONCE]])
+        pixels = torch.from_numpy(some).permute(0, 3, 1, 2).float() / 127.5 - 1
+        generator = torch.Generator().manual_seed(random.getrandbits(62))
+        noise = random.uniform(0, _MOST_LATENT_NOISE) / autoencoder.config.scaling_factor
+        with torch.autocast("cpu", torch.bfloat16):
+            latents = autoencoder.encode(pixels).latent_dist.mean
+            drawn = torch.randn(latents.shape, generator=generator).to(latents)
+            decoded = autoencoder.decode(latents + noise * drawn).sample.float()
+        values = ((decoded + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        softened += list(values.permute(0, 2, 3, 1).numpy())
+    return [(picture, right) for picture, (_, right) in zip(softened, painted, strict=True)]

@@ -12,12 +12,17 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
+from gpu_worker.starter.palette import COLOURS
+
 FOLDER = Path(__file__).parents[1] / "models" / "judge"
 SIDE = 64  # pixels that the network looks at
 NOTHING = "nothing known"
 ITS_OWN = "its own"
 PLAIN = "3d"  # the art as it is
-_WIDTHS = (32, 48, 80, 112)
+FILTERS, FILTER_SIDE = 20, 7
+_CELLS = 8  # that the picture is told apart in, by row and by column
+_COARSE_CELLS = 4
+_SPREAD = 0.2  # of a colour, around the one that has a name
 _BATCH = 64
 
 
@@ -59,56 +64,43 @@ class Opinion:
 
 
 class JudgeNetwork(nn.Module):
-    """A few convolutions and four heads on what they found, on average and at most."""
+    """One convolution, told apart by place; the named colours, more coarsely; linear heads."""
+
+    palette: torch.Tensor
 
     def __init__(self, words: Words) -> None:
         super().__init__()
-        first, second, third, last = _WIDTHS
-        self.body = nn.Sequential(
-            _convolution(3, first, stride=2),
-            _convolution(first, second, stride=2),
-            _Residual(second),
-            _convolution(second, third, stride=2),
-            _Residual(third),
-            _convolution(third, last, stride=2),
-            _Residual(last),
+        self.filters = nn.Conv2d(
+            3, FILTERS, FILTER_SIDE, stride=2, padding=FILTER_SIDE // 2, bias=False
         )
-        self.thing = nn.Linear(2 * last, len(words.things))
-        self.colour = nn.Linear(2 * last, len(words.colours))
-        self.style = nn.Linear(2 * last, len(words.styles))
-        # A ground needs no depth: the edge of the picture, coarsely.
-        self.background = nn.Sequential(
-            nn.Linear(2 * last + 12, 64), nn.ReLU(), nn.Linear(64, len(words.backgrounds))
+        named = torch.tensor(list(COLOURS.values()))
+        self.register_buffer("palette", named / 127.5 - 1, persistent=False)
+        width = 2 * FILTERS * _CELLS**2 + (3 + len(COLOURS)) * _COARSE_CELLS**2
+        self.heads = nn.ModuleDict(
+            {
+                "thing": nn.Linear(width, len(words.things)),
+                "colour": nn.Linear(width, len(words.colours)),
+                "background": nn.Linear(width, len(words.backgrounds)),
+                "style": nn.Linear(width, len(words.styles)),
+            }
         )
 
-    def forward(self, values: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return a score for each thing, colour, background and style of values in -1..1.
+    def forward(self, values: torch.Tensor) -> list[torch.Tensor]:
+        """Return scores for things, colours, backgrounds and styles of values [B, 3, 64, 64]."""
+        found = self.find(values)
+        return [head(found) for head in self.heads.values()]
 
-        The values are [B, 3, 64, 64].
-        """
-        found = self.body(values.contiguous(memory_format=torch.channels_last))
-        seen = torch.cat([found.mean(dim=(2, 3)), found.amax(dim=(2, 3))], dim=1)
-        corners = functional.adaptive_avg_pool2d(values, 16)[..., ::15, ::15].flatten(1)
-        ground = torch.cat([seen, corners.to(seen.dtype)], dim=1)
-        return self.thing(seen), self.colour(seen), self.background(ground), self.style(seen)
-
-
-class _Residual(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.inner = _convolution(width, width, stride=1)
-
-    def forward(self, values: torch.Tensor) -> torch.Tensor:
-        changed: torch.Tensor = values + self.inner(values)
-        return changed
-
-
-def _convolution(width_in: int, width_out: int, *, stride: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(width_in, width_out, 3, stride=stride, padding=1, bias=False),
-        nn.BatchNorm2d(width_out),
-        nn.ReLU(),
-    )
+    def find(self, values: torch.Tensor) -> torch.Tensor:
+        """Return what the heads go by, for values of -1..1."""
+        response = self.filters(values)
+        both = torch.cat([response.relu(), (-response).relu()], dim=1)
+        even = both / (both.norm(dim=1, keepdim=True) + 1)
+        outlines = functional.adaptive_avg_pool2d(even, _CELLS).sqrt()
+        small = functional.avg_pool2d(values, 2)
+        away = (small[:, None] - self.palette[:, :, None, None]).square().mean(dim=2)
+        named = (-away / _SPREAD**2).exp()
+        colours = functional.adaptive_avg_pool2d(torch.cat([small, named], dim=1), _COARSE_CELLS)
+        return torch.cat([outlines.flatten(1), colours.flatten(1)], dim=1)
 
 
 class Judge:
@@ -153,10 +145,8 @@ def load_judge(folder: Path = FOLDER) -> Judge:
     stored = json.loads((folder / "config.json").read_text())
     words = Words(**{head: tuple(names) for head, names in stored.items()})
     network = JudgeNetwork(words)
-    network.load_state_dict(
-        {name: weight.float() for name, weight in load_file(folder / "model.safetensors").items()},
-        strict=False,  # the counters of batches are not stored
-    )
+    stored_weights = load_file(folder / "model.safetensors")
+    network.load_state_dict({name: weight.float() for name, weight in stored_weights.items()})
     return Judge(network=network, words=words)
 
 
@@ -165,10 +155,7 @@ def save_judge(judge: Judge, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     heads = dataclasses.asdict(judge.words)
     (folder / "config.json").write_text(json.dumps(heads, indent=2) + "\n")
-    weights = {
-        name: weight.half().contiguous()
-        for name, weight in judge.network.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
+    state = judge.network.state_dict()
+    weights = {name: weight.half().contiguous() for name, weight in state.items()}
     save_file(weights, folder / "model.safetensors")
     return folder
