@@ -37,7 +37,7 @@ class FairQueue:
         self._passed = {tier: memory.tiers[tier].passed_s for tier in TIERS}
         self._totals = {tier: memory.tiers[tier].total_s for tier in TIERS}
         self._virtual_s = memory.virtual_s
-        self._was_ready = dict.fromkeys(TIERS, False)
+        self._was_ready = {tier: memory.tiers[tier].is_ready for tier in TIERS}
         at_s, total, upper, promoted = memory.recent
         self._recent = RecentUse(
             window_s=self._rules.window_s, at_s=at_s, total=total, upper=upper, promoted=promoted
@@ -184,8 +184,9 @@ class FairQueue:
                     served_s={
                         member.account: member.served_s
                         for member in line.members()
-                        if member.served_s > line.virtual_s
+                        if member.jobs or member.served_s > line.virtual_s
                     },
+                    is_ready=self._was_ready[tier],
                     total_s=self._totals[tier],
                 )
                 for tier, line in self._lines.items()
@@ -334,17 +335,17 @@ def decide(
     *,
     memory: QueueMemory,
     waiting: Iterable[Waiting],
-    credits_: Sequence[Credit],
+    askers: Sequence[Credit],
     slots: int,
     now_s: float,
     rules: FairRules | None = None,
 ) -> tuple[list[Turn], QueueMemory]:
-    """Decide for all credits at once, over rows: the turns, and what to remember. Pure."""
+    """Decide for all askers at once, over rows: the turns, and what to remember. Pure."""
     queue = FairQueue(rules=rules, memory=memory)
     for job in waiting:
         queue.add(job)
     turns = []
-    for credit in credits_:
+    for credit in askers:
         turn = queue.take(now_s=now_s, slots=slots, credit=credit)
         if turn is None:
             break

@@ -22,12 +22,13 @@ class Charge:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TierMemory:
-    """A tier's pass, its accounts' virtual time, and the accounts that are ahead of it."""
+    """A tier's pass and virtual time, and what accounts that wait or lead were served."""
 
     passed_s: float = 0.0
     virtual_s: float = 0.0
     served_s: Mapping[AccountId, float] = field(default_factory=dict)
     total_s: float = 0.0
+    is_ready: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +56,7 @@ class QueueMemory:
                     "virtual_s": memory.virtual_s,
                     "served_s": dict(memory.served_s),
                     "total_s": memory.total_s,
+                    "is_ready": memory.is_ready,
                 }
                 for tier, memory in self.tiers.items()
             },

@@ -6,18 +6,22 @@ from collections.abc import Iterator
 from backend.domain.requests import AccountId
 from backend.scheduling.waiting import Waiting
 
-Place = tuple[float, int]
+# How much of a fair pace virtual time keeps at least. It otherwise moves with the least-served
+# account, and would stand still while ever new accounts come; those already here would starve.
+AGEING = 0.25
 
 
 class Member:
     """One account's part of a tier: its jobs, oldest first, what it was served and what runs."""
 
-    __slots__ = ("account", "by_age", "by_service", "jobs", "running", "served_s")
+    __slots__ = ("account", "by_age", "by_service", "is_restored", "jobs", "running", "served_s")
 
     def __init__(self, *, account: AccountId, served_s: float) -> None:
         self.account = account
         self.served_s = served_s
         self.running = 0
+        # Whether its place is kept from before a restart, however far behind it is.
+        self.is_restored = False
         self.jobs: list[tuple[float, int, Waiting]] = []
         # Where it stands in the two orders of its line, while it may be chosen.
         self.by_service: tuple[float, float, int, Member] | None = None
@@ -77,6 +81,7 @@ class TierLine:
         del member.jobs[at]
         self.count -= 1
         self._place(member)
+        self.virtual_s += AGEING * job.cost_s / max(1, len(self._by_service))
 
     def resume(self, account: AccountId, cost_s: float, *, is_charged: bool) -> None:
         """Count a job as running that began before this line was made."""
@@ -158,7 +163,9 @@ class TierLine:
         """Take over what accounts had been served."""
         self.virtual_s = virtual_s
         for account, served_s in served.items():
-            self._members[account] = Member(account=account, served_s=served_s)
+            member = Member(account=account, served_s=served_s)
+            member.is_restored = True
+            self._members[account] = member
 
     def _place(self, member: Member) -> None:
         """Put an account where it belongs in both orders, or nowhere while it cannot be chosen."""
@@ -169,8 +176,9 @@ class TierLine:
             member.by_service = member.by_age = None
         if not member.jobs or self._is_full(member):
             return
-        if was_out:
+        if was_out and not member.is_restored:
             member.served_s = max(member.served_s, self.virtual_s)
+        member.is_restored = False
         arrived_s, number, _ = member.jobs[0]
         member.by_service = (member.served_s, arrived_s, number, member)
         member.by_age = (arrived_s, number, member)

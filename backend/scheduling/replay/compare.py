@@ -110,7 +110,8 @@ def _watch(
 ) -> EtaWatch | None:
     if not isinstance(policy, Ours):
         return None
-    span_s = rows[-1].arrival_s - rows[0].arrival_s
+    work_s = sum(row.gpu_s for row in rows) / slots
+    span_s = max(work_s, rows[-1].arrival_s - rows[0].arrival_s)
     return EtaWatch(
         family=family,
         queue=policy.queue,

@@ -1,0 +1,154 @@
+"""When a job will begin, and what is told of it."""
+
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.domain.requests import JobId
+from backend.domain.tiers import Tier
+from backend.scheduling.arrivals import RecentArrivals
+from backend.scheduling.eta import Eta, EtaErrors
+from backend.scheduling.explain import explain
+from backend.scheduling.fair_queue import FairQueue
+from backend.scheduling.forecast import Place, forecast
+from tests.unit.backend.scheduling.lines import a_row, drain, with_limit
+
+SOON = Eta(p50_s=4.0, p90_s=9.0)
+
+
+def _a_place(expected_s: float = 10.0, ahead=(0, 0, 0), own_ahead: int = 0) -> Place:
+    return Place(tier=Tier.RELAX, ahead=ahead, own_ahead=own_ahead, expected_s=expected_s)
+
+
+def _a_line(count: int) -> FairQueue:
+    queue = FairQueue()
+    for number in range(count):
+        queue.add(a_row(number, account=number % 50, tier=list(Tier)[number % 3]))
+    return queue
+
+
+@given(
+    rows=st.lists(
+        st.tuples(st.sampled_from(Tier), st.integers(0, 5), st.sampled_from((0.5, 1.0, 4.0))),
+        min_size=1,
+        max_size=60,
+    )
+)
+def test_on_one_gpu_with_nobody_else_coming_the_forecast_comes_true(rows) -> None:
+    queue = FairQueue()
+    for number, (tier, account, cost_s) in enumerate(rows):
+        queue.add(a_row(number, account=account, tier=tier, cost_s=cost_s))
+    places = forecast(queue, now_s=0.0, slots=1).places
+    now_s = 0.0
+    for position in range(len(rows)):
+        turn = queue.take(now_s=now_s, slots=1)
+        assert turn is not None
+        job = turn.jobs[0]
+        assert places[job.job_id].expected_s == pytest.approx(now_s)
+        assert places[job.job_id].position == position
+        queue.finish(job.job_id)
+        now_s += job.cost_s
+
+
+def test_looking_ahead_changes_nothing() -> None:
+    queue = _a_line(60)
+    drain(queue, 7, slots=3)
+    before = queue.memory()
+    forecast(queue, now_s=7.0, slots=3)
+    assert queue.memory() == before
+
+
+def test_running_jobs_are_waited_for() -> None:
+    queue = FairQueue()
+    queue.add(a_row("running"))
+    queue.take(now_s=0.0, slots=1)
+    queue.add(a_row("next"))
+    place = forecast(queue, now_s=0.0, slots=1, left_s={JobId("running"): 3.0}).place(JobId("next"))
+    assert place is not None
+    assert place.expected_s == pytest.approx(3.0)
+    assert place.position == 0
+
+
+def test_only_jobs_that_begin_earlier_count() -> None:
+    queue = FairQueue()
+    for number in range(100):
+        queue.add(a_row(f"whale{number}", account="whale"))
+    queue.add(a_row("mine", account="me", tier=Tier.TURBO, arrived_s=1.0))
+    place = forecast(queue, now_s=1.0, slots=1).place(JobId("mine"))
+    assert place is not None
+    assert place.position == 0
+
+
+def test_those_who_will_probably_come_make_one_wait_longer() -> None:
+    queue, recent = FairQueue(), RecentArrivals()
+    for number in range(300):
+        recent.count(a_row(f"t{number}", account=number, tier=Tier.TURBO, arrived_s=number / 1.1))
+    for number in range(50):
+        queue.add(a_row(number, arrived_s=273.0))
+    last = JobId("49")
+    alone = forecast(queue, now_s=273.0, slots=2).places[last]
+    beset = forecast(queue, now_s=273.0, slots=2, expected=recent.expected(273.0)).places[last]
+    assert beset.expected_s > 1.5 * alone.expected_s
+    assert beset.position == alone.position == 49
+
+
+def test_nobody_is_left_out_beyond_the_horizon_nor_when_none_may_begin() -> None:
+    queue = _a_line(900)
+    places = forecast(queue, now_s=0.0, slots=4, decisions_max=90).places
+    assert len(places) == 900
+    assert any(place.is_beyond for place in places.values())
+    limited = FairQueue(rules=with_limit(1))
+    for number in range(5):
+        limited.add(a_row(number))
+    assert len(forecast(limited, now_s=0.0, slots=8).places) == 5
+    assert len(forecast(limited, now_s=0.0, slots=0).places) == 5
+
+
+def test_a_place_among_ten_thousand_is_looked_up_in_no_time() -> None:
+    seen = forecast(_a_line(10_000), now_s=0.0, slots=40)
+    began_s = time.perf_counter()
+    for number in range(0, 10_000, 10):
+        assert seen.place(JobId(str(number))) is not None
+    assert (time.perf_counter() - began_s) / 1000 < 1e-3
+
+
+@given(expected_s=st.floats(0, 1e5), factor=st.floats(0.3, 3))
+def test_told_waits_are_ordered_and_learn_what_really_happened(expected_s, factor) -> None:
+    errors, place = EtaErrors(), _a_place(expected_s)
+    for _ in range(50):
+        errors.learn(place, errors.eta(place), expected_s * factor)
+    told = errors.eta(place)
+    assert 0 <= told.p50_s <= told.p90_s
+    assert told.p50_s == pytest.approx(expected_s * factor, rel=0.01, abs=0.01)
+    restored = EtaErrors(document=json.loads(json.dumps(errors.as_json())))
+    assert restored.eta(place).p90_s == pytest.approx(told.p90_s, rel=1e-3, abs=1e-3)
+
+
+def test_broken_promises_make_the_next_ones_more_careful() -> None:
+    errors, place = EtaErrors(), _a_place(30.0)
+    before = errors.eta(place).p90_s
+    for _ in range(5):
+        errors.learn(place, errors.eta(place), 300.0)
+    assert errors.eta(place).p90_s > before
+
+
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        (
+            _a_place(),
+            "Yours is next: it probably begins in 4 s, and in nine cases of ten within 9 s.",
+        ),
+        (
+            _a_place(ahead=(3, 0, 2), own_ahead=1),
+            "5 jobs begin before yours (3 in turbo and 2 in relax, 1 of them your own), as turns "
+            "go by tier and, inside it, to whoever was drawn for least; it probably begins in 4 s, "
+            "and in nine cases of ten within 9 s.",
+        ),
+    ],
+)
+def test_why_is_one_sentence(place: Place, sentence: str) -> None:
+    assert explain(place, SOON) == sentence
