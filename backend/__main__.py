@@ -20,9 +20,10 @@ from backend.bootstrap import (
 )
 from backend.contracts import REPORT_STREAM
 from backend.db.migrate import upgrade
-from backend.db.stores import SqlJobStore
+from backend.db.stores import SqlJobStore, SqlQueueDocuments
 from backend.delivery.group_reader import GroupReader
 from backend.delivery.outbox import Outbox
+from backend.delivery.outlooks import RedisOutlooks
 from backend.dispatch.celery_app import open_celery
 from backend.dispatch.loop import Dispatcher
 from backend.dispatch.receive import REPORT_CONSUMER, REPORT_FIELD, REPORT_GROUP
@@ -35,6 +36,7 @@ from backend.gateway.readiness import Check
 from backend.scheduling.gpu_pools import open_gpu_pool
 from backend.service.line import Line
 from backend.service.reports import Reports
+from backend.service.turns import Turns
 from backend.settings import Settings, setting_problems
 from storage.signing import load_or_create_signing_keys
 
@@ -122,12 +124,16 @@ async def run_dispatcher(settings: Settings) -> None:
         jobs = SqlJobStore(database=database)
         bus = open_bus(redis)
         outbox = Outbox(jobs=jobs, bus=bus)
+        documents = SqlQueueDocuments(database=database)
         dispatcher = Dispatcher(
             redis=redis,
             jobs=jobs,
             line=Line(
                 jobs=jobs,
                 sent=RedisSentJobs(redis=redis),
+                open_turns=lambda family: Turns(
+                    family=family, jobs=jobs, documents=documents, clock=now
+                ),
                 clock=now,
                 dispatch_lease_s=settings.dispatch_lease_s,
             ),
@@ -150,6 +156,7 @@ async def run_dispatcher(settings: Settings) -> None:
             pool=open_gpu_pool("local", redis=redis),
             events=bus,
             outbox=outbox,
+            outlooks=RedisOutlooks(redis=redis),
             clock=now,
         )
         await dispatcher.run(stop)

@@ -15,6 +15,7 @@ from backend.delivery.event_bus import SinkEventBus
 from backend.delivery.event_sinks import open_event_sink
 from backend.delivery.links import StoredPictures
 from backend.delivery.outbox import Outbox
+from backend.delivery.outlooks import RedisOutlooks
 from backend.domain.errors import Unavailable
 from backend.prompt.pipeline import SafetyScreen
 from backend.service.accounts import Accounts
@@ -55,6 +56,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 ),
                 cancel_flags=RedisCancelFlags(redis=redis),
                 outbox=outbox,
+                outlooks=RedisOutlooks(redis=redis),
                 screen=open_screen(),
                 families=settings.families,
                 clock=now,

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import and_, func, or_, update
+from sqlalchemy import select as sa_select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.db.changes import move_job, record_change
-from backend.db.codecs import job_columns, job_of
+from backend.db.codecs import SPEC, job_columns, job_of
 from backend.db.sessions import Database
 from backend.db.tables import JobEventRow, JobRow
 from backend.domain.errors import IdempotencyMismatch
@@ -18,7 +20,7 @@ from backend.domain.families import ModelFamily
 from backend.domain.jobs import Change, Job, JobState
 from backend.domain.requests import AccountId, JobId
 from backend.domain.tiers import Tier
-from backend.service.ports import StoredEvent
+from backend.service.ports import InLine, StoredEvent
 
 
 class SqlJobStore:
@@ -56,20 +58,35 @@ class SqlJobStore:
         async with self._database.write() as session:
             return await move_job(session, job_id, move)
 
-    async def waiting(self, family: ModelFamily, tier: Tier, limit: int) -> list[JobId]:
+    async def in_line(self, family: ModelFamily, *, after: int) -> list[InLine]:
         query = (
-            select(JobRow.id)
+            # Not whole rows: there may be ten thousand.
+            sa_select(
+                col(JobRow.sequence),
+                col(JobRow.id),
+                col(JobRow.account_id),
+                col(JobRow.created_at),
+                col(JobRow.spec),
+                col(JobRow.lease_until),
+            )
             .where(
                 col(JobRow.family) == family.value,
-                col(JobRow.tier) == tier.value,
-                col(JobRow.state) == JobState.QUEUED.value,
-                col(JobRow.lease_until).is_(None),
+                col(JobRow.state).in_([JobState.QUEUED.value, JobState.RENDERING.value]),
+                col(JobRow.sequence) > after,
             )
             .order_by(col(JobRow.created_at), col(JobRow.sequence))
-            .limit(limit)
         )
         async with self._database.read() as session:
-            return [JobId(job_id) for job_id in await session.exec(query)]
+            # The library has types for no more than four columns.
+            rows = await session.exec(query)  # type: ignore[call-overload]
+            return [_in_line(*row) for row in rows]
+
+    async def many(self, job_ids: Sequence[JobId]) -> dict[JobId, Job]:
+        if not job_ids:
+            return {}
+        query = select(JobRow).where(col(JobRow.id).in_(job_ids))
+        async with self._database.read() as session:
+            return {JobId(row.id): job_of(row) for row in await session.exec(query)}
 
     async def in_flight(self, family: ModelFamily) -> dict[Tier, int]:
         query = (
@@ -147,6 +164,24 @@ async def _first_with_key(session: AsyncSession, job: Job) -> JobRow | None:
         col(JobRow.idempotency_key) == job.request.idempotency_key,
     )
     return (await session.exec(query)).one_or_none()
+
+
+def _in_line(
+    sequence: int,
+    job_id: str,
+    account_id: str,
+    created_at: datetime,
+    spec: dict[str, Any],
+    lease_until: datetime | None,
+) -> InLine:
+    return InLine(
+        sequence=sequence,
+        job_id=JobId(job_id),
+        account_id=AccountId(account_id),
+        created_at=created_at,
+        spec=SPEC.validate_python(spec, strict=False),
+        is_leased=lease_until is not None,
+    )
 
 
 def _stored_event(row: JobEventRow) -> StoredEvent:

@@ -114,6 +114,16 @@ class DiscordMessageRow(Row, table=True):
     is_final: bool
 
 
+class FairQueueRow(Row, table=True):
+    """What a family's fair queue remembers, in the form that the queue itself writes and reads."""
+
+    __tablename__ = "fair_queues"
+
+    family: str = Field(primary_key=True, sa_type=Words)
+    document: dict[str, Any] = Field(sa_type=Document)
+    updated_at: datetime = Field(sa_type=UtcMoment)
+
+
 class ApiKeyRow(Row, table=True):
     """An API key; only the digest of the secret is known."""
 

@@ -21,14 +21,15 @@ from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.families import ModelFamily
 from backend.scheduling.gpu_pool import GpuPool
 from backend.service.line import Line
-from backend.service.ports import Clock, EventBus, JobStore, OutboxPublisher
+from backend.service.ports import Clock, EventBus, JobStore, OutboxPublisher, Outlooks
 from backend.service.reports import Reports
 
 ALIVE_KEY: Final = "impasto:alive:dispatcher"
 ALIVE_TTL_S: Final = 10
 WAKE_GROUP: Final = "dispatcher"
 AWAY: Final = (RedisError, OSError, Unavailable)
-WAKING: Final = frozenset({JobEventKind.QUEUED, JobEventKind.RELEASED, JobEventKind.RETURNED})
+COMING_BACK: Final = frozenset({JobEventKind.RELEASED, JobEventKind.RETURNED})
+WAKING: Final = COMING_BACK | {JobEventKind.QUEUED, JobEventKind.CANCELLED}
 
 _log = structlog.get_logger(__name__)
 
@@ -40,6 +41,7 @@ class Rhythm:
     tick_s: float = 0.2
     count_slots_s: float = 0.5
     reconcile_s: float = 1.0
+    tell_s: float = 1.0
     renew_s: float = 3.0
     standby_s: float = 1.0
     trouble_s: float = 1.0
@@ -60,6 +62,7 @@ class Dispatcher:
         pool: GpuPool,
         events: EventBus,
         outbox: OutboxPublisher,
+        outlooks: Outlooks,
         clock: Clock,
         leader_ttl_s: float = LEADER_TTL_S,
         rhythm: Rhythm | None = None,
@@ -70,11 +73,13 @@ class Dispatcher:
         self._pool = pool
         self._events = events
         self._outbox = outbox
+        self._outlooks = outlooks
         self._leader_ttl_s = leader_ttl_s
         self._rhythm = rhythm or Rhythm()
         self._wake = asyncio.Event()
         self._slots: dict[ModelFamily, int] = {}
         self._slots_at = -float("inf")
+        self._told_at = -float("inf")
         self._lock = LeaderLock(redis=redis, ttl_s=leader_ttl_s)
         self._receiver = Receiver(feed=feed, reports=reports, on_applied=self._wake.set)
         self._reconciler = Reconciler(
@@ -107,6 +112,7 @@ class Dispatcher:
     async def _lead(self, stop: asyncio.Event) -> None:
         """Run all loops until `stop` or until the lock is lost."""
         ended = asyncio.Event()
+        self._line.begin_anew()
         loops = [
             asyncio.create_task(self._dispatch(ended)),
             asyncio.create_task(self._hear(ended)),
@@ -173,7 +179,16 @@ class Dispatcher:
             if messages:
                 is_fine = await self._send_all(messages) and is_fine
                 await self._outbox.publish_pending()
+        if time.monotonic() - self._told_at >= self._rhythm.tell_s:
+            await self._tell()
+            self._told_at = time.monotonic()
         return is_fine
+
+    async def _tell(self) -> None:
+        """Say where the waiting jobs stand, those of families without a worker too."""
+        for family in ModelFamily:
+            outlooks = await self._line.outlooks(family, self._slots.get(family, 0))
+            await self._outlooks.tell(family, outlooks)
 
     async def _send_all(self, messages: list[RenderJob]) -> bool:
         """Send in order; after a failure the rest goes back to the line. True if all went."""
@@ -204,5 +219,7 @@ class Dispatcher:
 
     async def _hear_events(self, events: AsyncIterator[JobEvent], ended: asyncio.Event) -> None:
         while (event := await until(ended, anext(events))) is not None:
+            if event.kind in COMING_BACK:
+                self._line.look_again()
             if event.kind in WAKING:
                 self._wake.set()

@@ -17,11 +17,19 @@ from backend.domain.errors import (
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Block, Change, Job, JobState
+from backend.domain.outlook import Outlook
 from backend.domain.prompts import SEED_MAX, PromptSpec
 from backend.domain.requests import GenerationRequest, JobId, Requester, SourceImage
 from backend.domain.results import ImageRef, ImageVariant
 from backend.prompt.pipeline import PromptScreen, understand
-from backend.service.ports import CancelFlags, Clock, JobStore, OutboxPublisher, Pictures
+from backend.service.ports import (
+    CancelFlags,
+    Clock,
+    JobStore,
+    OutboxPublisher,
+    Outlooks,
+    Pictures,
+)
 
 VARIATION_STRENGTH = 0.85
 LINK_TTL_S = 3600
@@ -29,10 +37,14 @@ LINK_TTL_S = 3600
 
 @dataclass(frozen=True, kw_only=True)
 class JobView:
-    """A job and, while it waits, how many jobs are served before it (0 = next)."""
+    """A job and, while it waits, how many jobs are served before it (0 = next).
+
+    The outlook is missing while nobody dispatches; the position is then counted in the table.
+    """
 
     job: Job
     position: int | None = None
+    outlook: Outlook | None = None
 
 
 def new_job_id() -> JobId:
@@ -55,6 +67,7 @@ class Generations:
         pictures: Pictures,
         cancel_flags: CancelFlags,
         outbox: OutboxPublisher,
+        outlooks: Outlooks,
         screen: PromptScreen,
         families: Sequence[ModelFamily],
         clock: Clock,
@@ -65,6 +78,7 @@ class Generations:
         self._pictures = pictures
         self._cancel_flags = cancel_flags
         self._outbox = outbox
+        self._outlooks = outlooks
         self._screen = screen
         self._families = tuple(families)
         self._clock = clock
@@ -119,8 +133,12 @@ class Generations:
         job = await self._jobs.get(job_id)
         if job is None:
             raise JobNotFound
-        position = await self._jobs.ahead_of(job) if job.state is JobState.QUEUED else None
-        return JobView(job=job, position=position)
+        if job.state is not JobState.QUEUED:
+            return JobView(job=job)
+        outlook = await self._outlooks.of(job) if job.is_waiting else None
+        if outlook is None:
+            return JobView(job=job, position=await self._jobs.ahead_of(job))
+        return JobView(job=job, position=outlook.position, outlook=outlook)
 
     async def recent(self, requester: Requester, *, limit: int = 20) -> list[Job]:
         """Return the requester's newest jobs."""

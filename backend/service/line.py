@@ -11,12 +11,11 @@ import structlog
 from backend.contracts import RenderJob, SourceKey
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Change, Failure, IllegalTransition, Job, StaleAttempt
+from backend.domain.outlook import Outlook
 from backend.domain.requests import JobId, SourceImage
 from backend.domain.results import ImageVariant
-from backend.domain.tiers import Tier
-from backend.scheduling.fair_queue import choose, room
-from backend.scheduling.placement import window_for
 from backend.service.ports import Clock, JobStore, SentJobs
+from backend.service.turns import OpenTurns, Turns
 
 EXPIRED_BATCH = 200
 
@@ -35,29 +34,57 @@ class Line:
         *,
         jobs: JobStore,
         sent: SentJobs,
+        open_turns: OpenTurns,
         clock: Clock,
         dispatch_lease_s: float = 60.0,
     ) -> None:
         self._jobs = jobs
+        self._open_turns = open_turns
+        self._turns: dict[ModelFamily, Turns] = {}
         self._sent = sent
         self._clock = clock
         self._lease = timedelta(seconds=dispatch_lease_s)
 
     async def lease_next(self, family: ModelFamily, slots: int) -> list[RenderJob]:
-        """Lease the jobs that `slots` live worker slots should be handed now, in sending order."""
-        window = window_for(slots)
-        if window == 0:
-            return []
-        in_flight = await self._jobs.in_flight(family)
-        free = room(in_flight=in_flight, window=window)
-        waiting = {
-            tier: await self._jobs.waiting(family, tier, free[tier]) for tier in Tier if free[tier]
-        }
-        leased = [
-            await self._lease_one(job_id)
-            for job_id in choose(waiting=waiting, in_flight=in_flight, window=window)
-        ]
-        return [message for message in leased if message is not None]
+        """Lease the jobs that `slots` live worker slots should be handed now, in sending order.
+
+        One for each slot is handed out ahead, so that a worker never waits for us between two
+        jobs; all else stays in the table, where it still competes.
+        """
+        turns = self._turns_of(family)
+        await turns.look()
+        room = slots - sum((await self._jobs.in_flight(family)).values())
+        leased: list[RenderJob] = []
+        while len(leased) < room and (job_id := turns.take(slots=slots)) is not None:
+            message = await self._lease_one(job_id)
+            if message is None:
+                turns.drop(job_id)
+            else:
+                leased.append(message)
+        await turns.remember()
+        return leased
+
+    async def outlooks(self, family: ModelFamily, slots: int) -> dict[JobId, Outlook]:
+        """Say of every waiting job where it stands and when it will probably begin."""
+        turns = self._turns_of(family)
+        if slots == 0:
+            # Nobody is handed anything, so nobody has looked.
+            await turns.look()
+        return turns.outlooks(slots=slots)
+
+    def look_again(self) -> None:
+        """Note that jobs came back to the line, which a look at newcomers would not find."""
+        for turns in self._turns.values():
+            turns.forget_looks()
+
+    def begin_anew(self) -> None:
+        """Forget what another leader may have changed meanwhile; it is read again when needed."""
+        self._turns.clear()
+
+    def _turns_of(self, family: ModelFamily) -> Turns:
+        if family not in self._turns:
+            self._turns[family] = self._open_turns(family)
+        return self._turns[family]
 
     async def unsent(self, message: RenderJob) -> None:
         """Put a job back whose message could not be sent."""

@@ -1,15 +1,17 @@
 """What the use cases need from outside, as Protocols; `tests/fakes/` holds a twin of each."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from backend.domain.accounts import ApiKey
 from backend.domain.deliveries import DiscordMessage
 from backend.domain.events import JobEvent
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Change, Job
+from backend.domain.outlook import Outlook
+from backend.domain.prompts import PromptSpec
 from backend.domain.requests import AccountId, JobId
 from backend.domain.reviews import Review, ReviewId
 from backend.domain.tiers import Tier
@@ -28,6 +30,18 @@ class StoredEvent:
 
     sequence: int
     event: JobEvent
+
+
+@dataclass(frozen=True, kw_only=True)
+class InLine:
+    """What of a waiting or running job decides when its turn is; `sequence` grows with arrival."""
+
+    sequence: int
+    job_id: JobId
+    account_id: AccountId
+    created_at: datetime
+    spec: PromptSpec
+    is_leased: bool
 
 
 class JobStore(Protocol):
@@ -54,8 +68,11 @@ class JobStore(Protocol):
         review. PROGRESS events are not kept in the outbox.
         """
 
-    async def waiting(self, family: ModelFamily, tier: Tier, limit: int) -> list[JobId]:
-        """Return waiting, unleased jobs, oldest first."""
+    async def in_line(self, family: ModelFamily, *, after: int) -> list[InLine]:
+        """Return queued and rendering jobs that came after a sequence number, oldest first."""
+
+    async def many(self, job_ids: Sequence[JobId]) -> dict[JobId, Job]:
+        """Return the jobs of these ids that exist."""
 
     async def in_flight(self, family: ModelFamily) -> dict[Tier, int]:
         """Count dispatched jobs that no worker has started yet, by tier."""
@@ -74,6 +91,26 @@ class JobStore(Protocol):
 
     async def mark_published(self, sequences: Sequence[int]) -> None:
         """Mark events as published."""
+
+
+class QueueDocuments(Protocol):
+    """What each family's line remembers, as JSON documents."""
+
+    async def load(self, family: ModelFamily) -> dict[str, Any] | None:
+        """Return a family's document, or None."""
+
+    async def save(self, family: ModelFamily, document: Mapping[str, Any]) -> None:
+        """Store a family's document in place of the last."""
+
+
+class Outlooks(Protocol):
+    """Where waiting jobs stand: told by the dispatcher, read by everyone; may forget."""
+
+    async def tell(self, family: ModelFamily, outlooks: Mapping[JobId, Outlook]) -> None:
+        """Replace what is told of a family."""
+
+    async def of(self, job: Job) -> Outlook | None:
+        """Return what was told of a job lately, or None."""
 
 
 class ReviewStore(Protocol):

@@ -34,7 +34,13 @@ from backend.service.services import Services
 from bot.client import ClientOptions, ImpastoBot
 from bot.devcord.openapi import OpenApiJudge
 from tests.builders import an_image
-from tests.fakes.events import MemoryCancelFlags, MemoryEventBus, MemoryOutbox, MemoryPictures
+from tests.fakes.events import (
+    MemoryCancelFlags,
+    MemoryEventBus,
+    MemoryOutbox,
+    MemoryOutlooks,
+    MemoryPictures,
+)
 from tests.fakes.openapi import openapi_document
 from tests.fakes.stores import (
     Memory,
@@ -160,6 +166,7 @@ class Town:
                 pictures=self.pictures,
                 cancel_flags=self.flags,
                 outbox=outbox,
+                outlooks=MemoryOutlooks(),
                 screen=screen,
                 families=(ModelFamily.SDXL,),
                 clock=clock,

@@ -1,13 +1,15 @@
 """In-memory twins of event bus, outbox, cancel flags, stored pictures and worker queues."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from backend.contracts import RenderJob
 from backend.domain.errors import ImageNotFound
 from backend.domain.events import JobEvent
+from backend.domain.families import ModelFamily
 from backend.domain.jobs import Job
+from backend.domain.outlook import Outlook
 from backend.domain.requests import JobId
 from backend.service.ports import JobStore
 
@@ -15,6 +17,7 @@ __all__ = [
     "MemoryCancelFlags",
     "MemoryEventBus",
     "MemoryOutbox",
+    "MemoryOutlooks",
     "MemoryPictures",
     "MemoryQueues",
 ]
@@ -47,6 +50,19 @@ class MemoryEventBus:
     def kinds(self, job_id: JobId) -> list[str]:
         """Return what was told of a job, in order."""
         return [event.kind.value for event in self.events if event.job_id == job_id]
+
+
+class MemoryOutlooks:
+    """The `Outlooks` in memory."""
+
+    def __init__(self) -> None:
+        self._told: dict[ModelFamily, dict[JobId, Outlook]] = {}
+
+    async def tell(self, family: ModelFamily, outlooks: Mapping[JobId, Outlook]) -> None:
+        self._told[family] = dict(outlooks)
+
+    async def of(self, job: Job) -> Outlook | None:
+        return self._told.get(job.spec.family, {}).get(job.id)
 
 
 class MemoryOutbox:

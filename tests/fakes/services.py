@@ -10,7 +10,13 @@ from backend.service.generations import Generations
 from backend.service.reviews import Reviews
 from backend.service.services import Services
 from tests.builders import at
-from tests.fakes.events import MemoryCancelFlags, MemoryEventBus, MemoryOutbox, MemoryPictures
+from tests.fakes.events import (
+    MemoryCancelFlags,
+    MemoryEventBus,
+    MemoryOutbox,
+    MemoryOutlooks,
+    MemoryPictures,
+)
 from tests.fakes.stores import (
     Memory,
     MemoryJobStore,
@@ -37,6 +43,7 @@ class FakeWorkshop:
         self.events = MemoryEventBus()
         self.outbox = MemoryOutbox(jobs=self.jobs, bus=self.events)
         self.cancel_flags = MemoryCancelFlags()
+        self.outlooks = MemoryOutlooks()
         self.pictures = MemoryPictures()
         self.messages = MemoryMessageStore()
         self.services = Services(
@@ -45,6 +52,7 @@ class FakeWorkshop:
                 pictures=self.pictures,
                 cancel_flags=self.cancel_flags,
                 outbox=self.outbox,
+                outlooks=self.outlooks,
                 screen=block_forbidden,
                 families=(ModelFamily.SDXL,),
                 clock=self.now,

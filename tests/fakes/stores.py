@@ -3,9 +3,11 @@
 Jobs and reviews share one `Memory`: `MemoryJobStore(memory=m)`, `MemoryReviewStore(memory=m)`.
 """
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from backend.domain.accounts import ApiKey
 from backend.domain.deliveries import DiscordMessage
@@ -16,13 +18,14 @@ from backend.domain.jobs import Change, Job, JobState
 from backend.domain.requests import AccountId, JobId
 from backend.domain.reviews import Decision, Review, ReviewId
 from backend.domain.tiers import Tier
-from backend.service.ports import StoredEvent
+from backend.service.ports import InLine, StoredEvent
 
 __all__ = [
     "Memory",
     "MemoryJobStore",
     "MemoryKeyStore",
     "MemoryMessageStore",
+    "MemoryQueueDocuments",
     "MemoryReviewStore",
 ]
 
@@ -99,13 +102,24 @@ class MemoryJobStore:
     async def change(self, job_id: JobId, move: Callable[[Job], Change]) -> Job | None:
         return self.memory.move(job_id, move)
 
-    async def waiting(self, family: ModelFamily, tier: Tier, limit: int) -> list[JobId]:
-        found = [
-            job.id
+    async def in_line(self, family: ModelFamily, *, after: int) -> list[InLine]:
+        numbers = {job_id: number for number, job_id in enumerate(self.memory.jobs, start=1)}
+        return [
+            InLine(
+                sequence=numbers[job.id],
+                job_id=job.id,
+                account_id=job.request.requester.account_id,
+                created_at=job.created_at,
+                spec=job.spec,
+                is_leased=job.lease is not None,
+            )
             for job in self.memory.line()
-            if job.is_waiting and (job.spec.family, job.spec.tier) == (family, tier)
+            if not job.is_terminal and job.spec.family is family and numbers[job.id] > after
         ]
-        return found[:limit]
+
+    async def many(self, job_ids: Sequence[JobId]) -> dict[JobId, Job]:
+        jobs = self.memory.jobs
+        return {job_id: jobs[job_id] for job_id in job_ids if job_id in jobs}
 
     async def in_flight(self, family: ModelFamily) -> dict[Tier, int]:
         counts = dict.fromkeys(Tier, 0)
@@ -231,3 +245,17 @@ class MemoryKeyStore:
             return False
         self.keys[key_id] = replace(key, revoked_at=key.revoked_at or at)
         return True
+
+
+class MemoryQueueDocuments:
+    """The `QueueDocuments` in memory; what is kept is JSON, as in a database."""
+
+    def __init__(self) -> None:
+        self._documents: dict[ModelFamily, str] = {}
+
+    async def load(self, family: ModelFamily) -> dict[str, Any] | None:
+        stored = self._documents.get(family)
+        return None if stored is None else json.loads(stored)
+
+    async def save(self, family: ModelFamily, document: Mapping[str, Any]) -> None:
+        self._documents[family] = json.dumps(document)

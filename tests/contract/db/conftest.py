@@ -6,25 +6,33 @@ from dataclasses import dataclass
 import pytest
 
 from backend.db.sessions import Database
-from backend.db.stores import SqlJobStore, SqlKeyStore, SqlMessageStore, SqlReviewStore
-from backend.service.ports import JobStore, KeyStore, MessageStore, ReviewStore
+from backend.db.stores import (
+    SqlJobStore,
+    SqlKeyStore,
+    SqlMessageStore,
+    SqlQueueDocuments,
+    SqlReviewStore,
+)
+from backend.service.ports import JobStore, KeyStore, MessageStore, QueueDocuments, ReviewStore
 from tests.fakes.stores import (
     Memory,
     MemoryJobStore,
     MemoryKeyStore,
     MemoryMessageStore,
+    MemoryQueueDocuments,
     MemoryReviewStore,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stores:
-    """One set of the four stores over the same data."""
+    """One set of the stores over the same data."""
 
     jobs: JobStore
     reviews: ReviewStore
     messages: MessageStore
     keys: KeyStore
+    documents: QueueDocuments
 
 
 def sql_stores(database: Database) -> Stores:
@@ -33,6 +41,7 @@ def sql_stores(database: Database) -> Stores:
         reviews=SqlReviewStore(database=database),
         messages=SqlMessageStore(database=database),
         keys=SqlKeyStore(database=database),
+        documents=SqlQueueDocuments(database=database),
     )
 
 
@@ -43,6 +52,7 @@ def memory_stores() -> Stores:
         reviews=MemoryReviewStore(memory=memory),
         messages=MemoryMessageStore(),
         keys=MemoryKeyStore(),
+        documents=MemoryQueueDocuments(),
     )
 
 

@@ -223,30 +223,59 @@ async def test_many_changes_at_once_are_all_kept(stores: Stores):
     assert now.progress == Progress(step=20, steps=50)
 
 
-async def test_the_line_is_first_come_first_served(stores: Stores):
+async def in_line(stores: Stores, family: ModelFamily = FAMILY, *, after: int = 0) -> list[JobId]:
+    """Return who waits, oldest first."""
+    rows = await stores.jobs.in_line(family, after=after)
+    return [row.job_id for row in rows if not row.is_leased]
+
+
+async def test_the_line_is_in_order_of_arrival(stores: Stores):
     late = await stored(stores, a_job(created_at=at(9)))
     early = await stored(stores, a_job(created_at=at(1)))
     twins = [await stored(stores, a_job(created_at=at(5))) for _ in range(3)]
-    expected = [early.id, *(twin.id for twin in twins), late.id]
-    assert await stores.jobs.waiting(FAMILY, TIER, 10) == expected
-    assert await stores.jobs.waiting(FAMILY, TIER, 2) == expected[:2]
+    assert await in_line(stores) == [early.id, *(twin.id for twin in twins), late.id]
 
 
 async def test_a_returned_job_has_its_old_place(stores: Stores):
     first = await stored(stores, a_job(created_at=at(1)))
     second = await stored(stores, a_job(created_at=at(2)))
     await moved(stores, first, dispatch)
-    assert await stores.jobs.waiting(FAMILY, TIER, 10) == [second.id]
+    assert await in_line(stores) == [second.id]
     await moved(stores, first, lambda job: job.return_to_line(now=at(70), reason="lost"))
-    assert await stores.jobs.waiting(FAMILY, TIER, 10) == [first.id, second.id]
+    assert await in_line(stores) == [first.id, second.id]
 
 
-async def test_each_family_and_tier_has_a_line_of_its_own(stores: Stores):
+async def test_each_family_has_a_line_of_its_own(stores: Stores):
     turbo = await stored(stores, a_job(spec=a_spec(tier=Tier.TURBO)))
     flux = await stored(stores, a_job(spec=a_spec(family=ModelFamily.FLUX)))
-    assert await stores.jobs.waiting(FAMILY, TIER, 10) == []
-    assert await stores.jobs.waiting(FAMILY, Tier.TURBO, 10) == [turbo.id]
-    assert await stores.jobs.waiting(ModelFamily.FLUX, TIER, 10) == [flux.id]
+    assert await in_line(stores) == [turbo.id]
+    assert await in_line(stores, ModelFamily.FLUX) == [flux.id]
+
+
+async def test_what_is_in_line_says_what_decides_its_turn_until_it_ends(stores: Stores):
+    job = await stored(stores, a_job(spec=a_spec(tier=Tier.RELAX, image_count=3)))
+    (row,) = await stores.jobs.in_line(FAMILY, after=0)
+    assert (row.job_id, row.account_id) == (job.id, job.request.requester.account_id)
+    assert (row.created_at, row.spec) == (job.created_at, job.spec)
+    await moved(stores, job, dispatch)
+    (row,) = await stores.jobs.in_line(FAMILY, after=0)
+    assert row.is_leased
+    await moved(stores, job, lambda job: job.cancel(now=at(9)))
+    assert await stores.jobs.in_line(FAMILY, after=0) == []
+
+
+async def test_newcomers_are_those_after_a_sequence_number(stores: Stores):
+    await stored(stores, a_job(created_at=at(9)))
+    (first,) = await stores.jobs.in_line(FAMILY, after=0)
+    newcomer = await stored(stores, a_job(created_at=at(1)))
+    assert await in_line(stores, after=first.sequence) == [newcomer.id]
+
+
+async def test_many_jobs_are_found_at_once_and_unknown_ones_left_out(stores: Stores):
+    jobs = [await stored(stores, a_job()) for _ in range(3)]
+    found = await stores.jobs.many([jobs[0].id, jobs[2].id, JobId("gen_nobody")])
+    assert found == {job.id: job for job in (jobs[0], jobs[2])}
+    assert await stores.jobs.many([]) == {}
 
 
 async def test_in_flight_counts_dispatched_jobs_that_nobody_has_begun(stores: Stores):

@@ -25,22 +25,25 @@ from backend.contracts import (
     worker_key,
 )
 from backend.db.sessions import Database
-from backend.db.stores import SqlJobStore
+from backend.db.stores import SqlJobStore, SqlQueueDocuments
 from backend.delivery.event_bus import SinkEventBus
 from backend.delivery.event_sinks import open_event_sink
 from backend.delivery.group_reader import GroupReader
 from backend.delivery.outbox import Outbox
+from backend.delivery.outlooks import RedisOutlooks
 from backend.dispatch.celery_app import open_celery
 from backend.dispatch.loop import Dispatcher, Rhythm
 from backend.dispatch.receive import REPORT_CONSUMER, REPORT_FIELD, REPORT_GROUP
 from backend.dispatch.send import CelerySender, RedisSentJobs, Sender
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Job, JobState
+from backend.domain.outlook import Outlook
 from backend.domain.requests import JobId
 from backend.domain.tiers import Tier
 from backend.scheduling.gpu_pools import open_gpu_pool
 from backend.service.line import Line
 from backend.service.reports import Reports
+from backend.service.turns import Turns
 from tests.builders import a_birth, a_job, a_spec
 
 PATIENCE_S = 20.0
@@ -68,6 +71,7 @@ class Floor:
         self.redis_url = redis_url
         self.redis: Redis = Redis.from_url(redis_url, socket_timeout=5)
         self.jobs = SqlJobStore(database=database)
+        self.documents = SqlQueueDocuments(database=database)
         self.bus = SinkEventBus(sink=open_event_sink("redis_stream", redis=self.redis))
         self.outbox = Outbox(jobs=self.jobs, bus=self.bus)
         self.skipped = timedelta()
@@ -90,7 +94,14 @@ class Floor:
         return Dispatcher(
             redis=self.redis,
             jobs=self.jobs,
-            line=Line(jobs=self.jobs, sent=RedisSentJobs(redis=self.redis), clock=self.now),
+            line=Line(
+                jobs=self.jobs,
+                sent=RedisSentJobs(redis=self.redis),
+                open_turns=lambda family: Turns(
+                    family=family, jobs=self.jobs, documents=self.documents, clock=self.now
+                ),
+                clock=self.now,
+            ),
             reports=Reports(jobs=self.jobs, events=self.bus, outbox=self.outbox, clock=self.now),
             feed=GroupReader(
                 redis=self.redis,
@@ -104,6 +115,7 @@ class Floor:
             pool=open_gpu_pool("local", redis=self.redis),
             events=self.bus,
             outbox=self.outbox,
+            outlooks=RedisOutlooks(redis=self.redis),
             clock=self.now,
             leader_ttl_s=leader_ttl_s,
             rhythm=rhythm,
@@ -175,6 +187,15 @@ class Floor:
 
         await eventually(holds)
         return await self.queued(tier)
+
+    async def is_told_its_place(self, job_id: JobId) -> Outlook:
+        """Wait until everyone can read where a waiting job stands."""
+        outlooks = RedisOutlooks(redis=self.redis)
+        job = await self.job(job_id)
+        await eventually(lambda: outlooks.of(job))
+        outlook = await outlooks.of(job)
+        assert outlook is not None
+        return outlook
 
     async def told(self, job_id: JobId) -> list[str]:
         """Return the kinds of the events on the stream about a job."""

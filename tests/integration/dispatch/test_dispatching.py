@@ -13,15 +13,24 @@ from tests.fakes.servers import ValkeyServer, free_port
 from tests.integration.dispatch.floor import Floor, eventually, finished, started
 
 
-async def test_each_tier_is_sent_in_order_to_its_own_queue_up_to_the_window(floor: Floor) -> None:
-    fast = [await floor.submit() for _ in range(4)]
-    relax = [await floor.submit(tier=Tier.RELAX) for _ in range(2)]
-    await floor.announce(slots=1)
+async def test_one_job_a_slot_is_sent_each_to_the_queue_of_its_tier(floor: Floor) -> None:
+    fast = [await floor.submit() for _ in range(2)]
+    relax = await floor.submit(tier=Tier.RELAX)
+    await floor.announce(slots=3)
     async with floor.running():
-        assert [m.job_id for m in await floor.is_queued(2, Tier.FAST)] == fast[:2]
-        assert [m.job_id for m in await floor.is_queued(2, Tier.RELAX)] == relax
+        assert [m.job_id for m in await floor.is_queued(2, Tier.FAST)] == fast
+        assert [m.job_id for m in await floor.is_queued(1, Tier.RELAX)] == [relax]
+        late = await floor.submit()
+        await floor.is_told_its_place(late)
     assert await floor.queued(Tier.TURBO) == []
-    assert (await floor.job(fast[2])).is_waiting
+    assert (await floor.job(late)).is_waiting
+
+
+async def test_who_waits_is_told_where_it_stands_also_without_a_worker(floor: Floor) -> None:
+    job_id = await floor.submit()
+    async with floor.running():
+        outlook = await floor.is_told_its_place(job_id)
+        assert outlook.why == "No sdxl worker is there right now; it begins when one comes."
 
 
 async def test_without_a_live_worker_jobs_stay_in_the_table(floor: Floor) -> None:
@@ -35,7 +44,7 @@ async def test_without_a_live_worker_jobs_stay_in_the_table(floor: Floor) -> Non
 
 async def test_a_new_job_is_sent_without_waiting_for_the_tick(floor: Floor) -> None:
     rhythm = Rhythm(tick_s=600, count_slots_s=0)
-    await floor.announce()
+    await floor.announce(slots=2)
     async with floor.running(floor.dispatcher(rhythm=rhythm)):
         # The first one shows that the dispatcher listens.
         await floor.submit()

@@ -25,7 +25,12 @@ from storage.keys import image_key
 from storage.object_store import ObjectStore
 from storage.object_stores import LocalStoreSettings, open_object_store
 from tests.builders import NOW
-from tests.fakes.events import MemoryCancelFlags, MemoryEventBus, MemoryOutbox
+from tests.fakes.events import (
+    MemoryCancelFlags,
+    MemoryEventBus,
+    MemoryOutbox,
+    MemoryOutlooks,
+)
 from tests.fakes.stores import (
     Memory,
     MemoryJobStore,
@@ -172,6 +177,7 @@ async def open_workshop(
             pictures=StoredPictures(objects, clock),
             cancel_flags=flags,
             outbox=outbox,
+            outlooks=MemoryOutlooks(),
             screen=screen,
             families=(ModelFamily.SDXL,),
             clock=clock,

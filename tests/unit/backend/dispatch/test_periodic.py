@@ -3,9 +3,10 @@
 from backend.dispatch.periodic import Reconciler
 from backend.domain.families import ModelFamily
 from backend.service.line import Line
+from backend.service.turns import Turns
 from tests.builders import a_birth, a_job, at
 from tests.fakes.events import MemoryEventBus, MemoryOutbox, MemoryQueues
-from tests.fakes.stores import MemoryJobStore
+from tests.fakes.stores import MemoryJobStore, MemoryQueueDocuments
 
 
 class Workshop:
@@ -15,7 +16,14 @@ class Workshop:
         self.jobs = MemoryJobStore()
         self.bus = MemoryEventBus()
         self.seconds = 0.0
-        self.line = Line(jobs=self.jobs, sent=MemoryQueues(), clock=self.now)
+        self.line = Line(
+            jobs=self.jobs,
+            sent=MemoryQueues(),
+            open_turns=lambda family: Turns(
+                family=family, jobs=self.jobs, documents=MemoryQueueDocuments(), clock=self.now
+            ),
+            clock=self.now,
+        )
         self.reconciler = Reconciler(
             line=self.line,
             jobs=self.jobs,

@@ -3,15 +3,16 @@
 import pytest
 
 from backend.domain.families import ModelFamily, Sampler
-from backend.domain.jobs import LOSSES_MAX, Job, JobState
+from backend.domain.jobs import LOSSES_MAX, Failure, Job, JobState
 from backend.domain.prompts import AspectRatio, WeightedTerm
 from backend.domain.requests import JobId, SourceImage
 from backend.domain.results import ImageVariant
 from backend.domain.tiers import Tier
 from backend.service.line import Line
-from tests.builders import a_birth, a_job, a_request, a_result, a_spec, at
+from backend.service.turns import Turns
+from tests.builders import a_birth, a_job, a_request, a_requester, a_result, a_spec, at
 from tests.fakes.events import MemoryQueues
-from tests.fakes.stores import MemoryJobStore
+from tests.fakes.stores import MemoryJobStore, MemoryQueueDocuments
 
 
 class Hall:
@@ -20,10 +21,17 @@ class Hall:
     def __init__(self) -> None:
         self.jobs = MemoryJobStore()
         self.queues = MemoryQueues()
+        self.documents = MemoryQueueDocuments()
         self.seconds = 0.0
         self.line = Line(
             jobs=self.jobs,
             sent=self.queues,
+            open_turns=lambda family: Turns(
+                family=family,
+                jobs=self.jobs,
+                documents=self.documents,
+                clock=lambda: at(self.seconds),
+            ),
             clock=lambda: at(self.seconds),
             dispatch_lease_s=60,
         )
@@ -59,14 +67,78 @@ def hall() -> Hall:
     return Hall()
 
 
-async def test_the_oldest_jobs_of_each_tier_are_leased(hall: Hall) -> None:
-    late = await hall.enter(created_at=at(2))
-    first = await hall.enter(created_at=at(0))
-    second = await hall.enter(created_at=at(1))
-    turbo = await hall.enter(created_at=at(3), spec=a_spec(tier=Tier.TURBO))
-    assert await hall.send_next(slots=1) == [turbo, first, second]
+async def test_one_job_is_handed_out_ahead_for_each_slot(hall: Hall) -> None:
+    for second in range(4):
+        await hall.enter(created_at=at(second))
+    assert len(await hall.send_next(slots=3)) == 3
+    assert await hall.send_next(slots=3) == []
+
+
+async def test_a_higher_tier_goes_before_an_older_job_of_a_lower_one(hall: Hall) -> None:
+    fast = await hall.enter(created_at=at(0))
+    turbo = await hall.enter(created_at=at(1), spec=a_spec(tier=Tier.TURBO))
+    assert await hall.send_next(slots=1) == [turbo]
+    await hall.start(turbo)
+    assert await hall.send_next(slots=1) == [fast]
+
+
+async def test_the_account_that_was_served_least_goes_before_an_older_job(hall: Hall) -> None:
+    heavy = [await hall.enter(created_at=at(second)) for second in range(3)]
+    request = a_request(requester=a_requester(account_id="discord:2"))
+    light = await hall.enter(created_at=at(9), request=request)
+    assert await hall.send_next(slots=2) == [heavy[0], light]
+
+
+async def test_another_leader_goes_on_where_the_last_one_stopped(hall: Hall) -> None:
+    request = a_request(requester=a_requester(account_id="discord:2"))
+    heavy = [await hall.enter(created_at=at(second)) for second in range(3)]
+    assert await hall.send_next(slots=1) == [heavy[0]]
+    await hall.start(heavy[0])
+    light = await hall.enter(created_at=at(9), request=request)
+    hall.line.begin_anew()
+    assert await hall.send_next(slots=1) == [light]
+
+
+async def test_a_job_leased_by_a_leader_that_died_before_it_wrote_is_charged(hall: Hall) -> None:
+    heavy = [await hall.enter(created_at=at(second)) for second in range(2)]
+    until = at(60)
+    await hall.jobs.change(heavy[0], lambda job: job.dispatch(now=at(0), until=until))
+    request = a_request(requester=a_requester(account_id="discord:2"))
+    light = await hall.enter(created_at=at(9), request=request)
+    await hall.start(heavy[0])
+    assert await hall.send_next(slots=1) == [light]
+
+
+async def test_a_failed_job_is_not_charged_to_its_owner(hall: Hall) -> None:
+    first, second = [await hall.enter(created_at=at(number)) for number in range(2)]
+    request = a_request(requester=a_requester(account_id="discord:2"))
+    other = await hall.enter(created_at=at(9), request=request)
+    await hall.send_next(slots=1)
+    failure = Failure(code="out_of_memory", message="It did not fit.")
+    await hall.jobs.change(first, lambda job: job.fail(failure=failure, now=at(1)))
+    assert await hall.send_next(slots=2) == [second, other]
+
+
+async def test_a_job_cancelled_while_it_waits_is_never_handed_out(hall: Hall) -> None:
+    first, second = [await hall.enter(created_at=at(number)) for number in range(2)]
+    assert await hall.send_next(slots=1) == [first]
+    await hall.start(first)
+    await hall.jobs.change(second, lambda job: job.cancel(now=at(2)))
     assert await hall.send_next(slots=1) == []
-    assert (await hall.job(late)).is_waiting
+
+
+async def test_who_waits_is_told_a_place_a_time_and_a_reason(hall: Hall) -> None:
+    first = await hall.enter(created_at=at(0))
+    request = a_request(requester=a_requester(account_id="discord:2"))
+    second = await hall.enter(created_at=at(1), request=request)
+    third = await hall.enter(created_at=at(2))
+    assert await hall.send_next(slots=1) == [first]
+    told = await hall.line.outlooks(ModelFamily.SDXL, 1)
+    assert [told[job_id].position for job_id in (second, third)] == [0, 1]
+    assert told[second].p50_s <= told[second].p90_s
+    assert told[second].p50_s < told[third].p50_s
+    assert told[second].why == "It is next for sdxl, where 1 picture is drawn at a time."
+    assert told[third].why.startswith("1 fast job begins before it on sdxl")
 
 
 async def test_without_workers_nothing_is_leased(hall: Hall) -> None:
@@ -82,11 +154,10 @@ async def test_another_family_is_left_alone(hall: Hall) -> None:
 
 async def test_a_started_job_makes_room_for_the_next(hall: Hall) -> None:
     first = await hall.enter(created_at=at(0))
-    for second in range(1, 4):
-        await hall.enter(created_at=at(second))
-    assert len(await hall.send_next()) == 2
+    second = await hall.enter(created_at=at(1))
+    assert await hall.send_next() == [first]
     await hall.start(first)
-    assert len(await hall.send_next()) == 1
+    assert await hall.send_next() == [second]
 
 
 async def test_the_message_says_all_that_a_worker_needs(hall: Hall) -> None:
@@ -197,7 +268,7 @@ async def test_a_job_whose_worker_died_goes_back_to_its_old_place(hall: Hall) ->
     later = await hall.enter(created_at=at(5))
     hall.seconds = 21
     assert await hall.line.return_lost() == 1
-    assert await hall.send_next() == [lost, later]
+    assert await hall.send_next(slots=2) == [lost, later]
     assert (await hall.job(lost)).losses == 1
 
 

@@ -1,0 +1,262 @@
+"""One family's fair queue, kept in step with the job table, which is the truth.
+
+What it was charged, learned and promised is stored as a document after every change, so that the
+next leader decides as this one would have; rows it has never heard of, or that went elsewhere
+without it, are found again by looking.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backend.domain.families import ModelFamily
+from backend.domain.jobs import Job, JobState
+from backend.domain.outlook import Outlook
+from backend.domain.prompts import PromptSpec
+from backend.domain.requests import JobId
+from backend.scheduling.arrivals import RecentArrivals
+from backend.scheduling.costs import STEPS_USUAL, CostModel, JobKind
+from backend.scheduling.eta import Eta, EtaErrors
+from backend.scheduling.fair_queue import FairQueue
+from backend.scheduling.forecast import Place, forecast
+from backend.scheduling.memory import memory_of
+from backend.scheduling.rules import FairRules
+from backend.scheduling.waiting import Waiting
+from backend.scheduling.why import explain
+from backend.service.ports import Clock, InLine, JobStore, QueueDocuments
+
+LOOK_ALL_S = 5.0
+# Rows are committed out of order: a look at newcomers begins this many before the newest known.
+LOOK_BACK = 200
+TOLD_MAX = 20_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Told:
+    """What somebody was told first, to learn from how it turned out."""
+
+    place: Place
+    eta: Eta
+    at_s: float
+
+
+class Turns:
+    """Decides whose turn it is in one family."""
+
+    def __init__(
+        self,
+        *,
+        family: ModelFamily,
+        jobs: JobStore,
+        documents: QueueDocuments,
+        clock: Clock,
+        rules: FairRules | None = None,
+    ) -> None:
+        self._family = family
+        self._jobs = jobs
+        self._documents = documents
+        self._clock = clock
+        self._rules = rules
+        self._queue = FairQueue(rules=rules)
+        self._costs = CostModel()
+        self._errors = EtaErrors()
+        self._arrivals = RecentArrivals()
+        self._left_s: dict[JobId, float] = {}
+        self._told: dict[JobId, _Told] = {}
+        self._newest = 0
+        self._looked_s = -float("inf")
+        self._is_open = False
+        self._is_changed = False
+
+    async def look(self) -> None:
+        """Bring the line up to date: newcomers each time, everything now and then."""
+        if not self._is_open:
+            await self._open()
+        await self._settle()
+        now_s = self._now_s()
+        if now_s - self._looked_s >= LOOK_ALL_S:
+            await self._look_at_all()
+            self._looked_s = now_s
+        else:
+            after = max(0, self._newest - LOOK_BACK)
+            for row in await self._jobs.in_line(self._family, after=after):
+                self._meet(row)
+
+    def forget_looks(self) -> None:
+        """Look at everything next time: a job came back in a way that newcomers do not."""
+        self._looked_s = -float("inf")
+
+    def take(self, *, slots: int) -> JobId | None:
+        """Return whose turn it is, charged to its owner; None if nobody's."""
+        turn = self._queue.take(now_s=self._now_s(), slots=slots)
+        if turn is None:
+            return None
+        self._is_changed = True
+        job = turn.jobs[0]
+        self._left_s[job.job_id] = job.cost_s
+        self._learn_wait(job.job_id)
+        return job.job_id
+
+    def drop(self, job_id: JobId) -> None:
+        """Undo the charge of a job that could not be leased: it has gone elsewhere."""
+        self._is_changed |= self._queue.give_back(job_id)
+        self._left_s.pop(job_id, None)
+
+    async def remember(self) -> None:
+        """Store what must outlive this process, if it changed."""
+        if not self._is_changed:
+            return
+        self._is_changed = False
+        await self._documents.save(
+            self._family,
+            {
+                "queue": self._queue.memory().as_json(),
+                "costs": self._costs.as_json(),
+                "eta": self._errors.as_json(),
+            },
+        )
+
+    def outlooks(self, *, slots: int) -> dict[JobId, Outlook]:
+        """Run the line forward and say of every waiting job when it will probably begin."""
+        if not len(self._queue):
+            return {}
+        now_s = self._now_s()
+        seen = forecast(
+            self._queue,
+            now_s=now_s,
+            slots=slots,
+            left_s=self._left_s,
+            expected=self._arrivals.expected(now_s),
+            spread=self._costs.spread(self._family),
+        )
+        running: dict[tuple[str, str], int] = {}
+        for charge in self._queue.running().values():
+            key = (charge.account, charge.tier)
+            running[key] = running.get(key, 0) + 1
+        outlooks = {}
+        for job in self._queue.waiting():
+            place = seen.place(job.job_id)
+            if place is None:
+                continue
+            eta = self._errors.eta(place)
+            if job.job_id not in self._told and len(self._told) < TOLD_MAX:
+                self._told[job.job_id] = _Told(place=place, eta=eta, at_s=now_s)
+            outlooks[job.job_id] = Outlook(
+                position=place.position,
+                p50_s=round(eta.p50_s, 1),
+                p90_s=round(eta.p90_s, 1),
+                why=explain(
+                    place,
+                    family=self._family,
+                    slots=slots,
+                    running=running.get((job.account, job.tier), 0),
+                ),
+            )
+        return outlooks
+
+    @property
+    def queue(self) -> FairQueue:
+        """The line itself, for what is measured of it."""
+        return self._queue
+
+    async def _open(self) -> None:
+        document: Mapping[str, Any] = await self._documents.load(self._family) or {}
+        self._queue = FairQueue(rules=self._rules, memory=memory_of(document.get("queue", {})))
+        self._costs = CostModel(document=document.get("costs"))
+        self._errors = EtaErrors(document=document.get("eta"))
+        self._is_open = True
+
+    async def _look_at_all(self) -> None:
+        """Let exactly the waiting rows wait, and charge what was leased without our knowledge."""
+        rows = await self._jobs.in_line(self._family, after=0)
+        self._queue.sync(self._waiting(row) for row in rows if not row.is_leased)
+        running = self._queue.running()
+        for row in rows:
+            self._newest = max(self._newest, row.sequence)
+            if row.is_leased and row.job_id not in running:
+                self._queue.resume(self._waiting(row), slots=1)
+                self._is_changed = True
+        waiting = {row.job_id for row in rows}
+        for job_id in [job_id for job_id in self._told if job_id not in waiting]:
+            del self._told[job_id]
+
+    def _meet(self, row: InLine) -> None:
+        if row.sequence > self._newest:
+            self._newest = row.sequence
+        if row.is_leased or row.job_id in self._queue.running() or row.job_id in self._queue:
+            return
+        job = self._waiting(row)
+        self._queue.add(job)
+        self._arrivals.count(job)
+
+    async def _settle(self) -> None:
+        """Book what became of the jobs that were handed out."""
+        running = self._queue.running()
+        rows = await self._jobs.many(list(running))
+        for job_id in list(running):
+            job = rows.get(job_id)
+            if job is None or job.is_terminal:
+                self._end(job_id, job)
+            elif job.is_waiting:
+                self.drop(job_id)
+                self.forget_looks()
+            else:
+                self._left_s[job_id] = running[job_id].cost_s * _left_share(job)
+
+    def _end(self, job_id: JobId, job: Job | None) -> None:
+        self._is_changed = True
+        cost_s = self._queue.running()[job_id].cost_s
+        self._left_s.pop(job_id, None)
+        match None if job is None else job.state:
+            case JobState.DELIVERED:
+                gpu_s = _gpu_s(job)
+                if gpu_s is not None and job is not None:
+                    self._costs.learn(_kind(job.spec), gpu_s)
+                self._queue.finish(job_id, gpu_s)
+            case JobState.CANCELLED:
+                self._queue.finish(job_id, cost_s * (1 - _left_share(job)))
+            case JobState.FAILED:
+                # Nobody pays for what went wrong on our side.
+                self._queue.give_back(job_id)
+            case _:
+                self._queue.finish(job_id)
+
+    def _learn_wait(self, job_id: JobId) -> None:
+        told = self._told.pop(job_id, None)
+        if told is not None:
+            self._errors.learn(told.place, told.eta, self._now_s() - told.at_s)
+
+    def _waiting(self, row: InLine) -> Waiting:
+        return Waiting(
+            job_id=row.job_id,
+            account=row.account_id,
+            tier=row.spec.tier,
+            cost_s=self._costs.predict_s(_kind(row.spec)),
+            arrived_s=row.created_at.timestamp(),
+        )
+
+    def _now_s(self) -> float:
+        return self._clock().timestamp()
+
+
+def _kind(spec: PromptSpec) -> JobKind:
+    """Return what a job's time depends on, as far as it is known before a worker has it."""
+    return JobKind(family=spec.family, steps=spec.steps or STEPS_USUAL, images=spec.image_count)
+
+
+def _gpu_s(job: Job | None) -> float | None:
+    """Return the seconds a delivered job held the GPU."""
+    if job is None or job.result is None:
+        return None
+    timings = job.result.timings
+    return timings.encode_s + timings.denoise_s + timings.decode_s
+
+
+def _left_share(job: Job | None) -> float:
+    """Return how much of a job is still to be drawn, 0 to 1."""
+    if job is None or job.progress is None or job.progress.steps == 0:
+        return 1.0
+    return 1.0 - min(1.0, job.progress.step / job.progress.steps)
+
+
+OpenTurns = Callable[[ModelFamily], Turns]
