@@ -39,11 +39,15 @@ def _save(pipeline: DiffusionPipeline, folder: Path, *, tokenizer: Path) -> None
         if isinstance(part, torch.nn.Module):
             part.half()
     pipeline.save_pretrained(folder, safe_serialization=True)
-    for config in folder.glob("text_encoder*/config.json"):
-        # Stored in 16 bits, opened in 32 unless told otherwise, as diffusers opens the other parts:
-        # a pipeline of two widths fails at its first call.
+    for config in folder.glob("*/config.json"):
         settings = json.loads(config.read_text())
-        config.write_text(json.dumps({**settings, "dtype": "float32"}, indent=2) + "\n")
+        # Where a part once lay says nothing to anyone else.
+        settings.pop("_name_or_path", None)
+        if config.parent.name.startswith("text_encoder"):
+            # Stored in 16 bits, opened in 32 unless told otherwise, as diffusers opens the other
+            # parts: a pipeline of two widths fails at its first call.
+            settings["dtype"] = "float32"
+        config.write_text(json.dumps(settings, indent=2) + "\n")
     for name in ("tokenizer", "tokenizer_2"):
         # Newer libraries write one file; tools that read the old layout want these two.
         if type(getattr(pipeline, name)).__name__.startswith("CLIP"):
