@@ -1,10 +1,12 @@
 """Domain objects as they are shown over REST; pure."""
 
 from backend.domain.jobs import Block, Failure, Job, Progress
+from backend.domain.outlook import Outlook
 from backend.domain.results import Timings
 from backend.gateway.schemas import (
     BlockedOut,
     ErrorOut,
+    EtaOut,
     GenerationAccepted,
     GenerationOut,
     GenerationSummary,
@@ -13,7 +15,9 @@ from backend.gateway.schemas import (
     ProgressOut,
     TimingsOut,
     Urls,
+    WhyOut,
 )
+from backend.service.generations import JobView
 
 # Their messages are for the operator: they name folders of the worker's host.
 _NAMES_FOLDERS = frozenset({"model_missing", "model_broken"})
@@ -36,17 +40,21 @@ def summary_of(job: Job, public_url: str) -> GenerationSummary:
     )
 
 
-def accepted_of(job: Job, position: int | None, public_url: str) -> GenerationAccepted:
+def accepted_of(view: JobView, public_url: str) -> GenerationAccepted:
     """Present a job that has just been put in line."""
-    return GenerationAccepted(**vars(summary_of(job, public_url)), position=position)
+    return GenerationAccepted(
+        **vars(summary_of(view.job, public_url)),
+        position=view.position,
+        eta=_eta(view.outlook),
+        why=None if view.outlook is None else view.outlook.why,
+    )
 
 
-def generation_of(
-    job: Job, position: int | None, images: list[ImageOut], public_url: str
-) -> GenerationOut:
+def generation_of(view: JobView, images: list[ImageOut], public_url: str) -> GenerationOut:
     """Present a job in full, with the pictures and their fresh links."""
+    job = view.job
     return GenerationOut(
-        **vars(accepted_of(job, position, public_url)),
+        **vars(accepted_of(view, public_url)),
         version=job.version,
         attempt=job.attempt,
         progress=_progress(job.progress),
@@ -56,6 +64,21 @@ def generation_of(
         error=_error(job.failure),
         timings=_timings(job.result.timings if job.result else None),
     )
+
+
+def why_of(view: JobView) -> WhyOut:
+    """Present why a job is where it is."""
+    return WhyOut(
+        request_id=view.job.id,
+        status=view.job.state,
+        position=view.position,
+        eta=_eta(view.outlook),
+        why=view.why,
+    )
+
+
+def _eta(outlook: Outlook | None) -> EtaOut | None:
+    return None if outlook is None else EtaOut(p50_s=outlook.p50_s, p90_s=outlook.p90_s)
 
 
 def _progress(progress: Progress | None) -> ProgressOut | None:

@@ -16,6 +16,7 @@ def add_routes(app: web.Application) -> None:
     router.add_post("/v1/generations", authenticated(generations.create))
     router.add_get("/v1/generations", authenticated(generations.list_own))
     router.add_get("/v1/generations/{job_id}", authenticated(generations.show))
+    router.add_get("/v1/generations/{job_id}/why", authenticated(generations.why))
     router.add_post("/v1/generations/{job_id}/cancel", authenticated(generations.cancel))
     router.add_get("/v1/images/{job_id}/{index}", authenticated(images.redirect))
     router.add_get("/v1/models", authenticated(models.list_models))

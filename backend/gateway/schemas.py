@@ -188,10 +188,32 @@ class GenerationSummary(BaseModel):
     urls: Urls
 
 
+class EtaOut(BaseModel):
+    """Seconds until a job begins: as likely less as more, and less in nine of ten cases."""
+
+    p50_s: float
+    p90_s: float
+
+
 class GenerationAccepted(GenerationSummary):
-    """The answer to a creation; `position` 0 is next, null once it no longer waits."""
+    """The answer to a creation; `position` 0 is next, null once it no longer waits.
+
+    `eta` and `why` are null too while nobody has worked them out yet.
+    """
 
     position: int | None
+    eta: EtaOut | None
+    why: str | None
+
+
+class WhyOut(BaseModel):
+    """Why a job is where it is, in one sentence."""
+
+    request_id: str
+    status: str
+    position: int | None
+    eta: EtaOut | None
+    why: str
 
 
 class GenerationOut(GenerationAccepted):

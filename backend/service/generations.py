@@ -5,6 +5,7 @@ import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import assert_never
 
 from backend.domain.errors import (
     FamilyUnavailable,
@@ -45,6 +46,29 @@ class JobView:
     job: Job
     position: int | None = None
     outlook: Outlook | None = None
+
+    @property
+    def why(self) -> str:
+        """Why the job is where it is, in one sentence."""
+        match self.job.state:
+            case JobState.QUEUED if self.outlook is not None:
+                return self.outlook.why
+            case JobState.QUEUED if not self.job.is_waiting:
+                return "It has been handed to a worker, and begins in a moment."
+            case JobState.QUEUED:
+                return "It waits in line; where exactly is being worked out."
+            case JobState.RENDERING:
+                return "It is being drawn."
+            case JobState.DELIVERED:
+                return "It is done; its pictures are there."
+            case JobState.BLOCKED:
+                return "It is held back by a safety check; a moderator may look at it."
+            case JobState.FAILED:
+                return self.job.failure.message if self.job.failure else "It failed."
+            case JobState.CANCELLED:
+                return "It was cancelled."
+            case _:
+                assert_never(self.job.state)
 
 
 def new_job_id() -> JobId:

@@ -9,14 +9,12 @@ from backend.domain.jobs import JobState
 from backend.domain.requests import JobId
 from backend.service.generations import JobView
 from bot.presenters.results import job_text
-from bot.presenters.standing import job_choice
 from bot.views.answers import acknowledge, answering, only, say
 from bot.views.job_message import answer_with_job
+from bot.views.own_jobs import suggest_own_jobs
 from bot.views.pictures import grid_uploads, is_too_large
 from bot.views.result_buttons import buttons_for
 from bot.views.workshop import workshop_of
-
-_CHOICES_MAX = 25
 
 
 class Jobs(commands.Cog):
@@ -62,16 +60,8 @@ class Jobs(commands.Cog):
         self, interaction: discord.Interaction, typed: str
     ) -> list[app_commands.Choice[str]]:
         """Offer the asker's newest jobs; for `/cancel` only those that are not finished."""
-        workshop = workshop_of(interaction.client)
-        requester = workshop.identity.requester(interaction)
         is_cancel = interaction.command is not None and interaction.command.name == "cancel"
-        jobs = await workshop.services.generations.recent(requester, limit=_CHOICES_MAX)
-        return [
-            app_commands.Choice(name=job_choice(job), value=str(job.id))
-            for job in jobs
-            if not (is_cancel and job.is_terminal)
-            and typed.lower() in f"{job.id} {job.request.prompt}".lower()
-        ]
+        return await suggest_own_jobs(interaction, typed, unfinished_only=is_cancel)
 
 
 async def _answer_with_pictures(interaction: discord.Interaction, view: JobView) -> None:

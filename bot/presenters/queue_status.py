@@ -1,19 +1,23 @@
 """Where a job stands, as one line: its place in line, a bar of squares, or how it ended."""
 
+import math
 from typing import assert_never
 
-from backend.domain.jobs import Job, JobState, Progress
+from backend.domain.jobs import JobState, Progress
+from backend.domain.outlook import Outlook
+from backend.service.generations import JobView
 from bot.presenters.errors import failure_sentence
 
 BAR_SQUARES = 10
 _FULL, _EMPTY = "🟦", "⬜"  # Block characters are missing in some fonts.
 
 
-def status_line(job: Job, *, position: int | None, progress: Progress | None) -> str:
+def status_line(view: JobView, *, progress: Progress | None) -> str:
     """Return the line that tells how far a job has come."""
+    job = view.job
     match job.state:
         case JobState.QUEUED:
-            return _waiting_line(job, position)
+            return _waiting_line(view)
         case JobState.RENDERING:
             return progress_line(progress)
         case JobState.DELIVERED:
@@ -39,10 +43,24 @@ def progress_line(progress: Progress | None) -> str:
     return f"{bar} {step * 100 // progress.steps} % · step {step} of {progress.steps}"
 
 
-def _waiting_line(job: Job, position: int | None) -> str:
+def why_text(view: JobView) -> str:
+    """Return why a job is where it is, and when it will probably begin."""
+    eta = f" It {eta_text(view.outlook)}." if view.outlook is not None else ""
+    return f"`{view.job.id}`: {view.why}{eta}"
+
+
+def eta_text(outlook: Outlook) -> str:
+    """Return when a job will probably begin, and when almost certainly."""
+    return f"begins in about {_duration(outlook.p50_s)}, at most {_duration(outlook.p90_s)}"
+
+
+def _waiting_line(view: JobView) -> str:
+    job = view.job
     if not job.is_waiting:
         return "⏳ Handed to a worker; it begins in a moment."
-    place = _place(position)
+    place = _place(view.position)
+    if view.outlook is not None:
+        place = f"{place}; {eta_text(view.outlook)}"
     if job.losses:
         return f"⏳ A worker was lost; back in line, {place}."
     return f"⏳ In line, {place}."
@@ -54,3 +72,14 @@ def _place(position: int | None) -> str:
     if position == 0:
         return "next"
     return f"place {position + 1}, {position} before it"
+
+
+def _duration(seconds: float) -> str:
+    """Return a time as people say it: rounded, for it changes all the while."""
+    if seconds < 10:
+        return f"{max(1, math.ceil(seconds))} s"
+    if seconds < 90:
+        return f"{10 * math.ceil(seconds / 10)} s"
+    if seconds < 90 * 60:
+        return f"{math.ceil(seconds / 60)} min"
+    return f"{math.ceil(seconds / 3600)} h"

@@ -16,7 +16,7 @@ def job_text(view: JobView, *, asker_id: int | None, progress: Progress | None =
     `progress` is newer than the job's own, if given. A held job's words are not repeated.
     """
     job = view.job
-    status = status_line(job, position=view.position, progress=progress or job.progress)
+    status = status_line(view, progress=progress or job.progress)
     asker = f" · <@{asker_id}>" if asker_id else ""
     if job.state is JobState.BLOCKED:
         return f"{status}{asker}\n`{job.id}`"

@@ -14,7 +14,7 @@ from backend.domain.results import ImageRef, ImageVariant
 from backend.gateway.app_keys import CLOCK, PUBLIC_URL, SERVICES
 from backend.gateway.bodies import idempotency_key_of, read_body, read_query
 from backend.gateway.paths import job_id_of
-from backend.gateway.presentation import accepted_of, generation_of, summary_of
+from backend.gateway.presentation import accepted_of, generation_of, summary_of, why_of
 from backend.gateway.problems import PROBLEM_MEMBERS
 from backend.gateway.schemas import GenerationIn, GenerationList, ImageOut, ListQuery
 from backend.service.generations import LINK_TTL_S, JobView
@@ -41,8 +41,7 @@ async def show(request: web.Request, requester: Requester) -> web.Response:
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=_caching(etag))
     images = view.job.result.images if view.job.result else ()
     out = generation_of(
-        view.job,
-        view.position,
+        view,
         [await _image(request, image) for image in images],
         request.app[PUBLIC_URL],
     )
@@ -50,6 +49,12 @@ async def show(request: web.Request, requester: Requester) -> web.Response:
     if not view.job.is_terminal:
         response.headers[hdrs.RETRY_AFTER] = _retry_after(view)
     return response
+
+
+async def why(request: web.Request, requester: Requester) -> web.Response:
+    """Tell its owner why a generation is where it is."""
+    view = await request.app[SERVICES].generations.view(job_id_of(request), requester)
+    return _json(why_of(view))
 
 
 async def list_own(request: web.Request, requester: Requester) -> web.Response:
@@ -66,9 +71,7 @@ async def cancel(request: web.Request, requester: Requester) -> web.Response:
     view = await generations.view(job_id_of(request), requester)
     if view.job.state is not JobState.CANCELLED:
         view = await generations.cancel(view.job.id, requester)
-    return _json(
-        accepted_of(view.job, view.position, request.app[PUBLIC_URL]), status=HTTPStatus.ACCEPTED
-    )
+    return _json(accepted_of(view, request.app[PUBLIC_URL]), status=HTTPStatus.ACCEPTED)
 
 
 def _refuse_held_prompt(request: web.Request, job: Job) -> None:
@@ -84,7 +87,7 @@ def _refuse_held_prompt(request: web.Request, job: Job) -> None:
 
 
 def _accepted(request: web.Request, view: JobView) -> web.Response:
-    out = accepted_of(view.job, view.position, request.app[PUBLIC_URL])
+    out = accepted_of(view, request.app[PUBLIC_URL])
     headers: dict[str, str] = {
         hdrs.LOCATION: f"/v1/generations/{view.job.id}",
         hdrs.RETRY_AFTER: _retry_after(view),
@@ -117,13 +120,15 @@ def _retry_after(view: JobView) -> str:
 
 
 def _etag(request: web.Request, view: JobView) -> str:
-    """Name what would be shown: the version, the place in line, and the age of the links.
+    """Name what would be shown: the version, the place in line, its time, the age of the links.
 
     Links are good for an hour; a client that holds an old answer gets fresh ones every half hour.
     """
     parts = [str(view.job.version)]
     if view.position is not None:
         parts.append(f"p{view.position}")
+    if view.outlook is not None:
+        parts.append(f"e{round(view.outlook.p90_s)}")
     if view.job.result is not None:
         parts.append(f"l{int(request.app[CLOCK]().timestamp()) // (LINK_TTL_S // 2)}")
     return '"' + "-".join(parts) + '"'

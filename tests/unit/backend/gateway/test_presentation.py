@@ -6,6 +6,7 @@ import pytest
 
 from backend.domain.jobs import Failure, JobState
 from backend.gateway.presentation import generation_of
+from backend.service.generations import JobView
 from tests.builders import a_job
 
 
@@ -13,7 +14,7 @@ from tests.builders import a_job
 def test_a_failure_names_no_folder_of_the_workers_host(code: str) -> None:
     failure = Failure(code=code, message="There is no model folder at /home/ann/sdxl.")
     job = replace(a_job(), state=JobState.FAILED, failure=failure)
-    out = generation_of(job, None, [], "http://impasto.example")
+    out = generation_of(JobView(job=job), [], "http://impasto.example")
     assert out.error is not None
     assert out.error.code == code
     assert "/home" not in out.error.message
@@ -22,6 +23,6 @@ def test_a_failure_names_no_folder_of_the_workers_host(code: str) -> None:
 def test_any_other_failure_is_told_in_its_own_words() -> None:
     failure = Failure(code="out_of_memory", message="The device ran out of memory.")
     job = replace(a_job(), state=JobState.FAILED, failure=failure)
-    out = generation_of(job, None, [], "http://impasto.example")
+    out = generation_of(JobView(job=job), [], "http://impasto.example")
     assert out.error is not None
     assert out.error.message == failure.message

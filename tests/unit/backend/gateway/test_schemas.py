@@ -14,6 +14,7 @@ from backend.domain.prompts import AspectRatio
 from backend.domain.tiers import Tier
 from backend.gateway.presentation import generation_of
 from backend.gateway.schemas import GenerationIn, ratio_of
+from backend.service.generations import JobView
 from tests.builders import a_job, a_requester
 
 
@@ -50,6 +51,6 @@ def test_guidance_is_a_finite_number(number: str) -> None:
 
 def test_progress_of_no_steps_is_no_division_by_zero() -> None:
     job = replace(a_job(), progress=Progress(step=0, steps=0))
-    out = generation_of(job, None, [], "http://pictures.test")
+    out = generation_of(JobView(job=job), [], "http://pictures.test")
     assert out.progress is not None
     assert out.progress.pct == 0
