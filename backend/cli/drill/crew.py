@@ -5,16 +5,18 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from backend.cli.demo import start_discord
 from backend.cli.drill.plan import STEP_S, WORKERS
 from backend.cli.stack import Stack
 from backend.cli.supervisor import Program
-from backend.contracts import worker_key
+from backend.contracts import claim_key, worker_key
 from backend.domain.families import ModelFamily
+from backend.domain.jobs import Job
 
 FAMILY: Final = ModelFamily.SDXL
 WORKER_NAMES: Final = tuple(f"worker-{number}" for number in range(1, WORKERS + 1))
@@ -73,6 +75,20 @@ class Crew:
     def worker_name(self, name: str) -> str:
         """Return the name by which a worker process is known in leases."""
         return f"{socket.gethostname()}-{self.process_id(name)}"
+
+    def holder_of(self, job: Job) -> str:
+        """Return the worker that holds a leased job: the lease's, or who has claimed its message.
+
+        Empty when nobody does, or the broker cannot be asked.
+        """
+        if job.lease is not None and job.lease.worker:
+            return job.lease.worker
+        try:
+            with Redis.from_url(self._stack.redis_url, socket_timeout=1) as client:
+                token = cast("bytes | None", client.get(claim_key(job.id, job.attempt)))
+        except RedisError:
+            return ""
+        return "" if token is None else token.decode().rpartition(":")[0]
 
     def is_stopped(self, name: str) -> bool:
         """Whether this process is held by SIGSTOP."""

@@ -145,10 +145,10 @@ class Injector:
             case FaultKind.KILL_DISPATCHER | FaultKind.KILL_BOTH_DISPATCHERS:
                 return leased
             case FaultKind.WIPE_BROKER | FaultKind.KILL_BROKER:
-                return [job for job in leased if job.lease and not job.lease.worker]
+                return [job for job in leased if not self._crew.holder_of(job)]
             case _:
                 worker = self._crew.worker_name(name)
-                return [job for job in leased if job.lease and job.lease.worker == worker]
+                return [job for job in leased if self._crew.holder_of(job) == worker]
 
     def _begin(self, blow: Blow) -> None:
         self.blows.append(blow)

@@ -3,8 +3,8 @@
 The recovery time of a fault runs from its injection until the first of the jobs that were in the
 hit process' hands makes committed progress again:
 
-- A worker's hands hold the jobs leased to it. A dispatcher's hold every leased job, and the
-  broker's hold the jobs that were sent and not yet begun, as their messages lie there.
+- A worker's hands hold the jobs it has claimed. A dispatcher's hold every leased job, and the
+  broker's hold the jobs that were sent and not yet claimed, as their messages lie there.
 - Progress is the job's end, a STARTED of a later attempt or, unless the process was killed with
   the job, a later step or a STARTED of the same attempt. Being returned to the line or sent again
   is none yet: somebody has to draw.

@@ -29,6 +29,8 @@ LOOK_S: Final = 0.2
 PATIENCE_S: Final = 240.0
 PATIENCE_PER_JOB_S: Final = 1.0
 LISTEN_GROUP: Final = "drill"
+# The id of a button on a job's message: imp:1:<action>:<job>:<index>.
+JOB_ID_WORDS: Final = 5
 # So long after its death a bot may still be counted by its Discord.
 BOT_COUNTED_S: Final = 0.5
 
@@ -220,7 +222,7 @@ def shown_by_job(messages: list[dict[str, Any]]) -> dict[JobId, int]:
         ids = {
             words[3]
             for component in message["components"]
-            if len(words := str(component.get("custom_id") or "").split(":")) > 3
+            if len(words := str(component.get("custom_id") or "").split(":")) == JOB_ID_WORDS
         }
         for job_id in ids:
             shown[JobId(job_id)] = shown.get(JobId(job_id), 0) + bool(message["attachments"])
