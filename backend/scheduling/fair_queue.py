@@ -38,9 +38,14 @@ class FairQueue:
         self._totals = {tier: memory.tiers[tier].total_s for tier in TIERS}
         self._virtual_s = memory.virtual_s
         self._was_ready = {tier: memory.tiers[tier].is_ready for tier in TIERS}
-        at_s, total, upper, promoted = memory.recent
+        at_s, total, upper, promoted, since_promotion = memory.recent
         self._recent = RecentUse(
-            window_s=self._rules.window_s, at_s=at_s, total=total, upper=upper, promoted=promoted
+            window_s=self._rules.window_s,
+            at_s=at_s,
+            total=total,
+            upper=upper,
+            promoted=promoted,
+            since_promotion=since_promotion,
         )
         self._promotions = memory.promotions
         self._waiting: dict[JobId, tuple[Waiting, int]] = {}
@@ -196,6 +201,7 @@ class FairQueue:
                 self._recent.total,
                 self._recent.upper,
                 self._recent.promoted,
+                self._recent.since_promotion,
             ),
             promotions=self._promotions,
             running=tuple(self._running.values()),
@@ -307,8 +313,10 @@ class FairQueue:
         )
         self._running[job.job_id] = charge
         self._upper_running += charge.tier is not Tier.RELAX
-        self._promotions += is_promoted
         self._book(charge, job.cost_s)
+        if is_promoted:
+            self._promotions += 1
+            self._recent.promote()
 
     def _end(self, charge: Charge, correction_s: float) -> None:
         del self._running[charge.job_id]

@@ -7,6 +7,8 @@ from typing import Any
 from backend.domain.requests import AccountId, JobId
 from backend.domain.tiers import Tier
 
+NOTHING_RECENT = (0.0, 0.0, 0.0, 0.0, 0.0)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Charge:
@@ -35,14 +37,15 @@ class TierMemory:
 class QueueMemory:
     """The state of one family's line, less the waiting jobs, which are rows of the job table.
 
-    `recent` is (moment, GPU-seconds, of these turbo's and fast's, of these promoted).
+    `recent` is (moment, GPU-seconds, of these turbo's and fast's, of these promoted, given
+    since the last promotion).
     """
 
     virtual_s: float = 0.0
     tiers: Mapping[Tier, TierMemory] = field(
         default_factory=lambda: {tier: TierMemory() for tier in Tier}
     )
-    recent: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    recent: tuple[float, float, float, float, float] = NOTHING_RECENT
     promotions: int = 0
     running: tuple[Charge, ...] = ()
 
@@ -72,11 +75,11 @@ class QueueMemory:
 def memory_of(document: Mapping[str, Any]) -> QueueMemory:
     """Read what `as_json` wrote; what an older release did not write begins at zero."""
     tiers = document.get("tiers", {})
-    recent = document.get("recent", (0.0, 0.0, 0.0, 0.0))
+    recent = document.get("recent", NOTHING_RECENT)
     return QueueMemory(
         virtual_s=document.get("virtual_s", 0.0),
         tiers={tier: TierMemory(**tiers.get(tier.value, {})) for tier in Tier},
-        recent=(recent[0], recent[1], recent[2], recent[3]),
+        recent=(recent[0], recent[1], recent[2], recent[3], recent[4]),
         promotions=document.get("promotions", 0),
         running=tuple(
             Charge(

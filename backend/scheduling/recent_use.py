@@ -9,6 +9,8 @@ class RecentUse:
     """GPU-seconds given out; what was given `window_s` ago counts a third of what is given now.
 
     `upper` is what of `total` went to turbo and fast, `promoted` what went to overdue jobs.
+    `since_promotion`, which does not fade, keeps promotions apart: a budget that was saved up while
+    nobody was overdue would be spent at once, and turn the tiers' shares over for a while.
     """
 
     window_s: float
@@ -16,6 +18,7 @@ class RecentUse:
     total: float = 0.0
     upper: float = 0.0
     promoted: float = 0.0
+    since_promotion: float = 0.0
 
     def fade(self, now_s: float) -> None:
         """Let the sums fade to `now_s`; a clock that went back changes nothing."""
@@ -30,6 +33,7 @@ class RecentUse:
     def count(self, gpu_s: float, *, is_upper: bool, is_promoted: bool) -> None:
         """Add GPU-seconds given now; negative ones correct what was too much."""
         self.total = max(0.0, self.total + gpu_s)
+        self.since_promotion = max(0.0, self.since_promotion + gpu_s)
         if is_upper:
             self.upper = max(0.0, self.upper + gpu_s)
         if is_promoted:
@@ -37,7 +41,11 @@ class RecentUse:
 
     def may_promote(self, gpu_s: float, *, share: float) -> bool:
         """Whether that much may be given out of turn."""
-        return self.promoted + gpu_s <= share * self.total
+        return gpu_s <= share * min(self.since_promotion, self.total - self.promoted / share)
+
+    def promote(self) -> None:
+        """Note that an overdue job begins now."""
+        self.since_promotion = 0.0
 
     def upper_use(self, slots: int) -> float:
         """Return how much of `slots` GPUs turbo and fast use, 0 to 1."""

@@ -58,15 +58,19 @@ def compare(
     policies: Sequence[PolicyName],
     seed: int = 0,
     rules: FairRules | None = None,
+    forecasts: int = FORECASTS,
     on_done: Callable[[PolicyName], None] = lambda _: None,
 ) -> dict[PolicyName, PolicyFigures]:
-    """Replay the trace under each policy; families without GPUs are left out."""
+    """Replay the trace under each policy; families without GPUs are left out.
+
+    `forecasts` is at how many moments waits are told to those who wait under our policy.
+    """
     parted = {
         family: rows for family, rows in by_family(arrivals).items() if gpus.get(family, 0) > 0
     }
     figures = {}
     for name in policies:
-        figures[name] = _play(name, parted, gpus, seed, rules)
+        figures[name] = _play(name, parted, gpus, seed, rules, forecasts)
         on_done(name)
     return figures
 
@@ -77,6 +81,7 @@ def _play(
     gpus: Mapping[ModelFamily, int],
     seed: int,
     rules: FairRules | None,
+    forecasts: int,
 ) -> PolicyFigures:
     tally, eta, cold_loads = Tally(), EtaTally(), 0
     for family, rows in parted.items():
@@ -87,7 +92,7 @@ def _play(
             gpus=gpus[family],
             policy=policy,
             costs=costs,
-            watcher=_watch(family, policy, costs, gpus[family], rows, eta),
+            watcher=_watch(policy, costs, rows, eta, slots=gpus[family], forecasts=forecasts),
         ).play()
         tally.count(rows, outcome)
         cold_loads += outcome.cold_loads
@@ -101,23 +106,24 @@ def _play(
 
 
 def _watch(
-    family: ModelFamily,
     policy: Policy,
     costs: CostModel,
-    slots: int,
     rows: Sequence[Arrival],
     tally: EtaTally,
+    *,
+    slots: int,
+    forecasts: int,
 ) -> EtaWatch | None:
     if not isinstance(policy, Ours):
         return None
     work_s = sum(row.gpu_s for row in rows) / slots
     span_s = max(work_s, rows[-1].arrival_s - rows[0].arrival_s)
     return EtaWatch(
-        family=family,
+        family=rows[0].family,
         queue=policy.queue,
         costs=costs,
         slots=slots,
-        every_s=max(1.0, span_s / FORECASTS),
+        every_s=max(1.0, span_s / forecasts),
         tally=tally,
     )
 
