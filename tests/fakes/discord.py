@@ -141,6 +141,7 @@ class Town:
         self.bus = MemoryEventBus()
         self.pictures = MemoryPictures()
         self.flags = MemoryCancelFlags()
+        self.outlooks = MemoryOutlooks()
         self._options = ClientOptions(
             state_dir=state_dir, shard_count=1, moderator_role_ids=moderator_role_ids
         )
@@ -166,7 +167,7 @@ class Town:
                 pictures=self.pictures,
                 cancel_flags=self.flags,
                 outbox=outbox,
-                outlooks=MemoryOutlooks(),
+                outlooks=self.outlooks,
                 screen=screen,
                 families=(ModelFamily.SDXL,),
                 clock=clock,

@@ -1,6 +1,8 @@
 """`/show`, `/cancel` and `/info`."""
 
+from backend.domain.families import ModelFamily
 from backend.domain.jobs import JobState
+from backend.domain.outlook import Outlook
 from tests.fakes.discord import Town, labels
 
 
@@ -60,3 +62,20 @@ async def test_info_is_private_and_counts(town: Town) -> None:
     assert answer.response is not None
     assert "1 in line, 1 delivered" in answer.response.content
     assert "a second fox" in answer.response.content
+
+
+async def test_why_explains_the_place_of_ones_newest_job(town: Town) -> None:
+    await town.deliver()
+    job_id = await town.ask("a waiting fox")
+    outlook = Outlook(position=1, p50_s=4, p90_s=9, why="1 turbo job begins before it.")
+    await town.outlooks.tell(ModelFamily.SDXL, {job_id: outlook})
+    answer = await town.alice.slash(town.channel, "queue why")
+    assert answer.ephemeral
+    assert answer.response is not None
+    assert f"`{job_id}`: 1 turbo job begins before it." in answer.response.content
+    assert "about 4 s, at most 9 s" in answer.response.content
+
+
+async def test_why_of_nothing_says_that_there_is_no_job(town: Town) -> None:
+    answer = await town.bob.slash(town.channel, "queue why")
+    assert "no such job" in answer.followups[0].content

@@ -2,7 +2,9 @@
 
 import pytest
 
+from backend.domain.families import ModelFamily
 from backend.domain.jobs import Failure, JobState, Progress
+from backend.domain.outlook import Outlook
 from backend.domain.requests import JobId
 from tests.integration.gateway.workshop import Workshop
 
@@ -33,6 +35,29 @@ async def test_a_request_is_put_in_line_and_answered_with_its_place(workshop: Wo
     assert body["created_at"] == "2026-01-01T12:00:00Z"
     assert body["urls"]["self"] == f"http://pictures.test/v1/generations/{body['id']}"
     assert body["urls"]["cancel"] == f"http://pictures.test/v1/generations/{body['id']}/cancel"
+
+
+async def test_who_waits_is_told_when_it_begins_and_why(workshop: Workshop) -> None:
+    job_id = await workshop.create()
+    path = f"/v1/generations/{job_id}"
+    unknown = await (await workshop.client.get(path, headers=workshop.alice)).json()
+    assert (unknown["position"], unknown["eta"], unknown["why"]) == (0, None, None)
+
+    outlook = Outlook(position=3, p50_s=4.5, p90_s=9.0, why="3 turbo jobs begin before it.")
+    await workshop.outlooks.tell(ModelFamily.SDXL, {JobId(job_id): outlook})
+    shown = await (await workshop.client.get(path, headers=workshop.alice)).json()
+    assert shown["position"] == 3
+    assert shown["eta"] == {"p50_s": 4.5, "p90_s": 9.0}
+    assert shown["why"] == outlook.why
+    why = await (await workshop.client.get(f"{path}/why", headers=workshop.alice)).json()
+    assert why == {
+        "request_id": job_id,
+        "status": "queued",
+        "position": 3,
+        "eta": {"p50_s": 4.5, "p90_s": 9.0},
+        "why": outlook.why,
+    }
+    assert (await workshop.client.get(f"{path}/why", headers=workshop.bob)).status == 404
 
 
 async def test_what_was_asked_is_what_is_stored(workshop: Workshop) -> None:

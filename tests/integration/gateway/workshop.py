@@ -87,6 +87,7 @@ class Workshop:
     objects: ObjectStore
     clock: StoppedClock
     flags: MemoryCancelFlags
+    outlooks: MemoryOutlooks
     alice: dict[str, str]
     bob: dict[str, str]
 
@@ -160,6 +161,7 @@ async def open_workshop(
     """Open a gateway on a free port and close it at the end."""
     memory = Memory()
     clock, flags, bus = StoppedClock(), MemoryCancelFlags(), MemoryEventBus()
+    outlooks = MemoryOutlooks()
     jobs = jobs or MemoryJobStore(memory=memory)
     outbox = MemoryOutbox(jobs=jobs, bus=bus)
     reviews = reviews or MemoryReviewStore(memory=memory)
@@ -177,7 +179,7 @@ async def open_workshop(
             pictures=StoredPictures(objects, clock),
             cancel_flags=flags,
             outbox=outbox,
-            outlooks=MemoryOutlooks(),
+            outlooks=outlooks,
             screen=screen,
             families=(ModelFamily.SDXL,),
             clock=clock,
@@ -203,6 +205,7 @@ async def open_workshop(
             objects=objects,
             clock=clock,
             flags=flags,
+            outlooks=outlooks,
             alice=await _member(accounts, "alice"),
             bob=await _member(accounts, "bob"),
         )

@@ -10,6 +10,7 @@ from PIL import Image
 
 from backend.domain.errors import ImpastoError, PromptBlocked, SeedOutOfRange, UnknownParameter
 from backend.domain.jobs import Block, Failure, Job, JobState, Lease, Progress
+from backend.domain.outlook import Outlook
 from backend.domain.requests import AccountId
 from backend.domain.reviews import Review, ReviewId
 from backend.service.generations import JobView
@@ -17,7 +18,7 @@ from backend.service.reviews import ReviewCard
 from bot.presenters.errors import ERROR_SENTENCES, failure_sentence, sentence_for
 from bot.presenters.grid import compose
 from bot.presenters.prompts import plain, shorten
-from bot.presenters.queue_status import progress_line
+from bot.presenters.queue_status import progress_line, why_text
 from bot.presenters.results import job_text
 from bot.presenters.reviews import asker_name, review_embed
 from tests.builders import NOW, a_job, a_request, a_result, at
@@ -210,3 +211,24 @@ def test_a_failed_job_names_no_folder_of_the_workers_host() -> None:
     assert "`model_missing`" in failure_sentence(failure)
     unknown = Failure(code="from_the_future", message="see /home/ann")
     assert "/home" not in failure_sentence(unknown)
+
+
+@pytest.mark.parametrize(
+    ("p50_s", "p90_s", "said"),
+    [
+        (0.2, 3.1, "begins in about 1 s, at most 4 s"),
+        (12, 61, "begins in about 20 s, at most 70 s"),
+        (100, 5000, "begins in about 2 min, at most 84 min"),
+        (6000, 9000, "begins in about 2 h, at most 3 h"),
+    ],
+)
+def test_times_are_told_as_people_say_them(p50_s: float, p90_s: float, said: str) -> None:
+    outlook = Outlook(position=2, p50_s=p50_s, p90_s=p90_s, why="Two jobs begin before it.")
+    view = JobView(job=a_job(), position=2, outlook=outlook)
+    assert f"In line, place 3, 2 before it; {said}." in job_text(view, asker_id=None)
+    assert why_text(view) == f"`{view.job.id}`: Two jobs begin before it. It {said}."
+
+
+@pytest.mark.parametrize("state", JobState)
+def test_every_state_has_a_reason(state: JobState) -> None:
+    assert why_text(JobView(job=replace(a_job(), state=state))).endswith(".")
