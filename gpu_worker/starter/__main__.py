@@ -23,6 +23,11 @@ _QUIET = {
 }
 _STEPS = {"autoencoder": 1300, "decoder": 1000, "distilled": 1500}
 _FAMILIES = ("sdxl", "sd3", "flux")
+_PARTS = (
+    *("autoencoder", "model", "decoder", "distilled"),
+    *("lora", "controlnet", "upscaler", "preview"),
+)
+_STYLES = ("pixel-art", "line-drawing")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,13 +65,13 @@ def _parser() -> argparse.ArgumentParser:
     sheet.add_argument("--guidance", type=float)
     export = commands.add_parser("export", parents=[shared, families], help="write a model folder")
     export.add_argument("folder", type=Path)
+    export.add_argument("--part", choices=("model", "lora", "controlnet"), default="model")
+    export.add_argument("--style", choices=_STYLES, help="of a LoRA")
     return parser
 
 
 def _add_train(train: argparse.ArgumentParser) -> None:
-    train.add_argument(
-        "--part", choices=("autoencoder", "model", "decoder", "distilled"), default="model"
-    )
+    train.add_argument("--part", choices=_PARTS, default="model")
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     train.add_argument("--start-from", type=Path, help="a model folder whose weights to begin with")
     train.add_argument("--steps", type=int, help="in all, those before a resume included")
@@ -75,6 +80,8 @@ def _add_train(train: argparse.ArgumentParser) -> None:
         "--compile", action="store_true", help="a third faster, after minutes of compiling"
     )
     train.add_argument("--lesson", choices=("first", "whole"), help="how much to teach")
+    train.add_argument("--style", choices=_STYLES, help="of a LoRA")
+    train.add_argument("--to", type=Path, help="where upscalers or the preview decoder go")
 
 
 def _work(chosen: argparse.Namespace) -> Path:
@@ -99,23 +106,35 @@ def _work(chosen: argparse.Namespace) -> Path:
         return workshop.draw_sheet(
             family, chosen.target, steps=chosen.steps, guidance=chosen.guidance
         )
-    return workshop.export(family, chosen.folder)
+    return _export(chosen, workshop, family)
 
 
 def _train(chosen: argparse.Namespace, workshop: "Workshop", family: "FamilyName") -> Path:
+    from gpu_worker.starter.companion_workshop import CompanionWorkshop
     from gpu_worker.starter.vocabulary import LessonName
 
     if not chosen.resume:
-        workshop.start_over(_checkpoint(chosen))
+        for name in _checkpoints(chosen):
+            workshop.start_over(name)
+    companions = CompanionWorkshop(workshop=workshop)
     match chosen.part:
         case "autoencoder":
             return workshop.train_autoencoder(steps=chosen.steps or _STEPS["autoencoder"])
         case "decoder":
             return workshop.train_decoder(steps=chosen.steps or _STEPS["decoder"])
         case "distilled":
-            return workshop.distil_guidance(
-                steps=chosen.steps or _STEPS["distilled"], batch=chosen.batch
-            )
+            steps = chosen.steps or _STEPS["distilled"]
+            return workshop.distil_guidance(steps=steps, batch=chosen.batch)
+        case "lora":
+            return companions.train_lora(chosen.style or _STYLES[0], steps=chosen.steps)
+        case "controlnet":
+            return companions.train_controlnet(steps=chosen.steps)
+        case "upscaler":
+            target = chosen.to or workshop.cache / "export/upscaler"
+            return companions.train_upscalers(target, steps=chosen.steps)
+        case "preview":
+            target = chosen.to or workshop.cache / "export/preview"
+            return companions.train_preview(target, steps=chosen.steps)
         case _:
             return workshop.train_model(
                 family,
@@ -126,10 +145,34 @@ def _train(chosen: argparse.Namespace, workshop: "Workshop", family: "FamilyName
             )
 
 
-def _checkpoint(chosen: argparse.Namespace) -> str:
-    """Return the name of the checkpoint that a part is kept under."""
-    names = {"model": chosen.family, "distilled": "flux-distilled"}
-    return str(names.get(chosen.part, chosen.part))
+def _export(chosen: argparse.Namespace, workshop: "Workshop", family: "FamilyName") -> Path:
+    from gpu_worker.starter.companion_workshop import CompanionWorkshop
+
+    companions = CompanionWorkshop(workshop=workshop)
+    match chosen.part:
+        case "lora":
+            return companions.export_lora(chosen.style or _STYLES[0], chosen.folder)
+        case "controlnet":
+            return companions.export_controlnet(chosen.folder)
+        case _:
+            return workshop.export(family, chosen.folder)
+
+
+def _checkpoints(chosen: argparse.Namespace) -> tuple[str, ...]:
+    """Return the names of the checkpoints that a part is kept under."""
+    match chosen.part:
+        case "model":
+            return (chosen.family,)
+        case "distilled":
+            return ("flux-distilled",)
+        case "lora":
+            return (f"lora-{chosen.style or _STYLES[0]}",)
+        case "controlnet":
+            return ("controlnet-edges",)
+        case "upscaler":
+            return ("upscaler-x2", "upscaler-x4")
+        case _:
+            return (chosen.part,)
 
 
 if __name__ == "__main__":

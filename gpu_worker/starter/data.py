@@ -32,13 +32,7 @@ class Art:
 
 def assemble(cache: Path) -> Path:
     """Fetch the package unless it is here, and write `art.npz` into the cache; return it."""
-    cache.mkdir(parents=True, exist_ok=True)
-    archive = cache / "npm" / _ARCHIVE
-    if not archive.exists():
-        archive.parent.mkdir(exist_ok=True)
-        command = ["npm", "pack", f"{PACKAGE}@{VERSION}", "--silent"]
-        subprocess.run(command, cwd=archive.parent, check=True, capture_output=True)  # noqa: S603 fixed words
-    drawings = _unpack(archive)
+    drawings = _unpack(archive_in(cache))
     wanted = {thing.codepoint: thing.name for thing in OBJECTS}
     objects = {name: drawings[codepoint] for codepoint, name in wanted.items()}
     rest = sorted(drawings.keys() - wanted.keys())
@@ -52,6 +46,16 @@ def assemble(cache: Path) -> Path:
     counts = {"objects": len(objects), "others": len(others)}
     (cache / "art.json").write_text(json.dumps({**facts, **counts}, indent=2) + "\n")
     return target
+
+
+def archive_in(cache: Path) -> Path:
+    """Return the package's archive, fetched unless it is here."""
+    archive = cache / "npm" / _ARCHIVE
+    if not archive.exists():
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        command = ["npm", "pack", f"{PACKAGE}@{VERSION}", "--silent"]
+        subprocess.run(command, cwd=archive.parent, check=True, capture_output=True)  # noqa: S603 fixed words
+    return archive
 
 
 def load_art(path: Path) -> Art:

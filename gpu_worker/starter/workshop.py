@@ -61,7 +61,7 @@ class Workshop:
 
     def train_decoder(self, *, steps: int) -> Path:
         run = dataclasses.replace(self._autoencoder_run(steps), learning_rate=1e-3)
-        model = train_decoder(run, self._autoencoder("vae"), self.art())
+        model = train_decoder(run, self.autoencoder("vae"), self.art())
         return self._save_autoencoder(model, "vae-sharp")
 
     def train_model(
@@ -75,7 +75,7 @@ class Workshop:
     ) -> Path:
         """Train a family; a run that begins may take over the weights of a model folder."""
         student = self._student(family)
-        run = self._run(steps or student.steps, batch)
+        run = self.run(steps or student.steps, batch)
         path = run.checkpoint(student)
         if start_from is not None and not path.exists():
             graft_folder(student.trained, start_from, tokenizer=self.run_folder / "tokenizer")
@@ -85,7 +85,7 @@ class Workshop:
     def distil_guidance(self, *, steps: int, batch: int) -> Path:
         """Teach the trained Flux to be guided in one pass."""
         student = FluxStudent(folder=self.run_folder)
-        run = self._run(steps, batch)
+        run = self.run(steps, batch)
         restore(run, student)
         student.begin_distilling()
         train(run, student, self._gallery(LESSONS[FamilyName.FLUX]))
@@ -98,7 +98,7 @@ class Workshop:
         torch.set_num_threads(self.threads)
         student = self._trained_student(family)
         pictures = draw_pictures(
-            student.pipeline(self._best_autoencoder()),
+            student.pipeline(self.best_autoencoder()),
             PROMPTS,
             steps=steps or int(str(student.defaults["steps"])),
             guidance=guidance or float(str(student.defaults["guidance"])),
@@ -112,7 +112,7 @@ class Workshop:
         return export_model(
             folder,
             self._trained_student(family),
-            self._best_autoencoder(),
+            self.best_autoencoder(),
             run_folder=self.run_folder,
             lesson=_lesson(LESSONS[family]),
         )
@@ -131,7 +131,7 @@ class Workshop:
 
     def _trained_student(self, family: FamilyName) -> Student:
         student = self._student(family)
-        run = self._run(1, 1)
+        run = self.run(1, 1)
         if isinstance(student, FluxStudent):
             student.begin_distilling()
             if not run.checkpoint(student).exists():
@@ -142,7 +142,7 @@ class Workshop:
     def _gallery(self, name: LessonName) -> Gallery:
         return paint_gallery(
             self.cache / f"gallery-{name}.npz",
-            self._autoencoder("vae"),
+            self.autoencoder("vae"),
             self.art(),
             lesson=_lesson(name),
             count=_GALLERY_SCENES[name],
@@ -150,7 +150,8 @@ class Workshop:
             device=self.device,
         )
 
-    def _run(self, steps: int, batch: int) -> TrainingRun:
+    def run(self, steps: int, batch: int) -> TrainingRun:
+        """Return how a part is trained here."""
         return TrainingRun(
             folder=self.run_folder,
             steps=steps,
@@ -170,11 +171,13 @@ class Workshop:
             threads=self.threads,
         )
 
-    def _best_autoencoder(self) -> AutoencoderKL:
+    def best_autoencoder(self) -> AutoencoderKL:
+        """Open the autoencoder, with the sharpened decoder if there is one."""
         sharp = (self.run_folder / "vae-sharp").exists()
-        return self._autoencoder("vae-sharp" if sharp else "vae")
+        return self.autoencoder("vae-sharp" if sharp else "vae")
 
-    def _autoencoder(self, name: str) -> AutoencoderKL:
+    def autoencoder(self, name: str) -> AutoencoderKL:
+        """Open a trained autoencoder by the name of its folder."""
         return AutoencoderKL.from_pretrained(self.run_folder / name, local_files_only=True).eval()
 
     def _save_autoencoder(self, model: AutoencoderKL, name: str) -> Path:
