@@ -90,9 +90,22 @@ class Crew:
             return ""
         return "" if token is None else token.decode().rpartition(":")[0]
 
-    def is_stopped(self, name: str) -> bool:
-        """Whether this process is held by SIGSTOP."""
-        return self._stopped.get(name) == self.process_id(name)
+    def able_workers(self) -> list[str]:
+        """Return the workers that have announced themselves and are not held by SIGSTOP."""
+        try:
+            with Redis.from_url(self._stack.redis_url, socket_timeout=1) as client:
+                present = {
+                    key.decode().rpartition(":")[2]
+                    for key in client.scan_iter(match=worker_key(FAMILY, "*"))
+                }
+        except RedisError:
+            return []
+        return [
+            name
+            for name in WORKER_NAMES
+            if self._stopped.get(name) != self.process_id(name)
+            and self.worker_name(name) in present
+        ]
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a process."""

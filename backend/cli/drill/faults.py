@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final, assert_never
@@ -14,7 +15,6 @@ from backend.cli.drill.crew import (
     BROKER,
     DISPATCHER_NAMES,
     GATEWAY,
-    WORKER_NAMES,
     Crew,
 )
 from backend.cli.drill.plan import FaultKind, PlannedFault
@@ -23,12 +23,16 @@ from backend.db.audit import SqlAudit
 from backend.domain.jobs import Job
 
 PATIENCE_S: Final = 0.2
+WORKERS_PATIENCE_S: Final = 60.0
 
 _log = structlog.get_logger(__name__)
 
 
 class Injector:
-    """Injects faults one after the other; those that last are lifted in the background."""
+    """Injects faults one after the other; those that last are lifted in the background.
+
+    `late_s` is how long faults have waited for enough workers: the rest of the plan shifts by it.
+    """
 
     def __init__(
         self, *, crew: Crew, audit: SqlAudit, clock: Callable[[], datetime], pending: set[str]
@@ -38,6 +42,7 @@ class Injector:
         self._clock = clock
         self._pending = pending
         self.blows: list[Blow] = []
+        self.late_s = 0.0
 
     async def inject(self, fault: PlannedFault, tasks: asyncio.TaskGroup) -> None:
         """Do one fault now."""
@@ -110,11 +115,16 @@ class Injector:
         self._begin(blow)
 
     async def _worker(self, fault: PlannedFault) -> str:
-        """Choose a worker that is not stopped; wait for one while all are."""
+        """Choose a worker that is there and not stopped; wait while there are fewer than two.
+
+        Nothing but its own start would be measured were the last one hit, or one that is starting.
+        """
+        give_up_at = time.monotonic() + WORKERS_PATIENCE_S
+        begun_at = time.monotonic()
         while True:
-            able = [name for name in WORKER_NAMES if not self._crew.is_stopped(name)]
-            # One stays free of long hangs, or nobody could take over what the others hold.
-            if len(able) > 1 or (able and fault.kind is FaultKind.KILL_WORKER):
+            able = await asyncio.to_thread(self._crew.able_workers)
+            if len(able) > 1 or (able and time.monotonic() >= give_up_at):
+                self.late_s += time.monotonic() - begun_at
                 return able[int(fault.pick * len(able))]
             await asyncio.sleep(PATIENCE_S)
 

@@ -28,6 +28,7 @@ LOOK_S: Final = 0.2
 # After the last fault and request: enough for three attempts, each lost to a lease running out.
 PATIENCE_S: Final = 240.0
 PATIENCE_PER_JOB_S: Final = 1.0
+PATIENCE_PER_FAULT_S: Final = 5.0
 LISTEN_GROUP: Final = "drill"
 # The id of a button on a job's message: imp:1:<action>:<job>:<index>.
 JOB_ID_WORDS: Final = 5
@@ -70,6 +71,7 @@ class Rounds:
         self._unfinished: set[str] = set()
         self._seen = 0
         self._looked = asyncio.Event()
+        self._begun_at = 0.0
         self._injector = Injector(crew=crew, audit=audit, clock=clock, pending=self._unfinished)
         self._announced: dict[JobId, set[int]] = defaultdict(set)
 
@@ -99,7 +101,10 @@ class Rounds:
             await asyncio.gather(*watching, work, return_exceptions=True)
 
     async def _work(self) -> None:
-        limit_s = self._plan.lasts_s + PATIENCE_S + PATIENCE_PER_JOB_S * len(self._plan.requests)
+        self._begun_at = time.monotonic()
+        plan = self._plan
+        slack_s = PATIENCE_PER_JOB_S * len(plan.requests) + PATIENCE_PER_FAULT_S * len(plan.faults)
+        limit_s = plan.lasts_s + PATIENCE_S + slack_s
         try:
             async with asyncio.timeout(limit_s):
                 async with asyncio.TaskGroup() as tasks:
@@ -118,16 +123,19 @@ class Rounds:
             looks = max(0, looks - 1)
 
     async def _send_requests(self, tasks: asyncio.TaskGroup) -> None:
-        begun_at = time.monotonic()
         for request in self._plan.requests:
-            await _sleep_until(begun_at + request.at_s)
+            await self._sleep_until(request.at_s)
             tasks.create_task(self._clients.ask(request))
 
     async def _inject_faults(self, tasks: asyncio.TaskGroup) -> None:
-        begun_at = time.monotonic()
         for fault in self._plan.faults:
-            await _sleep_until(begun_at + fault.at_s)
+            await self._sleep_until(fault.at_s)
             await self._injector.inject(fault, tasks)
+
+    async def _sleep_until(self, at_s: float) -> None:
+        """Sleep until a moment of the plan, which shifts with the faults that come late."""
+        while (left_s := self._begun_at + at_s + self._injector.late_s - time.monotonic()) > 0:  # noqa: ASYNC110 - the moment itself moves
+            await asyncio.sleep(min(left_s, LOOK_S))
 
     async def _keep_alive(self) -> None:
         while True:
@@ -265,7 +273,3 @@ async def _make_key(settings: Settings, name: str) -> str:
     async with open_accounts(settings) as accounts:
         _, secret = await accounts.create_key(name)
         return secret
-
-
-async def _sleep_until(at_s: float) -> None:
-    await asyncio.sleep(max(0.0, at_s - time.monotonic()))
