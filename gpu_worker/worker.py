@@ -55,8 +55,9 @@ from storage.image_store import ImageStore
 # Longer than a message can be delivered again (the broker's visibility timeout is an hour).
 CLAIM_TTL_S = 4 * 3600
 CLAIM_RETRY_S = 30.0
-PRESENCE_TTL_S = 15
-PRESENCE_EVERY_S = 5.0
+# Four beats may get lost. With each beat goes a sign of the job in hand, which renews its lease.
+PRESENCE_TTL_S = 8
+PRESENCE_EVERY_S = 2.0
 SLOTS = 1
 _STREAM_LENGTH = 10_000
 # A step must not wait long for a server that is away.
