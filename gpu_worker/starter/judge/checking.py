@@ -17,7 +17,7 @@ from gpu_worker.starter.judge.lessons import (
     soften,
     strangers,
 )
-from gpu_worker.starter.judge.network import ITS_OWN, Judge
+from gpu_worker.starter.judge.network import Judge
 
 _SEED = "checking"  # apart from every seed that the judge was trained with
 
@@ -48,7 +48,7 @@ def count_hits(judge: Judge, painted: Sequence[Painted]) -> dict[str, float]:
     opinions = judge.look([picture for picture, _ in painted])
     for opinion, (_, right) in zip(opinions, painted, strict=True):
         hits.setdefault("thing", []).append(opinion.thing == WORDS.things[right.thing])
-        if right.colour not in (UNASKED, WORDS.colours.index(ITS_OWN)):
+        if right.colour != UNASKED:
             hits.setdefault("colour", []).append(opinion.colour == WORDS.colours[right.colour])
         if right.background != UNASKED:
             is_right = opinion.background == WORDS.backgrounds[right.background]

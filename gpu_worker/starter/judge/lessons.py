@@ -10,7 +10,7 @@ from diffusers import AutoencoderKL
 
 from gpu_worker.starter.data import Art
 from gpu_worker.starter.judge.mush import spoil
-from gpu_worker.starter.judge.network import ITS_OWN, NOTHING, PLAIN, SIDE, Words
+from gpu_worker.starter.judge.network import NOTHING, PLAIN, SIDE, Words
 from gpu_worker.starter.palette import COLOURS, HUES
 from gpu_worker.starter.scenes import Figure, Scene, paint
 from gpu_worker.starter.styles import STYLES
@@ -26,7 +26,7 @@ UNASKED = -1  # a head that has nothing to learn from a picture
 
 WORDS = Words(
     things=(*(thing.name for thing in (*SHAPES, *OBJECTS)), NOTHING),
-    colours=(*COLOURS, ITS_OWN),
+    colours=tuple(COLOURS),
     backgrounds=tuple(COLOURS),
     styles=(PLAIN, *STYLES),
 )
@@ -53,7 +53,7 @@ def draw_question(random: Random) -> Scene:
         figure = Figure(thing=random.choice(SHAPES), colour=colour)
     else:
         thing = random.choice(OBJECTS)
-        is_coloured = thing.takes_colour and random.random() < 0.4
+        is_coloured = thing.takes_colour and random.random() < 0.7
         figure = Figure(thing=thing, colour=random.choice(list(HUES)) if is_coloured else None)
     return Scene(figures=(figure,), background=background)
 
@@ -62,9 +62,10 @@ def answer(scene: Scene, style: str = PLAIN) -> Answer:
     """Return what the heads should say of a scene with one figure."""
     (figure,) = scene.figures
     is_faint = style in _FAINT
+    is_in_colour = figure.colour is not None and not is_faint
     return Answer(
         thing=WORDS.things.index(figure.thing.name),
-        colour=UNASKED if is_faint else WORDS.colours.index(figure.colour or ITS_OWN),
+        colour=WORDS.colours.index(figure.colour) if is_in_colour else UNASKED,
         background=UNASKED if is_faint else WORDS.backgrounds.index(scene.background),
         style=WORDS.styles.index(style),
     )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,13 @@ from gpu_worker.starter.palette import COLOURS
 FOLDER = Path(__file__).parents[1] / "models" / "judge"
 SIDE = 64  # pixels that the network looks at
 NOTHING = "nothing known"
-ITS_OWN = "its own"
 PLAIN = "3d"  # the art as it is
 FILTERS, FILTER_SIDE = 20, 7
 _CELLS = 8  # that the picture is told apart in, by row and by column
 _COARSE_CELLS = 4
 _SPREAD = 0.2  # of a colour, around the one that has a name
+_APART = 0.15  # how far a colour is from the ground's, to be the figure's
+_HUES, _NARROW = 12, 0.9
 _BATCH = 64
 
 
@@ -41,7 +43,7 @@ class Opinion:
     """How likely each word is for one picture, the likeliest first; each head adds up to one."""
 
     things: dict[str, float]
-    colours: dict[str, float]  # of the figure; an object in its own colours has `ITS_OWN`
+    colours: dict[str, float]  # of the figure, as if it had been asked for in one
     backgrounds: dict[str, float]
     styles: dict[str, float]
 
@@ -59,14 +61,14 @@ class Opinion:
 
     @property
     def colour(self) -> str:
-        """The likeliest colour with a name."""
-        return next(colour for colour in self.colours if colour != ITS_OWN)
+        return next(iter(self.colours))
 
 
 class JudgeNetwork(nn.Module):
     """One convolution, told apart by place; the named colours, more coarsely; linear heads."""
 
     palette: torch.Tensor
+    hues: torch.Tensor
 
     def __init__(self, words: Words) -> None:
         super().__init__()
@@ -75,7 +77,11 @@ class JudgeNetwork(nn.Module):
         )
         named = torch.tensor(list(COLOURS.values()))
         self.register_buffer("palette", named / 127.5 - 1, persistent=False)
-        width = 2 * FILTERS * _CELLS**2 + (3 + len(COLOURS)) * _COARSE_CELLS**2
+        angles = torch.arange(_HUES) * (2 * math.pi / _HUES)
+        self.register_buffer("hues", torch.stack([angles.cos(), angles.sin()]), persistent=False)
+        width = (
+            len(COLOURS) + _HUES + 2 * FILTERS * _CELLS**2 + (3 + len(COLOURS)) * _COARSE_CELLS**2
+        )
         self.heads = nn.ModuleDict(
             {
                 "thing": nn.Linear(width, len(words.things)),
@@ -100,7 +106,26 @@ class JudgeNetwork(nn.Module):
         away = (small[:, None] - self.palette[:, :, None, None]).square().mean(dim=2)
         named = (-away / _SPREAD**2).exp()
         colours = functional.adaptive_avg_pool2d(torch.cat([small, named], dim=1), _COARSE_CELLS)
-        return torch.cat([outlines.flatten(1), colours.flatten(1)], dim=1)
+        figure = self._figure_colours(small, named)
+        return torch.cat([outlines.flatten(1), colours.flatten(1), figure], dim=1)
+
+    def _figure_colours(self, values: torch.Tensor, named: torch.Tensor) -> torch.Tensor:
+        """Return how much of what stands out of the ground is of each named colour, each hue."""
+        corners = functional.adaptive_avg_pool2d(values, 8)[..., ::7, ::7]
+        ground = corners.mean(dim=(2, 3), keepdim=True)
+        away = (values - ground).square().mean(dim=1, keepdim=True)
+        stands_out = 1 - (-away / _APART**2).exp()
+        red, green, blue = values.unbind(dim=1)
+        across = torch.stack([red - (green + blue) / 2, (green - blue) * (math.sqrt(3) / 2)], dim=3)
+        strength = across.norm(dim=3, keepdim=True)
+        near = (across @ self.hues - _NARROW * strength).relu().permute(0, 3, 1, 2)
+        return torch.cat([_shares(named * stands_out), _shares(near * stands_out)], dim=1)
+
+
+def _shares(parts: torch.Tensor) -> torch.Tensor:
+    """Return each channel's share of everything there is."""
+    sums = parts.sum(dim=(2, 3))
+    return sums / (sums.sum(dim=1, keepdim=True) + 1)
 
 
 class Judge:
