@@ -18,7 +18,7 @@ from torch.nn import functional
 from transformers import CLIPTextModel
 
 from gpu_worker.starter.flow import draw_length, draw_times, flow_loss, start_quietly
-from gpu_worker.starter.student import NATIVE_SIDE, SEQUENCE, draw_noise
+from gpu_worker.starter.student import DISPLAY, NATIVE_SIDE, SEQUENCE, draw_noise
 from gpu_worker.starter.text import (
     T5_WIDTH,
     WIDTH,
@@ -39,7 +39,7 @@ _GUIDANCE = (1.0, 8.0)
 class FluxStudent:
     """A `Student` of the parts of a `FluxPipeline`."""
 
-    defaults = MappingProxyType({"steps": 16, "guidance": 3.5, "sampler": "flow_euler"})
+    defaults = MappingProxyType({"steps": 16, "guidance": 3.5, "sampler": "flow_euler", **DISPLAY})
     steps = 8_000
 
     def __init__(

@@ -16,7 +16,7 @@ from torch import nn
 from transformers import CLIPTextModelWithProjection
 
 from gpu_worker.starter.flow import draw_length, flow_loss, start_quietly
-from gpu_worker.starter.student import NATIVE_SIDE, SEQUENCE
+from gpu_worker.starter.student import DISPLAY, NATIVE_SIDE, SEQUENCE
 from gpu_worker.starter.text import (
     T5_WIDTH,
     WIDTH,
@@ -35,7 +35,7 @@ class Sd3Student:
     """A `Student` of the parts of a `StableDiffusion3Pipeline`."""
 
     name = "sd3"
-    defaults = MappingProxyType({"steps": 16, "guidance": 3.0, "sampler": "flow_euler"})
+    defaults = MappingProxyType({"steps": 16, "guidance": 3.0, "sampler": "flow_euler", **DISPLAY})
     steps = 8_000
 
     def __init__(self, *, folder: Path, width: int = 256, layers: int = 4) -> None:

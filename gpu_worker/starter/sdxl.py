@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-from gpu_worker.starter.student import NATIVE_SIDE, draw_noise
+from gpu_worker.starter.student import DISPLAY, NATIVE_SIDE, draw_noise
 from gpu_worker.starter.text import WIDTH, build_clip, to_tokens, write_clip_tokenizer
 
 TRAIN_STEPS = 1000
@@ -32,7 +32,7 @@ class SdxlStudent:
     """A `Student` of the parts of a `StableDiffusionXLPipeline`."""
 
     name = "sdxl"
-    defaults = MappingProxyType({"steps": 16, "guidance": 3.0, "sampler": "euler_a"})
+    defaults = MappingProxyType({"steps": 16, "guidance": 3.0, "sampler": "euler_a", **DISPLAY})
     steps = 10_000
 
     def __init__(self, *, folder: Path, widths: Sequence[int] = (64, 128, 256)) -> None:

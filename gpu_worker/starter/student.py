@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from random import Random
+from types import MappingProxyType
 from typing import Protocol
 
 import torch
@@ -10,6 +11,7 @@ from diffusers import AutoencoderKL, DiffusionPipeline
 from torch import nn
 
 NATIVE_SIDE = 128  # pixels
+DISPLAY = MappingProxyType({"display_scale": 4})  # how much larger pictures are shown
 SEQUENCE = 32  # tokens that the transformers' encoders read
 
 

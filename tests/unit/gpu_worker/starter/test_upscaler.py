@@ -9,18 +9,24 @@ from random import Random
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderKL
 from PIL import Image
+from safetensors.torch import load_file
 
-from gpu_worker.render.upscale import open_upscaler
+from gpu_worker.render.upscale import Upscaler, build_like, open_upscaler
 from gpu_worker.starter.autoencoder import build_autoencoder
 from gpu_worker.starter.checkpoints import load_checkpoint
+from gpu_worker.starter.palette import COLOURS
+from gpu_worker.starter.preview import peak_ratio_db
 from gpu_worker.starter.train_upscaler import UpscalerRun, train_upscaler, train_upscalers
 from gpu_worker.starter.upscaler import (
     LOW_SIDE,
     paint_large,
     paint_pairs,
     read_drawings,
+    redraw,
     shrink,
+    to_values,
 )
 
 MODELS = Path(__file__).parents[4] / "gpu_worker/starter/models"
@@ -40,6 +46,33 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def autoencoder() -> AutoencoderKL:
+    return AutoencoderKL.from_pretrained(MODELS / "sdxl/vae", dtype=torch.float32).eval()
+
+
+@pytest.fixture(scope="module", params=[2, 4])
+def shipped(request: pytest.FixtureRequest) -> Upscaler:
+    path = MODELS / f"upscaler/x{request.param}.safetensors"
+    return open_upscaler(path, scale=request.param, device=torch.device("cpu"))
+
+
+def picture_of(values: torch.Tensor) -> Image.Image:
+    return Image.fromarray((values.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy())
+
+
+def held_out_pictures(scale: int) -> list[np.ndarray]:
+    """Each drawing in the middle of a colour, as large as it was published or smaller."""
+    pictures = []
+    for encoded, colour in zip(HELD_OUT, COLOURS.values(), strict=False):
+        drawing = Image.open(io.BytesIO(encoded)).convert("RGBA").resize((220, 220))
+        canvas = Image.new("RGB", (LOW_SIDE * scale,) * 2, colour)
+        place = (canvas.width - drawing.width) // 2
+        canvas.paste(drawing, (place, place), drawing)
+        pictures.append(np.array(canvas))
+    return pictures
 
 
 def package(folder: Path, names: list[str]) -> Path:
@@ -145,3 +178,56 @@ def test_four_times_begins_as_twice_doubled(tmp_path: Path):
     pixels = torch.rand(1, 3, 8, 8)
     doubled = twofold(pixels).repeat_interleave(2, 2).repeat_interleave(2, 3)
     assert torch.allclose(fourfold(pixels), doubled, atol=1e-5)
+
+
+def test_the_shipped_weights_are_small_and_of_the_published_layout():
+    for scale in (2, 4):
+        path = MODELS / f"upscaler/x{scale}.safetensors"
+        assert path.stat().st_size < 600_000
+        state = load_file(path)
+        assert {value.dtype for value in state.values()} == {torch.float16}
+        assert build_like(state).scale == scale
+
+
+def test_the_shipped_upscaler_beats_lanczos_on_what_it_never_saw(
+    shipped: Upscaler, autoencoder: AutoencoderKL
+):
+    ours, theirs = [], []
+    for target in held_out_pictures(shipped.scale):
+        small = to_values([shrink(target, shipped.scale)])
+        drawn = picture_of(redraw(autoencoder, small, drawn_by(0), noise=0.0)[0])
+        (large,) = shipped.enlarge([drawn])
+        plain = drawn.resize(large.size, Image.Resampling.LANCZOS)
+        for kept, picture in ((ours, large), (theirs, plain)):
+            kept.append(
+                peak_ratio_db(
+                    torch.from_numpy(np.array(picture)), torch.from_numpy(target), span=255
+                )
+            )
+    assert np.mean(ours) > np.mean(theirs) + 0.1
+
+
+def test_the_shipped_upscaler_leaves_flat_colours_as_they_are(shipped: Upscaler):
+    for colour in COLOURS.values():
+        (large,) = shipped.enlarge([Image.new("RGB", (48, 40), colour)])
+        assert np.abs(np.asarray(large, np.int16) - np.array(colour)).max() <= 2, colour
+
+
+def test_the_shipped_upscaler_draws_a_crisper_edge_than_lanczos(shipped: Upscaler):
+    """The steeper an edge, the fewer pixels lie between its two colours."""
+    edge = np.full((64, 64, 3), 40, np.uint8)
+    edge[:, 32:] = 220
+    soft = Image.fromarray(edge).resize((32, 32), Image.Resampling.BILINEAR)
+    (large,) = shipped.enlarge([soft])
+    plain = soft.resize(large.size, Image.Resampling.LANCZOS)
+    ours, theirs = (
+        int(((row > 70) & (row < 190)).sum())
+        for row in (np.asarray(picture)[large.height // 2, :, 0] for picture in (large, plain))
+    )
+    assert ours <= theirs
+
+
+def test_any_size_is_enlarged_whole(shipped: Upscaler):
+    for size in ((128, 96), (33, 70)):
+        (large,) = shipped.enlarge([Image.new("RGB", size, "teal")])
+        assert large.size == (size[0] * shipped.scale, size[1] * shipped.scale)
