@@ -13,8 +13,9 @@ from typing import Final
 
 from backend.cli.demo import demo_settings
 from backend.cli.drill.crew import FAMILY, Crew, forget_settings
+from backend.cli.drill.opening import drill
+from backend.cli.drill.outcome import Outcome
 from backend.cli.drill.plan import jobs_for, make_plan
-from backend.cli.drill.rounds import Outcome, drill
 from backend.cli.drill.telling import log_to, tell
 from backend.cli.stack import open_stack
 from backend.cli.terminal import EXIT_FAILED, BadUsage, Subparsers, show_progress
@@ -39,8 +40,9 @@ requests that became two jobs. A charge is the GPU-seconds (encode, denoise, dec
 committed delivery: charged_twice counts jobs with two of them, ledger_sum adds them all up.
 recovery: seconds from a fault until work that was in the hit process' hands goes on.
 
-Exit status: 0 when nothing is lost or doubled, 4 otherwise. Of your settings only times
-(IMPASTO_..._S) are heeded."""
+Exit status: 0 when nothing is lost or doubled, every committed event was published and every
+Discord message shows its job's end; 4 otherwise. Of your settings only times (IMPASTO_..._S) are
+heeded."""
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -72,13 +74,13 @@ def run(arguments: argparse.Namespace) -> int:
     is_kept = arguments.keep is not None
     try:
         outcome = _drill_in(home, jobs=jobs, faults=arguments.faults, seed=arguments.seed)
-        is_kept = is_kept or not outcome.ledger.is_clean
+        is_kept = is_kept or not outcome.is_clean
     finally:
         if not is_kept:
             shutil.rmtree(home, ignore_errors=True)
     show_progress("")
     tell(outcome, as_json=arguments.json)
-    if not outcome.ledger.is_clean:
+    if not outcome.is_clean:
         sys.stderr.write(f"State and logs are kept in {home}.\n")
         return EXIT_FAILED
     return 0

@@ -4,24 +4,22 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
-from backend.bootstrap import now, open_accounts, open_bus, open_database, open_redis
-from backend.cli.drill.clients import Clients, open_session, run_name
+from backend.cli.drill.clients import Clients
 from backend.cli.drill.crew import Crew
 from backend.cli.drill.faults import Injector
-from backend.cli.drill.ledger import Ledger, Told, make_ledger
-from backend.cli.drill.plan import ACCOUNTS, FaultKind, Plan
+from backend.cli.drill.ledger import Told, make_ledger
+from backend.cli.drill.outcome import Outcome, shown_by_job
+from backend.cli.drill.plan import FaultKind, Plan
 from backend.cli.drill.recovery import ENDS, Blow, observe
 from backend.db.audit import SqlAudit
 from backend.domain.events import JobEventKind
 from backend.domain.requests import JobId
-from backend.service.ports import EventBus
-from backend.settings import Settings
+from backend.service.ports import EventBus, MessageStore
 
 POLL_S: Final = 0.1
 LOOK_S: Final = 0.2
@@ -29,22 +27,13 @@ LOOK_S: Final = 0.2
 PATIENCE_S: Final = 240.0
 PATIENCE_PER_JOB_S: Final = 1.0
 PATIENCE_PER_FAULT_S: Final = 5.0
+# A bot that was killed last starts again, and sweeps every 15 s.
+TELL_PATIENCE_S: Final = 40.0
 LISTEN_GROUP: Final = "drill"
-# The id of a button on a job's message: imp:1:<action>:<job>:<index>.
-JOB_ID_WORDS: Final = 5
 # So long after its death a bot may still be counted by its Discord.
 BOT_COUNTED_S: Final = 0.5
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """The books of a drill and the faults it saw."""
-
-    ledger: Ledger
-    blows: tuple[Blow, ...]
-    untold: int
 
 
 class Rounds:
@@ -57,6 +46,7 @@ class Rounds:
         crew: Crew,
         audit: SqlAudit,
         clients: Clients,
+        messages: MessageStore,
         bus: EventBus,
         clock: Callable[[], datetime],
         show: Callable[[str], None],
@@ -65,6 +55,7 @@ class Rounds:
         self._crew = crew
         self._audit = audit
         self._clients = clients
+        self._messages = messages
         self._bus = bus
         self._clock = clock
         self._show = show
@@ -194,7 +185,7 @@ class Rounds:
         return [blow for blow in blows if blow.kind is kind and blow.is_open and blow.at < before]
 
     async def _close_books(self) -> Outcome:
-        await asyncio.sleep(LOOK_S)
+        untold, unshown = await self._until_told()
         await self._look()
         messages = await self._clients.discord_messages()
         shown = shown_by_job(messages)
@@ -214,62 +205,25 @@ class Rounds:
             told=told,
             recoveries_s=[blow.recovery_s for blow in blows if blow.recovery_s is not None],
         )
-        return Outcome(ledger=ledger, blows=blows, untold=len(await self._audit.untold()))
+        return Outcome(ledger=ledger, blows=blows, untold=untold, unshown=unshown)
+
+    async def _until_told(self) -> tuple[int, int]:
+        """Give outbox and bot a while; return how many jobs and messages they still leave."""
+        give_up_at = time.monotonic() + TELL_PATIENCE_S
+        while True:
+            untold, unshown = await self._audit.untold(), await self._unshown()
+            if time.monotonic() > give_up_at or not (untold or unshown):
+                return len(untold), unshown
+            await asyncio.sleep(LOOK_S)
+
+    async def _unshown(self) -> int:
+        if self._crew.discord is None:
+            return 0
+        application_id = int(str(self._crew.discord["application_id"]))
+        return len(await self._messages.unfinished(application_id))
 
 
 def recover(blows: Sequence[Blow], at: datetime) -> None:
     """Record that what these held up goes on."""
     for blow in blows:
         blow.recover(at)
-
-
-def shown_by_job(messages: list[dict[str, Any]]) -> dict[JobId, int]:
-    """Count, for each job that Discord messages show, the messages that hold its pictures."""
-    shown: dict[JobId, int] = {}
-    for message in messages:
-        ids = {
-            words[3]
-            for component in message["components"]
-            if len(words := str(component.get("custom_id") or "").split(":")) == JOB_ID_WORDS
-        }
-        for job_id in ids:
-            shown[JobId(job_id)] = shown.get(JobId(job_id), 0) + bool(message["attachments"])
-    return shown
-
-
-async def drill(
-    *, plan: Plan, crew: Crew, settings: Settings, show: Callable[[str], None]
-) -> Outcome:
-    """Open what a drill needs beside its processes, and run it."""
-    keys = [await _make_key(settings, f"drill-{number}") for number in range(ACCOUNTS)]
-    control = None if crew.discord is None else str(crew.discord["control"])
-    async with (
-        open_database(settings) as database,
-        open_redis(settings) as redis,
-        open_session() as session,
-    ):
-        audit = SqlAudit(database=database)
-        clients = Clients(
-            session=session,
-            gateway_url=settings.public_url,
-            control_url=control,
-            keys=keys,
-            run=run_name(),
-            find_by_seed=audit.find_by_seed,
-        )
-        rounds = Rounds(
-            plan=plan,
-            crew=crew,
-            audit=audit,
-            clients=clients,
-            bus=open_bus(redis),
-            clock=now,
-            show=show,
-        )
-        return await rounds.run()
-
-
-async def _make_key(settings: Settings, name: str) -> str:
-    async with open_accounts(settings) as accounts:
-        _, secret = await accounts.create_key(name)
-        return secret

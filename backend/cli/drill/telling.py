@@ -9,9 +9,9 @@ from pathlib import Path
 import structlog
 
 from backend.cli.drill.ledger import quantile
+from backend.cli.drill.outcome import Outcome
 from backend.cli.drill.plan import FaultKind
 from backend.cli.drill.recovery import Blow
-from backend.cli.drill.rounds import Outcome
 from backend.cli.terminal import say
 
 
@@ -24,6 +24,8 @@ def tell(outcome: Outcome, *, as_json: bool) -> None:
         say(f"{name:16} {'-' if value is None else value}")
     if outcome.untold:
         say(f"{outcome.untold} jobs have committed events that were never published.")
+    if outcome.unshown:
+        say(f"{outcome.unshown} Discord messages do not show their job's end.")
     say("")
     say(f"{'fault':24}{'times':>6}{'idle':>6}{'recovery p50':>14}{'p95':>8}{'all in hand p95':>17}")
     for kind in FaultKind:

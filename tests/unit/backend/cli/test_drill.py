@@ -8,6 +8,7 @@ import pytest
 from backend.cli import main
 from backend.cli.drill.crew import forget_settings
 from backend.cli.drill.ledger import Told, charge, make_ledger, quantile
+from backend.cli.drill.outcome import shown_by_job
 from backend.cli.drill.plan import (
     BAG,
     STEP_S,
@@ -18,7 +19,6 @@ from backend.cli.drill.plan import (
     make_plan,
 )
 from backend.cli.drill.recovery import Blow, hands_of, observe
-from backend.cli.drill.rounds import shown_by_job
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.jobs import Job, JobState, Lease, Progress
 from backend.domain.requests import JobId
