@@ -1,44 +1,36 @@
-"""Why a job waits, in one sentence."""
+"""Why a job waits, in one sentence for the one who asks."""
 
-from backend.domain.tiers import Tier
-from backend.scheduling.eta import Eta
+from collections.abc import Sequence
+
+from backend.domain.families import ModelFamily
+from backend.domain.tiers import TIER_POLICIES, Tier
 from backend.scheduling.forecast import Place
 
 
-def explain(place: Place, told: Eta) -> str:
-    """Say what begins before a job, and when it will probably begin itself."""
+def explain(place: Place, *, family: ModelFamily, slots: int, running: int) -> str:
+    """Say what begins before a job; `running` is how many of its owner's are drawn in its tier."""
+    if slots == 0:
+        return f"No {family} worker is there right now; it begins when one comes."
+    most = TIER_POLICIES[place.tier].running_max
+    if most is not None and running >= most and place.own_ahead == 0:
+        return (
+            f"You have {running} running in {place.tier}, the most at once; it is next after one."
+        )
+    drawing = f"{_many(slots, 'picture')} {'is' if slots == 1 else 'are'} drawn at a time"
     if place.position == 0:
-        return f"Yours is next: {_when(told)}."
-    counts = [
-        f"{count} in {tier.value}"
-        for tier, count in zip(Tier, place.ahead, strict=True)
-        if count > 0
-    ]
-    own = f", {place.own_ahead} of them your own" if place.own_ahead else ""
-    jobs = "job begins" if place.position == 1 else "jobs begin"
+        return f"It is next for {family}, where {drawing}."
+    by_tier = [f"{count} {tier}" for tier, count in zip(Tier, place.ahead, strict=True) if count]
+    own = f", {place.own_ahead} of them yours" if place.own_ahead else ""
+    verb = "begins" if place.position == 1 else "begin"
     return (
-        f"{place.position} {jobs} before yours ({_listed(counts)}{own}), as turns go by tier and, "
-        f"inside it, to whoever was drawn for least; {_when(told)}."
+        f"{_listed(by_tier)} {'job' if place.position == 1 else 'jobs'}{own} {verb} before it "
+        f"on {family}, where {drawing}."
     )
 
 
-def duration(seconds: float) -> str:
-    """Say a duration as people do."""
-    if seconds < 1:
-        return "a moment"
-    if seconds < 90:
-        return f"{round(seconds)} s"
-    if seconds < 90 * 60:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _when(told: Eta) -> str:
-    likely, surely = duration(told.p50_s), duration(told.p90_s)
-    if likely == surely:
-        return f"it probably begins within {surely}"
-    return f"it probably begins in {likely}, and in nine cases of ten within {surely}"
-
-
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

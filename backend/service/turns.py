@@ -17,12 +17,12 @@ from backend.domain.requests import JobId
 from backend.scheduling.arrivals import RecentArrivals
 from backend.scheduling.costs import STEPS_USUAL, CostModel, JobKind
 from backend.scheduling.eta import Eta, EtaErrors
+from backend.scheduling.explain import explain
 from backend.scheduling.fair_queue import FairQueue
 from backend.scheduling.forecast import Place, forecast
 from backend.scheduling.memory import memory_of
 from backend.scheduling.rules import FairRules
 from backend.scheduling.waiting import Waiting
-from backend.scheduling.why import explain
 from backend.service.ports import Clock, InLine, JobStore, QueueDocuments
 
 LOOK_ALL_S = 5.0

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.domain.families import ModelFamily
 from backend.domain.requests import JobId
 from backend.domain.tiers import Tier
 from backend.scheduling.arrivals import RecentArrivals
@@ -136,19 +137,22 @@ def test_broken_promises_make_the_next_ones_more_careful() -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "sentence"),
+    ("place", "slots", "sentence"),
     [
+        (_a_place(), 0, "No sdxl worker is there right now; it begins when one comes."),
+        (_a_place(), 1, "It is next for sdxl, where 1 picture is drawn at a time."),
         (
-            _a_place(),
-            "Yours is next: it probably begins in 4 s, and in nine cases of ten within 9 s.",
+            _a_place(ahead=(0, 1, 0)),
+            2,
+            "1 fast job begins before it on sdxl, where 2 pictures are drawn at a time.",
         ),
         (
-            _a_place(ahead=(3, 0, 2), own_ahead=1),
-            "5 jobs begin before yours (3 in turbo and 2 in relax, 1 of them your own), as turns "
-            "go by tier and, inside it, to whoever was drawn for least; it probably begins in 4 s, "
-            "and in nine cases of ten within 9 s.",
+            _a_place(ahead=(2, 1, 4), own_ahead=3),
+            8,
+            "2 turbo, 1 fast and 4 relax jobs, 3 of them yours begin before it on sdxl, "
+            "where 8 pictures are drawn at a time.",
         ),
     ],
 )
-def test_why_is_one_sentence(place: Place, sentence: str) -> None:
-    assert explain(place, SOON) == sentence
+def test_why_is_one_sentence(place: Place, slots: int, sentence: str) -> None:
+    assert explain(place, family=ModelFamily.SDXL, slots=slots, running=0) == sentence
