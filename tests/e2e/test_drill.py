@@ -22,14 +22,22 @@ KEYS = {
     "recovery_p95_s",
 }
 JOBS = 12
+# A worker, a dispatcher, the gateway, the bot: killed; a worker paused; the broker wiped.
+FAULTS, SEED = 6, 273
+SHORT = {
+    "IMPASTO_START_LEASE_S": "6",
+    "IMPASTO_PROGRESS_LEASE_S": "6",
+    "IMPASTO_DISPATCH_LEASE_S": "4",
+}
 
 
 def test_a_small_drill_loses_and_doubles_nothing(tmp_path: Path) -> None:
     home = tmp_path / "home"
     # A production's settings lie around: the drill must not touch what they name.
-    box = make_box(tmp_path, IMPASTO_DATABASE_URL="postgresql://u@127.0.0.1:1/production")
+    production = "postgresql://u@127.0.0.1:1/production"
+    box = make_box(tmp_path, IMPASTO_DATABASE_URL=production, **SHORT)
     done = box.impasto(
-        *("drill", "--jobs", str(JOBS), "--faults", "5", "--seed", "4", "--json"),
+        *("drill", "--jobs", str(JOBS), "--faults", str(FAULTS), "--seed", str(SEED), "--json"),
         *("--keep", str(home)),
         timeout_s=400,
     )
