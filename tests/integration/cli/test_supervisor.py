@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from backend.cli.supervisor import ProcessKeepsDying, Program, Supervisor
+from backend.cli.supervisor import (
+    QUICK_DEATHS_MAX,
+    ProcessKeepsDying,
+    Program,
+    Supervisor,
+)
 
 FOREVER = (sys.executable, "-c", "import time; time.sleep(600)")
 STUBBORN = (
@@ -74,6 +79,21 @@ def test_a_process_that_dies_at_every_start_is_named_with_the_end_of_its_log(
     until(gives_up)
     assert "broken" in complaints[0]
     assert "no such model" in complaints[0]
+
+
+def test_a_process_that_we_kill_ourselves_again_and_again_is_started_again(
+    supervisor: Supervisor,
+) -> None:
+    supervisor.start(Program(name="sleeper", argv=FOREVER))
+    for _ in range(QUICK_DEATHS_MAX + 1):
+        before = supervisor.process_ids()["sleeper"]
+        supervisor.signal("sleeper", signal.SIGKILL)
+
+        def is_back(before: int = before) -> bool:
+            supervisor.poll()
+            return supervisor.process_ids()["sleeper"] != before
+
+        until(is_back)
 
 
 def test_stopping_leaves_no_process_not_even_a_deaf_one(
