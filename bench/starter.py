@@ -38,6 +38,7 @@ def main() -> int:
     parser.add_argument("--models", type=Path, default=MODELS, help="where the folders lie")
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=list(FAMILIES))
     parser.add_argument("--rounds", type=int, default=2, help="pictures of each object")
+    parser.add_argument("--every", type=int, default=1, help="ask one question in so many")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--target", type=Path, default=TABLE)
     parser.add_argument("--alone", help=argparse.SUPPRESS)
@@ -123,7 +124,8 @@ def examine(family: str, pipeline, defaults, arguments) -> dict:
     lesson = WHOLE_LESSON if family == "sdxl" else FIRST_LESSON
     judge = load_judge()
     parts, shown = {}, []
-    for name, scenes in set_exam(lesson, rounds=arguments.rounds).items():
+    for name, asked in set_exam(lesson, rounds=arguments.rounds).items():
+        scenes = asked[:: arguments.every]
         pictures = draw(pipeline, [ask(scene) for scene in scenes], defaults, SEED)
         part = score(judge, scenes, pictures)
         parts[name] = {
@@ -132,7 +134,7 @@ def examine(family: str, pipeline, defaults, arguments) -> dict:
             "missed": missed(judge, scenes, pictures) if name == "objects" else [],
         }
         if name == "shapes":
-            shown += list(zip(scenes, pictures, strict=True))[:: len(scenes) // len(lesson.shapes)]
+            shown += list(zip(scenes, pictures, strict=True))[::3]
         elif name == "objects":
             shown += list(zip(scenes, pictures, strict=True))[: len(lesson.objects)]
         else:
@@ -172,6 +174,8 @@ def render(results: dict[str, dict], arguments) -> str:
     families = list(results)
     command = ["python bench/starter.py"]
     command += [f"--rounds {arguments.rounds}", f"--threads {arguments.threads}"]
+    if arguments.every > 1:
+        command.append(f"--every {arguments.every}")
     if arguments.families != list(FAMILIES):
         command.append(f"--families {' '.join(arguments.families)}")
     lines = [
