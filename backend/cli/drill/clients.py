@@ -13,8 +13,11 @@ from backend.cli.drill.plan import PlannedRequest
 from backend.domain.requests import JobId
 
 RETRY_S: Final = 0.3
+RETRY_MAX_S: Final = 3.0
+# A gateway that has just started must not be drowned by those who waited for it.
+AT_ONCE: Final = 8
 SLOW_BOT_S: Final = 15.0
-ANSWER_TIMEOUT_S: Final = 5.0
+ANSWER_TIMEOUT_S: Final = 15.0
 # On a busy box the offline Discord, the bot and the database take turns on few cores.
 SLASH_TIMEOUT: Final = aiohttp.ClientTimeout(total=30.0)
 PROMPTS: Final = ("a red boat", "a lighthouse", "a fox in snow", "two cups", "a paper crane")
@@ -45,6 +48,7 @@ class Clients:
         self._run = run
         self._find_by_seed = find_by_seed
         self._asked: set[int] = set()
+        self._gate = asyncio.Semaphore(AT_ONCE)
         self.accepted: dict[int, list[JobId]] = {}
 
     async def ask(self, request: PlannedRequest) -> None:
@@ -128,15 +132,18 @@ class Clients:
             Refusal: the request itself is refused.
 
         """
+        pause_s = RETRY_S
         while True:
-            status, answer = await self._once(account, method, path, body, headers or {})
+            async with self._gate:
+                status, answer = await self._once(account, method, path, body, headers or {})
             if status < HTTPStatus.BAD_REQUEST and status:
                 return answer
             if status == HTTPStatus.CONFLICT and path.endswith("/cancel"):
                 return answer
             if status in NEVER:
                 raise Refusal(f"{method} {path}: {status} {answer}")
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, RETRY_MAX_S)
 
     async def _once(
         self, account: int, method: str, path: str, body: object, headers: Mapping[str, str]
