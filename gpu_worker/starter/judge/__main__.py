@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("fit", help="make the judge from the art, within minutes")
     test = commands.add_parser("test", help="tell how often it is right about painted pictures")
-    test.add_argument("--pictures", type=int, default=600, help="of each kind")
+    test.add_argument("--pictures", type=int, default=500, help="of each kind")
     watch = commands.add_parser("watch", help="judge what a checkpoint of a training draws")
     watch.add_argument("family", choices=("sdxl", "sd3", "flux"))
     watch.add_argument("--every", type=int, default=2, help="ask one question in so many")
