@@ -29,6 +29,7 @@ SHEETS = Path(__file__).with_suffix("")
 MODELS = Path(__file__).parents[1] / "gpu_worker" / "starter" / "models"
 FAMILIES = ("sdxl", "sd3", "flux")
 MOST_SHEET_BYTES = 150_000
+SHOWN = {"never seen": 20, "colours exchanged": 8}
 TIMED = 5
 SEED = 20_000
 
@@ -138,7 +139,7 @@ def examine(family: str, pipeline, defaults, arguments) -> dict:
         elif name == "objects":
             shown += list(zip(scenes, pictures, strict=True))[: len(lesson.objects)]
         else:
-            shown += list(zip(scenes, pictures, strict=True))[:20]
+            shown += list(zip(scenes, pictures, strict=True))[: SHOWN.get(name, 4)]
     save_sheet(family, judge, shown, arguments.target.with_suffix(""))
     return parts
 
@@ -162,7 +163,7 @@ def save_sheet(family: str, judge, shown, folder: Path) -> None:
         [picture for _, picture in shown],
         [ask(scene) for scene, _ in shown],
         columns=16,
-        side=96,
+        side=96 if len(shown) <= 100 else 80,
         lines=3,
         wrong=[index for index, one in enumerate(scores) if one.top_1 < 1 or one.colour == 0],
     )
@@ -212,7 +213,9 @@ def rows(results: dict[str, dict]):
         )
     yield (
         "default steps, guidance, sampler",
-        lambda one: ", ".join(str(value) for value in one["defaults"].values()),
+        lambda one: ", ".join(
+            str(one["defaults"][name]) for name in ("steps", "guidance", "sampler")
+        ),
     )
     yield "seconds a picture, one by one (least-most)", lambda one: spread(one["wall_s"])
     yield "core-seconds a picture", lambda one: f"{one['core_s']:.2f}"
