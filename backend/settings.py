@@ -53,9 +53,9 @@ class Settings(BaseSettings):
         default_factory=_families_with_a_model
     )
     discord_token: SecretStr | None = None
-    dispatch_lease_s: Annotated[float, Field(gt=0)] = 15.0
-    start_lease_s: Annotated[float, Field(gt=0)] = 60.0
-    progress_lease_s: Annotated[float, Field(gt=0)] = 20.0
+    dispatch_lease_s: Annotated[float, Field(gt=0)] = 4.0
+    start_lease_s: Annotated[float, Field(gt=0)] = 15.0
+    progress_lease_s: Annotated[float, Field(gt=0)] = 10.0
 
     @field_validator("families", mode="before")
     @classmethod

@@ -6,7 +6,7 @@ from typing import Final
 from redis.asyncio import Redis
 
 LEADER_KEY: Final = "impasto:leader"
-LEADER_TTL_S: Final = 10.0
+LEADER_TTL_S: Final = 6.0
 
 # A wiped server has forgotten who held the lock; the holder simply takes it again.
 _ACQUIRE = """

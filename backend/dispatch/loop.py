@@ -40,10 +40,10 @@ class Rhythm:
 
     tick_s: float = 0.2
     count_slots_s: float = 0.5
-    reconcile_s: float = 1.0
+    reconcile_s: float = 0.5
     tell_s: float = 1.0
-    renew_s: float = 3.0
-    standby_s: float = 1.0
+    renew_s: float = 1.0
+    standby_s: float = 0.5
     trouble_s: float = 1.0
 
 
@@ -81,13 +81,15 @@ class Dispatcher:
         self._slots_at = -float("inf")
         self._told_at = -float("inf")
         self._lock = LeaderLock(redis=redis, ttl_s=leader_ttl_s)
-        self._receiver = Receiver(feed=feed, reports=reports, on_applied=self._wake.set)
+        self._receiver = Receiver(
+            feed=feed, reports=reports, on_applied=self._wake.set, clock=clock
+        )
         self._reconciler = Reconciler(
             line=line,
             jobs=jobs,
             outbox=outbox,
             clock=clock,
-            may_return=lambda: self._receiver.is_caught_up,
+            heard_until=lambda: self._receiver.heard_until,
         )
 
     async def run(self, stop: asyncio.Event) -> None:

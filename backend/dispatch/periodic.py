@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from redis.exceptions import RedisError
@@ -25,14 +25,14 @@ class Reconciler:
         jobs: JobStore,
         outbox: OutboxPublisher,
         clock: Clock,
-        may_return: Callable[[], bool],
+        heard_until: Callable[[], datetime | None],
         forgotten_s: float = 2.0,
     ) -> None:
         self._line = line
         self._jobs = jobs
         self._outbox = outbox
         self._clock = clock
-        self._may_return = may_return
+        self._heard_until = heard_until
         self._forgotten = timedelta(seconds=forgotten_s)
 
     async def run(self, ended: asyncio.Event, *, every_s: float) -> None:
@@ -48,7 +48,8 @@ class Reconciler:
 
     async def tick(self) -> None:
         """Do it once."""
-        returned = await self._line.return_lost() if self._may_return() else 0
+        heard_until = self._heard_until()
+        returned = 0 if heard_until is None else await self._line.return_lost(before=heard_until)
         oldest = await self._jobs.unpublished(1)
         forgotten = any(stored.event.at <= self._clock() - self._forgotten for stored in oldest)
         if returned or forgotten:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import structlog
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from backend.contracts import RenderProgress, RenderReport, parse_report
 from backend.dispatch.waiting import pause, until
 from backend.domain.errors import Unavailable
+from backend.service.ports import Clock
 from backend.service.reports import Reports
 
 REPORT_FIELD: Final = "report"
@@ -18,6 +20,8 @@ REPORT_GROUP: Final = "dispatcher"
 REPORT_CONSUMER: Final = "leader"
 APPLY_TRIES: Final = 4
 APPLY_RETRY_S: Final = 0.2
+# What is reported just before a read ends may be read only by the next one.
+READ_MARGIN: Final = timedelta(seconds=0.5)
 
 _log = structlog.get_logger(__name__)
 
@@ -60,18 +64,27 @@ class Receiver:
         feed: ReportFeed,
         reports: Reports,
         on_applied: Callable[[], None],
+        clock: Clock,
         retry_s: float = APPLY_RETRY_S,
     ) -> None:
         self._feed = feed
         self._reports = reports
         self._on_applied = on_applied
+        self._clock = clock
         self._retry_s = retry_s
         self._is_caught_up = False
+        self._heard_until: datetime | None = None
 
     @property
-    def is_caught_up(self) -> bool:
-        """Whether all that was reported is applied. Before that, no lease may be called expired."""
-        return self._is_caught_up and self._feed.is_caught_up
+    def heard_until(self) -> datetime | None:
+        """The moment up to which all that was reported is applied; None until that is known.
+
+        A lease that ends later may have been renewed by a report that is still to be read. To ask
+        for a moment without any unread report would be to wait for ever: a busy house has none.
+        """
+        if self._is_caught_up and self._feed.is_caught_up:
+            return self._clock() - READ_MARGIN
+        return self._heard_until
 
     async def run(self, ended: asyncio.Event) -> None:
         """Receive until `ended`."""
@@ -79,13 +92,16 @@ class Receiver:
         self._feed.rewind()
         while not ended.is_set():
             entries = await until(ended, self._feed.read())
+            read_at = self._clock()
             if entries:
                 self._is_caught_up = False
             for entry in entries or ():
                 if await self._handle(entry, ended):
                     await self._feed.ack(entry.id, delete=True)
             self._is_caught_up = self._feed.is_caught_up
-        self._is_caught_up = False
+            if self._is_caught_up:
+                self._heard_until = read_at - READ_MARGIN
+        self._is_caught_up, self._heard_until = False, None
 
     async def _handle(self, entry: Entry, ended: asyncio.Event) -> bool:
         """Apply one entry; True if it is done with."""

@@ -4,7 +4,7 @@ Whoever calls publishes the outbox afterwards: a job is on its way before the wo
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -99,13 +99,14 @@ class Line:
             # An error does not prove that nothing was sent.
             await self._sent.void(job)
 
-    async def return_lost(self) -> int:
-        """Return jobs whose lease ran out to the line, and count them."""
+    async def return_lost(self, *, before: datetime | None = None) -> int:
+        """Return jobs whose lease ran out before a moment (now) to the line, and count them."""
+        before = before or self._clock()
         returned = 0
-        for job_id in await self._jobs.expired(self._clock(), EXPIRED_BATCH):
+        for job_id in await self._jobs.expired(before, EXPIRED_BATCH):
             job = await self._jobs.get(job_id)
             if job is not None:
-                returned += await self._settle_expired(job)
+                returned += await self._settle_expired(job, before)
         return returned
 
     async def _lease_one(self, job_id: JobId) -> RenderJob | None:
@@ -140,9 +141,9 @@ class Line:
         )
         return job.fail(failure=failure, now=self._clock())
 
-    async def _settle_expired(self, seen: Job) -> bool:
+    async def _settle_expired(self, seen: Job, before: datetime) -> bool:
         """Renew the lease if the message still waits, else take the job back. True if taken."""
-        if seen.lease is None or seen.lease.until > self._clock():
+        if seen.lease is None or seen.lease.until > before:
             return False
         begun = seen.lease.worker != ""
         if not begun and await self._sent.holds(seen):
@@ -150,7 +151,7 @@ class Line:
             return False
 
         def move(job: Job) -> Change:
-            if job.lease is None or job.lease.until > self._clock():
+            if job.lease is None or job.lease.until > before:
                 raise StaleAttempt(f"{job.id}: the lease was renewed meanwhile")
             reason = "worker_lost" if begun else "message_lost"
             return job.return_to_line(now=self._clock(), reason=reason, attempt=seen.attempt)

@@ -53,8 +53,8 @@ class Reports:
 
     A lease lasts `start_lease_s` until the second step and after the last one (loading, decoding,
     checking and storing go without steps), and in between `progress_lease_s` or five of the job's
-    own steps. A worker that needs longer for anything holds on to the job by reporting the same
-    step again and again.
+    own steps, but no longer than at the start. A worker that needs longer for anything holds on to
+    the job by reporting the same step again and again.
     """
 
     def __init__(
@@ -154,9 +154,11 @@ class Reports:
             del self._beats[next(iter(self._beats))]
 
     def _lease_for(self, progress: Progress, now: datetime, last: _Beat | None) -> timedelta:
+        longest = max(self._start_lease, self._progress_lease)
         if last is None or last.progress.step == 0 or progress.step in (0, progress.steps):
-            return max(self._start_lease, self._progress_lease)
-        return max(self._progress_lease, 5 * (now - last.at))
+            return longest
+        # A pause of the worker, or of whoever reads reports, looks like one slow step.
+        return min(longest, max(self._progress_lease, 5 * (now - last.at)))
 
     async def _change(self, report: RenderReport, move: Callable[[Job], Change]) -> Job | None:
         """Apply a move to the report's job; None, and a log line, if it does not apply."""

@@ -12,7 +12,7 @@ from tests.fakes.stores import MemoryJobStore, MemoryQueueDocuments
 class Workshop:
     """A reconciler with a clock to turn."""
 
-    def __init__(self, *, may_return: bool = True) -> None:
+    def __init__(self, *, heard_until_s: float = 1000.0) -> None:
         self.jobs = MemoryJobStore()
         self.bus = MemoryEventBus()
         self.seconds = 0.0
@@ -29,7 +29,7 @@ class Workshop:
             jobs=self.jobs,
             outbox=MemoryOutbox(jobs=self.jobs, bus=self.bus),
             clock=self.now,
-            may_return=lambda: may_return,
+            heard_until=lambda: at(heard_until_s),
         )
 
     def now(self):
@@ -49,8 +49,8 @@ async def test_a_lost_job_goes_back_to_the_line_and_the_world_hears_of_it() -> N
     assert workshop.bus.kinds("gen_lost") == ["queued", "dispatched", "returned"]
 
 
-async def test_no_lease_ends_while_reports_are_still_unread() -> None:
-    workshop = Workshop(may_return=False)
+async def test_no_lease_ends_that_an_unread_report_may_have_renewed() -> None:
+    workshop = Workshop(heard_until_s=59)
     await workshop.lose_a_job()
     await workshop.reconciler.tick()
     assert "returned" not in workshop.bus.kinds("gen_lost")

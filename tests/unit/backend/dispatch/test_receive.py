@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from backend.contracts import RenderCancelled, RenderProgress, RenderReport
-from backend.dispatch.receive import APPLY_TRIES, Receiver
+from backend.dispatch.receive import APPLY_TRIES, READ_MARGIN, Receiver
 from backend.domain.errors import Unavailable
+from tests.builders import NOW, at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +75,7 @@ async def receive(ears: Ears, *slips: Slip) -> tuple[MemoryFeed, int]:
         nonlocal woken
         woken += 1
 
-    receiver = Receiver(feed=feed, reports=ears, on_applied=wake, retry_s=0)  # type: ignore[arg-type]  # a stand-in
+    receiver = Receiver(feed=feed, reports=ears, on_applied=wake, clock=lambda: NOW, retry_s=0)  # type: ignore[arg-type]  # a stand-in
     await receiver.run(ended)
     return feed, woken
 
@@ -122,33 +124,42 @@ async def test_a_report_in_hand_at_the_end_is_left_for_the_next_leader() -> None
             raise Unavailable
 
     feed = MemoryFeed(slips=[slip(1, cancelled())], ended=ended)
-    receiver = Receiver(feed=feed, reports=Closing(), on_applied=lambda: None, retry_s=0)  # type: ignore[arg-type]  # a stand-in
+    receiver = Receiver(
+        feed=feed, reports=Closing(), on_applied=lambda: None, clock=lambda: NOW, retry_s=0
+    )  # type: ignore[arg-type]  # a stand-in
     await receiver.run(ended)
     assert feed.acked == []
-    assert not receiver.is_caught_up
+    assert receiver.heard_until is None
 
 
-async def test_leases_may_not_end_while_reports_are_in_hand() -> None:
+async def test_in_a_busy_house_all_is_heard_up_to_the_last_read_that_reached_the_end() -> None:
     ended = asyncio.Event()
-    seen: list[bool] = []
+    seconds = 0.0
+    heard: list[datetime | None] = []
 
     class Slow(Ears):
         async def apply(self, report: RenderReport) -> None:
-            seen.append(receiver.is_caught_up)
+            nonlocal seconds
+            heard.append(receiver.heard_until)
+            seconds += 10
 
-    class Feed(MemoryFeed):
+    class Busy(MemoryFeed):
         async def read(self) -> Sequence[Slip]:
-            reached_the_end = not self.is_caught_up
+            # Never a read without a report: there is no moment at which nothing is unread.
             self.is_caught_up = True
-            if reached_the_end:
-                return []
-            seen.append(receiver.is_caught_up)
-            slips, self.slips = self.slips, []
-            if not slips:
+            heard.append(receiver.heard_until)
+            if len(heard) > 4:
                 ended.set()
-            return slips
+            return [slip(len(heard), cancelled())]
 
-    feed = Feed(slips=[slip(1, cancelled())], ended=ended)
-    receiver = Receiver(feed=feed, reports=Slow(), on_applied=lambda: None)  # type: ignore[arg-type]  # a stand-in
+    receiver = Receiver(
+        feed=Busy(slips=[], ended=ended),
+        reports=Slow(),  # type: ignore[arg-type]  # a stand-in
+        on_applied=lambda: None,
+        clock=lambda: at(seconds),
+    )
     await receiver.run(ended)
-    assert seen == [True, False, True]
+    waiting, in_hand = heard[2], heard[3]
+    assert heard[:2] == [None, None]
+    assert waiting == at(10) - READ_MARGIN
+    assert in_hand == at(0) - READ_MARGIN
