@@ -106,7 +106,7 @@ OBJECTS: tuple[Thing, ...] = (
     _object("1f428", "koala"),
     _object("1f43a", "wolf"),
     _object("1f984", "unicorn"),
-    _paintable("1f418", "elephant"),
+    _object("1f418", "elephant"),
     _object("1f992", "giraffe"),
     _object("1f434", "horse", "pony"),
     _object("1f989", "owl"),
