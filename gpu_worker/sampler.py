@@ -1,9 +1,12 @@
 """What a sampler is: a schedule of noise, and the step from one timestep to the next."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
+
+if TYPE_CHECKING:
+    from diffusers import SchedulerMixin
 
 
 class Sampler(Protocol):
@@ -42,3 +45,51 @@ class Sampler(Protocol):
         generators: Sequence[torch.Generator],
     ) -> torch.Tensor:
         """Return the latents of the next timestep; picture i draws from generators[i] alone."""
+
+
+class ScheduledSampler:
+    """A `Sampler` over one of diffusers' schedules for networks that predict noise or velocity."""
+
+    def __init__(self, *, scheduler: "SchedulerMixin") -> None:
+        self._scheduler = scheduler
+
+    def plan(
+        self, steps: int, *, device: torch.device, image_tokens: int, strength: float = 1.0
+    ) -> torch.Tensor:
+        self._set_timesteps(steps, device)
+        skipped = steps - min(int(steps * strength), steps)
+        # Most find their sigmas by counting steps, and must know where the count begins.
+        if hasattr(self._scheduler, "set_begin_index"):
+            self._scheduler.set_begin_index(skipped)
+        timesteps: torch.Tensor = self._scheduler.timesteps[skipped:]
+        return timesteps
+
+    def _set_timesteps(self, steps: int, device: torch.device) -> None:
+        self._scheduler.set_timesteps(steps, device=device)
+
+    @property
+    def initial_noise_scale(self) -> float:
+        return float(self._scheduler.init_noise_sigma)
+
+    def add_noise(
+        self, latents: torch.Tensor, noise: torch.Tensor, timestep: torch.Tensor
+    ) -> torch.Tensor:
+        timesteps = timestep.repeat(latents.shape[0])
+        noisy: torch.Tensor = self._scheduler.add_noise(latents, noise, timesteps)
+        return noisy
+
+    def scale_input(self, latents: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+        scaled: torch.Tensor = self._scheduler.scale_model_input(latents, timestep)
+        return scaled
+
+    def step(
+        self,
+        noise: torch.Tensor,
+        timestep: torch.Tensor,
+        latents: torch.Tensor,
+        generators: Sequence[torch.Generator],
+    ) -> torch.Tensor:
+        stepped: torch.Tensor = self._scheduler.step(
+            noise, timestep, latents, generator=list(generators), return_dict=False
+        )[0]
+        return stepped

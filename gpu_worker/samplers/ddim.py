@@ -1,51 +1,19 @@
 """DDIM: the deterministic sampler; only the first noise is random."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import torch
 from diffusers import DDIMScheduler
 
+from gpu_worker.sampler import ScheduledSampler
 
-class DdimSampler:
-    """A `Sampler` over diffusers' DDIM schedule with eta 0."""
+
+class DdimSampler(ScheduledSampler):
+    """A `Sampler` over diffusers' DDIM schedule with its usual eta of 0."""
 
     def __init__(self, *, scheduler_config: Mapping[str, object]) -> None:
         # clip_sample defaults to True and turns latents to grey mush; SDXL's config turns it off.
-        self._scheduler = DDIMScheduler.from_config(
-            dict(scheduler_config), clip_sample=False, set_alpha_to_one=False
+        super().__init__(
+            scheduler=DDIMScheduler.from_config(
+                dict(scheduler_config), clip_sample=False, set_alpha_to_one=False
+            )
         )
-
-    def plan(
-        self, steps: int, *, device: torch.device, image_tokens: int, strength: float = 1.0
-    ) -> torch.Tensor:
-        self._scheduler.set_timesteps(steps, device=device)
-        skipped = steps - min(int(steps * strength), steps)
-        timesteps: torch.Tensor = self._scheduler.timesteps[skipped:]
-        return timesteps
-
-    @property
-    def initial_noise_scale(self) -> float:
-        return float(self._scheduler.init_noise_sigma)
-
-    def add_noise(
-        self, latents: torch.Tensor, noise: torch.Tensor, timestep: torch.Tensor
-    ) -> torch.Tensor:
-        timesteps = timestep.repeat(latents.shape[0])
-        noisy: torch.Tensor = self._scheduler.add_noise(latents, noise, timesteps)
-        return noisy
-
-    def scale_input(self, latents: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
-        scaled: torch.Tensor = self._scheduler.scale_model_input(latents, timestep)
-        return scaled
-
-    def step(
-        self,
-        noise: torch.Tensor,
-        timestep: torch.Tensor,
-        latents: torch.Tensor,
-        generators: Sequence[torch.Generator],
-    ) -> torch.Tensor:
-        stepped: torch.Tensor = self._scheduler.step(
-            noise, timestep, latents, eta=0.0, generator=list(generators), return_dict=False
-        )[0]
-        return stepped
