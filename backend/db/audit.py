@@ -2,10 +2,9 @@
 
 from sqlmodel import col, select
 
-from backend.db.codecs import job_of
+from backend.db.codecs import job_of, stored_event_of
 from backend.db.sessions import Database
 from backend.db.tables import JobEventRow, JobRow
-from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.jobs import Job
 from backend.domain.requests import JobId
 from backend.service.ports import StoredEvent
@@ -43,21 +42,10 @@ class SqlAudit:
             .order_by(col(JobEventRow.sequence))
         )
         async with self._database.read() as session:
-            return [_event_of(row) for row in await session.exec(query)]
+            return [stored_event_of(row) for row in await session.exec(query)]
 
     async def untold(self) -> set[JobId]:
         """Return the jobs of which some committed event was never published."""
         query = select(JobEventRow.job_id).where(col(JobEventRow.published_at).is_(None))
         async with self._database.read() as session:
             return {JobId(job_id) for job_id in await session.exec(query)}
-
-
-def _event_of(row: JobEventRow) -> StoredEvent:
-    event = JobEvent(
-        job_id=JobId(row.job_id),
-        kind=JobEventKind(row.kind),
-        attempt=row.attempt,
-        at=row.at,
-        detail=row.detail,
-    )
-    return StoredEvent(sequence=row.sequence or 0, event=event)

@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from backend.db.tables import JobRow
+from backend.db.tables import JobEventRow, JobRow
+from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.jobs import Block, Failure, Job, JobState, Lease, Progress
 from backend.domain.prompts import PromptSpec
 from backend.domain.requests import GenerationRequest, JobId
 from backend.domain.results import GenerationResult
+from backend.service.ports import StoredEvent
 
 T = TypeVar("T")
 
@@ -88,3 +90,15 @@ def job_of(row: JobRow) -> Job:
         failure=decode(FAILURE, row.failure),
         clearances=decode(CLEARANCES, row.clearances) or (),
     )
+
+
+def stored_event_of(row: JobEventRow) -> StoredEvent:
+    """Return the event that a row keeps, with its place in the outbox."""
+    event = JobEvent(
+        job_id=JobId(row.job_id),
+        kind=JobEventKind(row.kind),
+        attempt=row.attempt,
+        at=row.at,
+        detail=row.detail,
+    )
+    return StoredEvent(sequence=row.sequence or 0, event=event)

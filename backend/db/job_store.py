@@ -11,11 +11,10 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.db.changes import move_job, record_change
-from backend.db.codecs import SPEC, job_columns, job_of
+from backend.db.codecs import SPEC, job_columns, job_of, stored_event_of
 from backend.db.sessions import Database
 from backend.db.tables import JobEventRow, JobRow
 from backend.domain.errors import IdempotencyMismatch
-from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Change, Job, JobState
 from backend.domain.requests import AccountId, JobId
@@ -144,7 +143,7 @@ class SqlJobStore:
             .limit(limit)
         )
         async with self._database.read() as session:
-            return [_stored_event(row) for row in await session.exec(query)]
+            return [stored_event_of(row) for row in await session.exec(query)]
 
     async def mark_published(self, sequences: Sequence[int]) -> None:
         statement = (
@@ -182,14 +181,3 @@ def _in_line(
         spec=SPEC.validate_python(spec, strict=False),
         is_leased=lease_until is not None,
     )
-
-
-def _stored_event(row: JobEventRow) -> StoredEvent:
-    event = JobEvent(
-        job_id=JobId(row.job_id),
-        kind=JobEventKind(row.kind),
-        attempt=row.attempt,
-        at=row.at,
-        detail=row.detail,
-    )
-    return StoredEvent(sequence=row.sequence or 0, event=event)
