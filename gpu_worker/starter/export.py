@@ -61,11 +61,8 @@ def _card(student: Student, pipeline: DiffusionPipeline, run_folder: Path, lesso
     distilled = _last_line(run_folder / f"{name}-distilled.jsonl")
     seen_by_autoencoder = _last_line(run_folder / "autoencoder.jsonl", having="pictures")
     network = pipeline.unet if hasattr(pipeline, "unet") else pipeline.transformer
-    shared = Template((_CARDS / "shared.txt").read_text()).substitute(
-        package=data.PACKAGE, version=data.VERSION
-    )
-    return Template((_CARDS / f"{name}.txt").read_text()).substitute(
-        shared=shared.rstrip(),
+    return fill_card(
+        name,
         shapes=", ".join(thing.name for thing in lesson.shapes),
         objects=", ".join(thing.name for thing in lesson.objects),
         shape_count=len(lesson.shapes),
@@ -80,6 +77,16 @@ def _card(student: Student, pipeline: DiffusionPipeline, run_folder: Path, lesso
         default_steps=student.defaults["steps"],
         guidance=student.defaults["guidance"],
         sampler=student.defaults["sampler"],
+    )
+
+
+def fill_card(name: str, **facts: object) -> str:
+    """Return a model card of ours, with what is true of this one and the notices that all carry."""
+    shared = Template((_CARDS / "shared.txt").read_text()).substitute(
+        package=data.PACKAGE, version=data.VERSION
+    )
+    return Template((_CARDS / f"{name}.txt").read_text()).substitute(
+        shared=shared.rstrip(), **facts
     )
 
 

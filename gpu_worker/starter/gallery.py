@@ -1,7 +1,7 @@
 """Paints scenes once and keeps them as latents: training then pays for the network alone."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -19,6 +19,11 @@ from gpu_worker.starter.vocabulary import OBJECTS, SHAPES, Lesson
 
 _BATCH = 64
 _THINGS = {thing.name: thing for thing in (*SHAPES, *OBJECTS)}
+
+
+# Scenes, their pictures [side, side, RGB], and what lies behind the latents, [B, n, 16, 16].
+Painted = tuple[list[Scene], list[numpy.ndarray], torch.Tensor | None]
+PaintSome = Callable[[Random, int], Painted]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,33 +50,54 @@ def paint_gallery(
     device: str = "cpu",
 ) -> Gallery:
     """Paint a lesson's scenes and write them; if they were written before, read them."""
+    taught = lesson if art.objects else lesson.without_objects()
+
+    def paint_some(random: Random, some: int) -> Painted:
+        scenes = [draw_scene(random, lesson=taught) for _ in range(some)]
+        return scenes, [paint(scene, art, random) for scene in scenes], None
+
+    return paint_through(
+        path, autoencoder, paint_some, count=count, seed=f"{seed} gallery", device=device
+    )
+
+
+def paint_through(
+    path: Path,
+    autoencoder: AutoencoderKL,
+    paint_some: PaintSome,
+    *,
+    count: int,
+    seed: str,
+    device: str,
+) -> Gallery:
+    """Paint, encode and write a gallery, batch by batch; if it was written before, read it."""
     if path.exists():
         return load_gallery(path)
     autoencoder.to(device, memory_format=torch.channels_last).eval()
-    lesson = lesson if art.objects else lesson.without_objects()
     scenes: list[Scene] = []
     latents: list[torch.Tensor] = []
     while len(scenes) < count:
-        random = Random(f"{seed} gallery {len(scenes)}")  # noqa: S311 repeatable on purpose
-        some = [draw_scene(random, lesson=lesson) for _ in range(min(_BATCH, count - len(scenes)))]
-        pixels = to_pixels([paint(scene, art, random) for scene in some])
+        random = Random(f"{seed} {len(scenes)}")  # noqa: S311 repeatable on purpose
+        some, pictures, beside = paint_some(random, min(_BATCH, count - len(scenes)))
+        pixels = to_pixels(pictures).to(device, memory_format=torch.channels_last)
         with torch.no_grad(), torch.autocast(device, torch.bfloat16):
-            encoded = encode_mean(autoencoder, pixels.to(device, memory_format=torch.channels_last))
-        latents.append((encoded.float() * SCALING_FACTOR).half().cpu())
+            encoded = encode_mean(autoencoder, pixels)
+        layers = (encoded.float() * SCALING_FACTOR).half().cpu()
+        latents.append(layers if beside is None else torch.cat([layers, beside], dim=1))
         scenes.extend(some)
     gallery = Gallery(scenes=scenes, latents=torch.cat(latents))
-    write_gallery(path, gallery)
+    _write(path, gallery)
     return gallery
 
 
 def load_gallery(path: Path) -> Gallery:
-    """Read what `paint_gallery` wrote."""
+    """Read what `paint_through` wrote."""
     with numpy.load(path) as stored:
         scenes = [_scene(facts) for facts in json.loads(stored["scenes"].tobytes())]
         return Gallery(scenes=scenes, latents=torch.from_numpy(stored["latents"]))
 
 
-def write_gallery(path: Path, gallery: Gallery) -> None:
+def _write(path: Path, gallery: Gallery) -> None:
     """Write scenes and latents in one move."""
     facts = json.dumps([_facts(scene) for scene in gallery.scenes]).encode()
     draft = path.with_suffix(".part.npz")

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from pathlib import Path
 from random import Random
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, assert_never
 
 import torch
 from diffusers import AutoencoderKL, DiffusionPipeline
@@ -43,6 +44,25 @@ class Student(Protocol):
 
     def pipeline(self, autoencoder: AutoencoderKL) -> DiffusionPipeline:
         """Put the parts together as the pipeline that everyone knows."""
+
+
+def open_student(family: FamilyName, *, folder: Path) -> Student:
+    """Open a family's untrained parts; the folder is where their vocabulary is written."""
+    match family:
+        case FamilyName.SDXL:
+            from gpu_worker.starter.sdxl import SdxlStudent
+
+            return SdxlStudent(folder=folder)
+        case FamilyName.SD3:
+            from gpu_worker.starter.sd3 import Sd3Student
+
+            return Sd3Student(folder=folder)
+        case FamilyName.FLUX:
+            from gpu_worker.starter.flux import FluxStudent
+
+            return FluxStudent(folder=folder)
+        case _:
+            assert_never(family)
 
 
 def draw_noise(latents: torch.Tensor, random: Random) -> torch.Tensor:

@@ -16,7 +16,7 @@ from gpu_worker.starter.autoencoder import (
     reconstruct,
     reconstruction_loss,
 )
-from gpu_worker.starter.checkpoints import LossLog, load_checkpoint, save_checkpoint
+from gpu_worker.starter.checkpoints import LossLog, save_checkpoint, take_up
 from gpu_worker.starter.data import Art
 from gpu_worker.starter.pace import ThreadPace
 from gpu_worker.starter.scenes import draw_scene, paint, paint_other
@@ -100,7 +100,7 @@ def _optimise(
         parameters, lr=run.learning_rate, betas=(0.9, 0.98), weight_decay=1e-3
     )
     checkpoint = run.folder / f"{name}.pt"
-    first = _resume(checkpoint, model, optimiser)
+    first = take_up(checkpoint, model, optimiser)
     log = LossLog(path=run.folder / f"{name}.jsonl")
     # A folded autoencoder counts its latents in other units: the noise must be small in those.
     unit = 1 / SCALING_FACTOR if name == "decoder" else 1.0
@@ -130,15 +130,6 @@ def _optimise(
         if (step + 1) % _SAVE_STEPS == 0 or step + 1 == run.steps:
             state = {"step": step + 1, "model": model.state_dict()}
             save_checkpoint(checkpoint, {**state, "optimiser": optimiser.state_dict()})
-
-
-def _resume(checkpoint: Path, model: AutoencoderKL, optimiser: torch.optim.Optimizer) -> int:
-    if not checkpoint.exists():
-        return 0
-    state = load_checkpoint(checkpoint)
-    model.load_state_dict(state["model"])
-    optimiser.load_state_dict(state["optimiser"])
-    return int(state["step"])
 
 
 def _set_rate(optimiser: torch.optim.Optimizer, run: AutoencoderRun, step: int) -> None:

@@ -1,6 +1,5 @@
 """Trains the preview decoder to draw what the full one draws, and an encoder to go with it."""
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +9,9 @@ from random import Random
 import torch
 from diffusers import AutoencoderKL, AutoencoderTiny
 
-from gpu_worker.starter.checkpoints import LossLog, load_checkpoint, save_checkpoint
+from gpu_worker.starter.checkpoints import LossLog, save_checkpoint, take_up
 from gpu_worker.starter.preview import build_preview, decode_fully, encode_fully, peak_ratio_db
+from gpu_worker.starter.rates import cosine_share
 from gpu_worker.starter.upscaler import paint_large, to_values
 
 _NAME = "preview"
@@ -44,11 +44,13 @@ def train_preview(
     tiny = build_preview().to(run.device, memory_format=torch.channels_last).train()
     autoencoder.to(run.device, memory_format=torch.channels_last).eval()
     optimiser = torch.optim.AdamW(tiny.parameters(), lr=run.learning_rate, betas=(0.9, 0.99))
-    first = _resume(run, tiny, optimiser)
+    first = take_up(run.folder / f"{_NAME}.pt", tiny, optimiser)
     log, saved_s = LossLog(path=run.folder / f"{_NAME}.jsonl"), time.monotonic()
     for step in range(first, run.steps):
         for group in optimiser.param_groups:
-            group["lr"] = run.learning_rate * _rate_share(step, run.steps)
+            group["lr"] = run.learning_rate * cosine_share(
+                step, run.steps, warm_up_steps=_WARM_UP_STEPS
+            )
         random = Random(f"{run.seed} {_NAME} {step}")  # noqa: S311 repeatable on purpose
         painted = [paint_large(drawings, random, scale=1) for _ in range(run.batch)]
         pixels = (to_values(painted) * 2 - 1).to(run.device, memory_format=torch.channels_last)
@@ -73,21 +75,6 @@ def save_preview(tiny: AutoencoderTiny, folder: Path) -> Path:
     """Write the model folder in half precision; the caller's weights lose their precision too."""
     tiny.half().save_pretrained(folder)
     return folder
-
-
-def _rate_share(step: int, steps: int) -> float:
-    rise = min(1.0, (step + 1) / _WARM_UP_STEPS)
-    return rise * max(0.01, (1 + math.cos(math.pi * step / steps)) / 2)
-
-
-def _resume(run: PreviewRun, tiny: AutoencoderTiny, optimiser: torch.optim.Optimizer) -> int:
-    path = run.folder / f"{_NAME}.pt"
-    if not path.exists():
-        return 0
-    state = load_checkpoint(path)
-    tiny.load_state_dict(state["model"])
-    optimiser.load_state_dict(state["optimiser"])
-    return int(state["step"])
 
 
 def _loss(

@@ -1,7 +1,6 @@
 """Trains the upscalers, each a network of its own, until the steps are done or the time is up."""
 
 import copy
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +13,14 @@ from safetensors.torch import save_file
 from torch import nn
 
 from gpu_worker.render.upscale import CompactNetwork
-from gpu_worker.starter.checkpoints import LossLog, load_checkpoint, save_checkpoint
+from gpu_worker.starter.checkpoints import LossLog, follow, load_checkpoint, save_checkpoint
+from gpu_worker.starter.rates import cosine_share
 from gpu_worker.starter.upscaler import any_colour, paint_pairs
 
 _CROPS_A_PICTURE = 2
 _FLAT_SIDE, _FLAT_COLOURS = 24, 8
 _REPORT_STEPS = 50
 _WARM_UP_STEPS = 50
-_EMA_DECAY = 0.998
 _SAVE_EVERY_S = 60.0
 
 
@@ -83,7 +82,7 @@ def train_upscaler(
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(network.parameters(), 0.5)
         optimiser.step()
-        _follow(average, network, step)
+        follow(average, network, step)
         losses.append(float(loss.detach()))
         is_last = step + 1 == run.steps
         if (step + 1) % _REPORT_STEPS == 0 or is_last:
@@ -119,8 +118,7 @@ def save_upscaler(network: CompactNetwork, target: Path) -> Path:
 
 def rate_share(step: int, steps: int) -> float:
     """Return the learning rate's share: a short rise, then half a cosine down."""
-    rise = min(1.0, (step + 1) / _WARM_UP_STEPS)
-    return rise * max(0.01, (1 + math.cos(math.pi * step / steps)) / 2)
+    return cosine_share(step, steps, warm_up_steps=_WARM_UP_STEPS)
 
 
 def _begin(run: UpscalerRun, begin_as: CompactNetwork | None) -> CompactNetwork:
@@ -163,14 +161,6 @@ def _resume(
     average.load_state_dict(state["average"])
     optimiser.load_state_dict(state["optimiser"])
     return int(state["step"])
-
-
-@torch.no_grad()
-def _follow(average: CompactNetwork, network: CompactNetwork, step: int) -> None:
-    """Move the averaged weights a little towards the trained ones."""
-    decay = min(_EMA_DECAY, (1 + step) / (10 + step))
-    for mean, weights in zip(average.parameters(), network.parameters(), strict=True):
-        mean.lerp_(weights, 1 - decay)
 
 
 def _crop(

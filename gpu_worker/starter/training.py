@@ -14,16 +14,14 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from gpu_worker.starter.captions import write_caption
-from gpu_worker.starter.checkpoints import LossLog, load_checkpoint, save_checkpoint
+from gpu_worker.starter.checkpoints import LossLog, follow, load_checkpoint, save_checkpoint
 from gpu_worker.starter.gallery import Gallery
 from gpu_worker.starter.pace import ThreadPace
+from gpu_worker.starter.rates import rate_share
 from gpu_worker.starter.scenes import Scene
 from gpu_worker.starter.student import Student
 
 _REPORT_STEPS = 50
-_WARM_UP_STEPS = 100
-_FALL_SHARE = 0.25
-_EMA_DECAY = 0.998
 _EMPTY_CAPTIONS = 0.1
 
 
@@ -72,7 +70,7 @@ def train(run: TrainingRun, student: Student, gallery: Gallery) -> None:
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
         optimiser.step()
-        _follow(average, trained, step)
+        follow(average, trained, step)
         pace.step_done()
         pictures += run.batch
         losses.append(float(loss.detach()))
@@ -145,26 +143,11 @@ def read_vocabulary(folder: Path) -> dict[str, int]:
     return vocabulary
 
 
-def rate_share(step: int, steps: int) -> float:
-    """Return the learning rate's share: up in 100 steps, level, down over the last quarter."""
-    rise = min(1.0, (step + 1) / _WARM_UP_STEPS)
-    left = (steps - step) / (steps * _FALL_SHARE)
-    return rise * max(0.02, min(1.0, left))
-
-
 def _write_captions(scenes: Sequence[Scene], random: Random) -> list[str]:
     return [
         "" if random.random() < _EMPTY_CAPTIONS else write_caption(scene, random)
         for scene in scenes
     ]
-
-
-@torch.no_grad()
-def _follow(average: nn.Module, trained: nn.Module, step: int) -> None:
-    """Move the averaged weights a little towards the trained ones."""
-    decay = min(_EMA_DECAY, (1 + step) / (10 + step))
-    # As the library's own optimisers do; a loop is ten times slower.
-    torch._foreach_lerp_(list(average.parameters()), list(trained.parameters()), 1 - decay)
 
 
 def _resume(

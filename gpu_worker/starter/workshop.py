@@ -3,7 +3,6 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_never
 
 import torch
 from diffusers import AutoencoderKL
@@ -12,10 +11,8 @@ from gpu_worker.starter.data import Art, assemble, load_art
 from gpu_worker.starter.export import export_model
 from gpu_worker.starter.flux import FluxStudent
 from gpu_worker.starter.gallery import Gallery, paint_gallery
-from gpu_worker.starter.sd3 import Sd3Student
-from gpu_worker.starter.sdxl import SdxlStudent
 from gpu_worker.starter.sheet import PROMPTS, draw_pictures, lay_out
-from gpu_worker.starter.student import FamilyName, Student
+from gpu_worker.starter.student import FamilyName, Student, open_student
 from gpu_worker.starter.train_autoencoder import AutoencoderRun, train_autoencoder, train_decoder
 from gpu_worker.starter.training import TrainingRun, graft_folder, restore, train
 from gpu_worker.starter.vocabulary import FIRST_LESSON, WHOLE_LESSON, Lesson, LessonName
@@ -119,15 +116,7 @@ class Workshop:
 
     def _student(self, family: FamilyName) -> Student:
         torch.manual_seed(self.seed)
-        match family:
-            case FamilyName.SDXL:
-                return SdxlStudent(folder=self.run_folder)
-            case FamilyName.SD3:
-                return Sd3Student(folder=self.run_folder)
-            case FamilyName.FLUX:
-                return FluxStudent(folder=self.run_folder)
-            case _:
-                assert_never(family)
+        return open_student(family, folder=self.run_folder)
 
     def _trained_student(self, family: FamilyName) -> Student:
         student = self._student(family)

@@ -11,7 +11,7 @@ from gpu_worker.starter.judge.exam import ask, set_exam
 from gpu_worker.starter.judge.network import Judge
 from gpu_worker.starter.judge.scoring import Score, score
 from gpu_worker.starter.sheet import draw_pictures
-from gpu_worker.starter.student import FamilyName
+from gpu_worker.starter.student import FamilyName, open_student
 from gpu_worker.starter.vocabulary import Lesson
 
 _SEED = 1000
@@ -45,19 +45,10 @@ def tell(result: Score) -> str:
 
 
 def _open(family: FamilyName, run_folder: Path) -> tuple[DiffusionPipeline, dict[str, object], int]:
-    from gpu_worker.starter.flux import FluxStudent
-    from gpu_worker.starter.sd3 import Sd3Student
-    from gpu_worker.starter.sdxl import SdxlStudent
-
-    build = {
-        FamilyName.SDXL: SdxlStudent,
-        FamilyName.SD3: Sd3Student,
-        FamilyName.FLUX: FluxStudent,
-    }[family]
     autoencoder = AutoencoderKL.from_pretrained(run_folder / "vae-sharp", local_files_only=True)
     # Not into the run's own folder, which is in use.
     with tempfile.TemporaryDirectory() as scratch:
-        student = build(folder=Path(scratch))
+        student = open_student(family, folder=Path(scratch))
         state = load_checkpoint(run_folder / f"{student.name}.pt")
         student.trained.load_state_dict(state["average"])
         student.trained.eval()
