@@ -59,6 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     families = argparse.ArgumentParser(add_help=False)
     families.add_argument("--family", choices=_FAMILIES, default="sdxl")
     _add_train(commands.add_parser("train", parents=[shared, families], help="train one part"))
+    adopt = commands.add_parser(
+        "adopt", parents=[shared, families], help="take up a model folder as if trained here"
+    )
+    adopt.add_argument("folder", type=Path)
     sheet = commands.add_parser("sheet", parents=[shared, families], help="draw a contact sheet")
     sheet.add_argument("target", type=Path)
     sheet.add_argument("--steps", type=int)
@@ -100,6 +104,8 @@ def _work(chosen: argparse.Namespace) -> Path:
         is_compiled=getattr(chosen, "compile", False),
     )
     family = FamilyName(chosen.family)
+    if chosen.command == "adopt":
+        return workshop.adopt(family, chosen.folder)
     if chosen.command == "train":
         return _train(chosen, workshop, family)
     if chosen.command == "sheet":

@@ -9,10 +9,10 @@ from pathlib import Path
 from random import Random
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from gpu_worker.starter.adopt import read_parts
 from gpu_worker.starter.captions import write_caption
 from gpu_worker.starter.checkpoints import LossLog, follow, load_checkpoint, save_checkpoint
 from gpu_worker.starter.gallery import Gallery
@@ -94,14 +94,9 @@ def restore(run: TrainingRun, student: Student) -> None:
 
 def graft_folder(trained: nn.ModuleDict, folder: Path, *, tokenizer: Path) -> int:
     """Begin with a model folder's weights where they fit; see `graft`."""
-    donor: dict[str, torch.Tensor] = {}
-    for name in trained:
-        part = folder / name.replace("encoder", "text_encoder")
-        for file in sorted(part.glob("*.safetensors")):
-            donor |= {f"{name}.{key}": weight for key, weight in load_file(file).items()}
     return graft(
         trained,
-        donor,
+        read_parts(trained, folder),
         vocabulary=read_vocabulary(tokenizer),
         donor_vocabulary=read_vocabulary(folder / "tokenizer"),
     )

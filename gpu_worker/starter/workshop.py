@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL
 
+from gpu_worker.starter.adopt import adopt_autoencoder, adopt_model
 from gpu_worker.starter.data import Art, assemble, load_art
 from gpu_worker.starter.export import export_model
 from gpu_worker.starter.flux import FluxStudent
@@ -50,6 +51,12 @@ class Workshop:
     def start_over(self, part: str) -> None:
         """Forget a part's checkpoint."""
         (self.run_folder / f"{part}.pt").unlink(missing_ok=True)
+
+    def adopt(self, family: FamilyName, folder: Path) -> Path:
+        """Take up a model folder that has shipped: its autoencoder, and its weights as trained."""
+        adopt_autoencoder(folder, self.run_folder)
+        student = self._student(family)
+        return adopt_model(folder, student, self.run(1, 1).checkpoint(student))
 
     def train_autoencoder(self, *, steps: int) -> Path:
         run = self._autoencoder_run(steps)
