@@ -1,5 +1,11 @@
 """The machine a worker runs through for each job, and the failures that can end one; pure.
 
+initialising -> loading -> idle -> processing [-> loading_adapters] -> generating -> post_processing
+                            ^                                                              |
+                            +--------------------------------------------------------------+
+From any stage of a job to error; then back to idle, or recovering (memory is given back, parts are
+loaded anew) -> idle or unhealthy (takes no jobs) -> recovering again, or unloading -> stopped.
+
 RenderError
 ├── ModelNotConfigured · ModelMissing · ModelBroken
 ├── BadRequest · SourceMissing
@@ -9,7 +15,10 @@ RenderError
 Cancelled is no failure: the asker wanted it.
 """
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -20,27 +29,50 @@ class WorkerState(StrEnum):
     LOADING = "loading"
     IDLE = "idle"
     PROCESSING = "processing"
+    LOADING_ADAPTERS = "loading_adapters"
     GENERATING = "generating"
     POST_PROCESSING = "post_processing"
+    UNLOADING = "unloading"
     ERROR = "error"
+    RECOVERING = "recovering"
+    UNHEALTHY = "unhealthy"
     STOPPED = "stopped"
 
 
-_MOVES: dict[WorkerState, frozenset[WorkerState]] = {
-    WorkerState.INITIALISING: frozenset({WorkerState.LOADING, WorkerState.STOPPED}),
-    WorkerState.LOADING: frozenset({WorkerState.IDLE, WorkerState.ERROR}),
-    WorkerState.IDLE: frozenset({WorkerState.PROCESSING, WorkerState.STOPPED}),
-    # Back to idle from anywhere: a cancelled job ends where it stands.
-    WorkerState.PROCESSING: frozenset(
-        {WorkerState.GENERATING, WorkerState.IDLE, WorkerState.ERROR}
-    ),
-    WorkerState.GENERATING: frozenset(
-        {WorkerState.POST_PROCESSING, WorkerState.IDLE, WorkerState.ERROR}
-    ),
-    WorkerState.POST_PROCESSING: frozenset({WorkerState.IDLE, WorkerState.ERROR}),
-    WorkerState.ERROR: frozenset({WorkerState.IDLE, WorkerState.STOPPED}),
-    WorkerState.STOPPED: frozenset(),
-}
+_S = WorkerState
+MOVES: Mapping[WorkerState, frozenset[WorkerState]] = MappingProxyType(
+    {
+        _S.INITIALISING: frozenset({_S.LOADING, _S.STOPPED}),
+        _S.LOADING: frozenset({_S.IDLE, _S.ERROR}),
+        _S.IDLE: frozenset({_S.PROCESSING, _S.UNLOADING, _S.STOPPED}),
+        # Back to idle from every stage of a job: a cancelled one ends where it stands.
+        _S.PROCESSING: frozenset({_S.LOADING_ADAPTERS, _S.GENERATING, _S.IDLE, _S.ERROR}),
+        _S.LOADING_ADAPTERS: frozenset({_S.GENERATING, _S.IDLE, _S.ERROR}),
+        _S.GENERATING: frozenset({_S.POST_PROCESSING, _S.IDLE, _S.ERROR}),
+        _S.POST_PROCESSING: frozenset({_S.IDLE, _S.ERROR}),
+        # Back to loading for another model.
+        _S.UNLOADING: frozenset({_S.LOADING, _S.STOPPED, _S.ERROR}),
+        _S.ERROR: frozenset({_S.IDLE, _S.RECOVERING, _S.UNLOADING, _S.STOPPED}),
+        _S.RECOVERING: frozenset({_S.IDLE, _S.UNHEALTHY, _S.STOPPED}),
+        # It takes no jobs; it may try itself again, or make room for its successor.
+        _S.UNHEALTHY: frozenset({_S.RECOVERING, _S.UNLOADING, _S.STOPPED}),
+        _S.STOPPED: frozenset(),
+    }
+)
+TAKES_JOBS = frozenset({_S.IDLE})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transition:
+    """One move of a worker, as its operator is told of it."""
+
+    source: WorkerState
+    target: WorkerState
+    reason: str = ""  # for people; never a prompt
+
+
+# Told of every move after it was made, on the thread that made it.
+Listener = Callable[[Transition], None]
 
 
 class IllegalMove(Exception):
@@ -54,9 +86,44 @@ def move(current: WorkerState, target: WorkerState) -> WorkerState:
         IllegalMove: it does not.
 
     """
-    if target not in _MOVES[current]:
+    if target not in MOVES[current]:
         raise IllegalMove(f"{current} -> {target}")
     return target
+
+
+class StateMachine:
+    """A worker's place in the table, which tells whoever listens about every move."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._state = WorkerState.INITIALISING
+        self._listeners = list(listeners)
+
+    @property
+    def state(self) -> WorkerState:
+        """Where the worker is."""
+        return self._state
+
+    @property
+    def takes_jobs(self) -> bool:
+        """Whether a job may begin now."""
+        return self._state in TAKES_JOBS
+
+    def listen(self, listener: Listener) -> None:
+        """Tell one more listener of every move from now on."""
+        self._listeners.append(listener)
+
+    def move(self, target: WorkerState, *, reason: str = "") -> Transition:
+        """Go to `target` and tell all listeners, in the order they came.
+
+        Raises:
+            IllegalMove: the table does not lead there; nothing has moved and nobody was told.
+
+        """
+        transition = Transition(source=self._state, target=move(self._state, target), reason=reason)
+        self._state = target
+        for listener in self._listeners:
+            listener(transition)
+        return transition
 
 
 class Cancelled(Exception):
