@@ -48,14 +48,15 @@ def read_parts(trained: nn.ModuleDict, folder: Path) -> dict[str, torch.Tensor]:
             source = _find_encoder(folder, name, kind=str(part.config.model_type))
         for file in sorted(source.glob("*.safetensors")):
             weights |= _named(name, part, load_file(file))
-    if _SD3_WAY_IN + ".weight" in weights and "transformer.x_embedder.weight" in trained.state_dict():
+    if (
+        _SD3_WAY_IN + ".weight" in weights
+        and "transformer.x_embedder.weight" in trained.state_dict()
+    ):
         weights |= _as_flux(weights)
     return weights
 
 
-def _named(
-    name: str, part: nn.Module, stored: dict[str, torch.Tensor]
-) -> dict[str, torch.Tensor]:
+def _named(name: str, part: nn.Module, stored: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Name stored weights as a part has them: only one of CLIP's two classes says `text_model`."""
     wanted = part.state_dict().keys()
     bare = {key: key.removeprefix(_CLIP) for key in stored}
