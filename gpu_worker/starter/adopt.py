@@ -8,6 +8,7 @@ from diffusers import AutoencoderKL
 from safetensors.torch import load_file
 from torch import nn
 
+from gpu_worker.family import DiffusersPart
 from gpu_worker.starter.checkpoints import save_checkpoint
 from gpu_worker.starter.student import Student
 
@@ -45,7 +46,8 @@ def read_parts(trained: nn.ModuleDict, folder: Path) -> dict[str, torch.Tensor]:
     for name, part in trained.items():
         source = folder / name
         if name.startswith(_ENCODER):
-            source = _find_encoder(folder, name, kind=str(part.config.model_type))
+            config: DiffusersPart = part.config
+            source = _find_encoder(folder, name, kind=str(config.model_type))
         for file in sorted(source.glob("*.safetensors")):
             weights |= _named(name, part, load_file(file))
     if (
@@ -75,7 +77,9 @@ def _as_flux(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         "transformer.x_embedder.weight": way_in.flatten(1),
         "transformer.x_embedder.bias": weights[f"{_SD3_WAY_IN}.bias"],
         **{
-            f"transformer.proj_out.{key}": weight.unflatten(0, (patch * patch, channels))
+            f"transformer.proj_out.{key}": weight.reshape(
+                patch * patch, channels, *weight.shape[1:]
+            )
             .transpose(0, 1)
             .flatten(0, 1)
             for key, weight in way_out.items()
