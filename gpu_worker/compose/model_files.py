@@ -5,15 +5,14 @@ A truncated download would otherwise surface as a riddle minutes later, and a pi
 
 import json
 import re
-import struct
 from pathlib import Path
 from typing import Any
 
 from gpu_worker.state import ModelBroken, ModelMissing
+from gpu_worker.vram.weights import read_header
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-_HEADER_LIMIT_BYTES = 100_000_000  # the format's own
 _SIDECAR = "impasto.json"
 # Components without weights of their own.
 _WEIGHTLESS = ("tokenizer", "scheduler", "feature_extractor", "image_processor")
@@ -77,27 +76,7 @@ def check_safetensors(path: Path) -> None:
         ModelBroken: the header is malformed or the file shorter or longer than it says.
 
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(8)
-        if len(start) < 8:
-            raise ModelBroken(f"{path} is truncated: {size} bytes are no safetensors file.")
-        (header_bytes,) = struct.unpack("<Q", start)
-        if header_bytes > min(_HEADER_LIMIT_BYTES, size - 8):
-            raise ModelBroken(f"{path} is truncated or no safetensors file: its header is cut.")
-        header = file.read(header_bytes)
-    try:
-        entries = json.loads(header)
-        end = max(
-            (int(entry["data_offsets"][1]) for name, entry in entries.items() if name[:2] != "__"),
-            default=0,
-        )
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-        raise ModelBroken(f"{path} has a malformed safetensors header.") from error
-    expected = 8 + header_bytes + end
-    if size != expected:
-        word = "truncated" if size < expected else "malformed"
-        raise ModelBroken(f"{path} is {word}: {size} bytes where {expected} belong.")
+    read_header(path)
 
 
 def _read_components(folder: Path) -> dict[str, bool]:

@@ -1,0 +1,1 @@
+"""Tests of what memory there is, and who has it."""
