@@ -9,7 +9,14 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from backend.db.sessions import Database
-from backend.db.stores import SqlJobStore, SqlKeyStore, SqlMessageStore, SqlReviewStore
+from backend.db.stores import (
+    SqlBooks,
+    SqlJobStore,
+    SqlKeyStore,
+    SqlMessageStore,
+    SqlQueueDocuments,
+    SqlReviewStore,
+)
 from backend.delivery.cancel_flags import RedisCancelFlags
 from backend.delivery.event_bus import SinkEventBus
 from backend.delivery.event_sinks import open_event_sink
@@ -20,6 +27,7 @@ from backend.domain.errors import Unavailable
 from backend.prompt.pipeline import SafetyScreen
 from backend.service.accounts import Accounts
 from backend.service.generations import Generations
+from backend.service.predictions import Predictions
 from backend.service.reviews import Reviews
 from backend.service.services import Services
 from backend.settings import Settings
@@ -57,6 +65,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 cancel_flags=RedisCancelFlags(redis=redis),
                 outbox=outbox,
                 outlooks=RedisOutlooks(redis=redis),
+                predictions=Predictions(documents=SqlQueueDocuments(database=database)),
                 screen=open_screen(),
                 families=settings.families,
                 clock=now,
@@ -64,7 +73,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             reviews=Reviews(
                 reviews=SqlReviewStore(database=database), jobs=jobs, outbox=outbox, clock=now
             ),
-            accounts=Accounts(keys=SqlKeyStore(database=database), jobs=jobs, clock=now),
+            accounts=make_accounts(database),
             messages=SqlMessageStore(database=database),
             events=bus,
         )
@@ -79,9 +88,17 @@ def open_screen() -> SafetyScreen:
 async def open_accounts(settings: Settings) -> AsyncIterator[Accounts]:
     """Open only the accounts, which need no broker."""
     async with open_database(settings) as database:
-        yield Accounts(
-            keys=SqlKeyStore(database=database), jobs=SqlJobStore(database=database), clock=now
-        )
+        yield make_accounts(database)
+
+
+def make_accounts(database: Database) -> Accounts:
+    """Make the accounts over an open database."""
+    return Accounts(
+        keys=SqlKeyStore(database=database),
+        jobs=SqlJobStore(database=database),
+        books=SqlBooks(database=database),
+        clock=now,
+    )
 
 
 @asynccontextmanager

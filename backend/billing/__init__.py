@@ -1,1 +1,1 @@
-"""Metering, prices and the ledger; no book on this shelf yet."""
+"""What pictures cost: the ledger of GPU-seconds. Prices come when somebody pays."""

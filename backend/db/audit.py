@@ -2,16 +2,18 @@
 
 from sqlmodel import col, select
 
+from backend.billing.ledger import Entry
 from backend.db.codecs import job_of, stored_event_of
+from backend.db.ledger_store import entry_of
 from backend.db.sessions import Database
-from backend.db.tables import JobEventRow, JobRow
+from backend.db.tables import JobEventRow, JobRow, LedgerRow
 from backend.domain.jobs import Job
 from backend.domain.requests import JobId
 from backend.service.ports import StoredEvent
 
 
 class SqlAudit:
-    """Jobs and committed events as they stand in the database; reads only."""
+    """Jobs, committed events and the books as they stand in the database; reads only."""
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
@@ -43,6 +45,15 @@ class SqlAudit:
         )
         async with self._database.read() as session:
             return [stored_event_of(row) for row in await session.exec(query)]
+
+    async def entries(self) -> dict[JobId, list[Entry]]:
+        """Return the books: each job's entries, in order of commit."""
+        query = select(LedgerRow).order_by(col(LedgerRow.sequence))
+        entries: dict[JobId, list[Entry]] = {}
+        async with self._database.read() as session:
+            for row in await session.exec(query):
+                entries.setdefault(JobId(row.job_id), []).append(entry_of(row))
+        return entries
 
     async def untold(self) -> set[JobId]:
         """Return the jobs of which some committed event was never published."""

@@ -1,4 +1,4 @@
-"""How one transition is written: the job, its event and, for a hold, its review."""
+"""How one transition is written: the job, its event, its ledger entries and, if held, a review."""
 
 from collections.abc import Callable
 from uuid import uuid4
@@ -6,8 +6,9 @@ from uuid import uuid4
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.billing.ledger import Entry, entries_of
 from backend.db.codecs import BLOCK, encode, job_columns, job_of
-from backend.db.tables import JobEventRow, JobRow, ReviewRow
+from backend.db.tables import JobEventRow, JobRow, LedgerRow, ReviewRow
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.jobs import Block, Change, Job, JobState
 from backend.domain.requests import JobId
@@ -35,6 +36,7 @@ def record_change(session: AsyncSession, change: Change) -> None:
     """Add what goes with a job that is already written."""
     if change.event.kind is not JobEventKind.PROGRESS:
         session.add(_event_row(change.event))
+    session.add_all(_ledger_row(change, entry) for entry in entries_of(change))
     if change.job.state is JobState.BLOCKED and change.job.block is not None:
         session.add(_review_row(change.event, change.job.block))
 
@@ -46,6 +48,17 @@ def _event_row(event: JobEvent) -> JobEventRow:
         attempt=event.attempt,
         at=event.at,
         detail=event.detail,
+    )
+
+
+def _ledger_row(change: Change, entry: Entry) -> LedgerRow:
+    return LedgerRow(
+        job_id=change.job.id,
+        account_id=change.job.request.requester.account_id,
+        kind=entry.kind.value,
+        stay=entry.stay,
+        gpu_ms=entry.gpu_ms,
+        at=change.event.at,
     )
 
 

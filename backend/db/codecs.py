@@ -64,6 +64,7 @@ def job_columns(job: Job) -> dict[str, Any]:
         "block": encode(BLOCK, job.block),
         "failure": encode(FAILURE, job.failure),
         "clearances": encode(CLEARANCES, job.clearances),
+        "predicted_s": job.predicted_s,
     }
 
 
@@ -89,6 +90,7 @@ def job_of(row: JobRow) -> Job:
         block=decode(BLOCK, row.block),
         failure=decode(FAILURE, row.failure),
         clearances=decode(CLEARANCES, row.clearances) or (),
+        predicted_s=row.predicted_s,
     )
 
 

@@ -2,11 +2,13 @@
 
 from backend.db.job_store import SqlJobStore
 from backend.db.key_store import SqlKeyStore
+from backend.db.ledger_store import SqlBooks
 from backend.db.message_store import SqlMessageStore
 from backend.db.queue_store import SqlQueueDocuments
 from backend.db.review_store import SqlReviewStore
 
 __all__ = [
+    "SqlBooks",
     "SqlJobStore",
     "SqlKeyStore",
     "SqlMessageStore",

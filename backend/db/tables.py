@@ -31,6 +31,13 @@ class JobRow(Row, table=True):
         UniqueConstraint("account_id", "idempotency_key"),
         Index("ix_jobs_line", "family", "tier", "state", "created_at", "sequence"),
         Index("ix_jobs_account", "account_id", "created_at", "sequence"),
+        Index(
+            "ix_jobs_waiting",
+            "account_id",
+            "tier",
+            sqlite_where=text("state = 'queued'"),
+            postgresql_where=text("state = 'queued'"),
+        ),
     )
 
     sequence: int | None = Field(default=None, primary_key=True, sa_type=SEQUENCE_TYPE)
@@ -56,6 +63,7 @@ class JobRow(Row, table=True):
     block: dict[str, Any] | None = Field(default=None, sa_type=Document)
     failure: dict[str, Any] | None = Field(default=None, sa_type=Document)
     clearances: list[str] = Field(sa_type=Document)
+    predicted_s: float = 0.0
 
 
 class JobEventRow(Row, table=True):
@@ -78,6 +86,25 @@ class JobEventRow(Row, table=True):
     at: datetime = Field(sa_type=UtcMoment)
     detail: str = Field(default="", sa_type=Words)
     published_at: datetime | None = Field(default=None, sa_type=UtcMoment)
+
+
+class LedgerRow(Row, table=True):
+    """An entry of the books. Triggers refuse to change or delete one (see the migration)."""
+
+    __tablename__ = "ledger"
+    __table_args__ = (
+        # Charging or refunding twice is impossible rather than forbidden.
+        UniqueConstraint("job_id", "kind", "stay"),
+        Index("ix_ledger_account", "account_id", "kind", "gpu_ms"),
+    )
+
+    sequence: int | None = Field(default=None, primary_key=True, sa_type=SEQUENCE_TYPE)
+    job_id: str = Field(sa_type=Words, sa_column_args=(ForeignKey("jobs.id"),))
+    account_id: str = Field(sa_type=Words)
+    kind: str = Field(sa_type=Words)
+    stay: int
+    gpu_ms: int = Field(sa_type=BigInteger)
+    at: datetime = Field(sa_type=UtcMoment)
 
 
 class ReviewRow(Row, table=True):

@@ -108,7 +108,8 @@ class Job:
     """A request on its way. `attempt` is the fencing token: it grows with every dispatch.
 
     `losses` counts attempts that vanished after a worker had begun. `clearances` are the categories
-    a moderator has released this job for.
+    a moderator has released this job for. `predicted_s` is what it was expected to cost, in
+    GPU-seconds, when it was asked for; it never changes.
     """
 
     id: JobId
@@ -127,6 +128,7 @@ class Job:
     block: Block | None = None
     failure: Failure | None = None
     clearances: tuple[str, ...] = ()
+    predicted_s: float = 0.0
 
     @property
     def is_terminal(self) -> bool:
@@ -137,6 +139,13 @@ class Job:
     def is_waiting(self) -> bool:
         """Whether the job stands in line, not leased to anyone."""
         return self.state is JobState.QUEUED and self.lease is None
+
+    @property
+    def drawn_share(self) -> float:
+        """How much of it the last attempt has drawn, 0 to 1."""
+        if self.progress is None or self.progress.steps < 1:
+            return 0.0
+        return min(1.0, max(0.0, self.progress.step / self.progress.steps))
 
     def dispatch(self, *, now: datetime, until: datetime) -> "Change":
         """Lease a waiting job for sending to a worker queue; begins a new attempt."""
@@ -261,6 +270,7 @@ class Job:
             now,
             detail=category,
             block=None,
+            progress=None,
             clearances=(*self.clearances, category),
         )
 

@@ -36,6 +36,11 @@ class Timings:
     release_s: float = 0.0
     total_s: float = 0.0
 
+    @property
+    def gpu_s(self) -> float:
+        """Seconds the GPU was held: what a job costs."""
+        return self.encode_s + self.denoise_s + self.decode_s
+
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationResult:

@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any, Final
 
 from backend.domain.families import ModelFamily
+from backend.domain.prompts import PromptSpec
 
 # Seconds for one picture of 1024 x 1024 in 30 steps on a data centre's GPU: published medians.
 PICTURE_S: Final = {ModelFamily.SDXL: 0.9, ModelFamily.SD3: 1.05, ModelFamily.FLUX: 3.3}
@@ -44,6 +45,11 @@ class JobKind:
     def key(self) -> str:
         """Its name in what is stored."""
         return f"{self.family.value}/{self.pixels}/{self.steps}/{self.images}/{self.adapters}"
+
+
+def kind_of(spec: PromptSpec) -> JobKind:
+    """Return what a job's time depends on, as far as it is known before a worker has it."""
+    return JobKind(family=spec.family, steps=spec.steps or STEPS_USUAL, images=spec.image_count)
 
 
 def first_guess_s(kind: JobKind) -> float:

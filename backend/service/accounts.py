@@ -4,28 +4,31 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
+from backend.billing.ledger import Balance
 from backend.domain.accounts import ApiKey, KeyId
 from backend.domain.errors import Unauthenticated
 from backend.domain.jobs import JobState
 from backend.domain.requests import AccountId, Requester, Surface
-from backend.service.ports import Clock, JobStore, KeyStore
+from backend.service.ports import Books, Clock, JobStore, KeyStore
 
 KEY_PREFIX = "imp_live_"
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccountInfo:
-    """How many of an account's newest hundred jobs are in each state."""
+    """How many of an account's newest hundred jobs are in each state, and what it was charged."""
 
     account_id: AccountId
     counts: dict[JobState, int]
+    balance: Balance
 
 
 class Accounts:
     """Makes and checks API keys; tells members where they stand."""
 
-    def __init__(self, *, keys: KeyStore, jobs: JobStore, clock: Clock) -> None:
+    def __init__(self, *, keys: KeyStore, jobs: JobStore, books: Books, clock: Clock) -> None:
         self._keys = keys
+        self._books = books
         self._jobs = jobs
         self._clock = clock
 
@@ -63,7 +66,8 @@ class Accounts:
         counts = dict.fromkeys(JobState, 0)
         for job in await self._jobs.by_account(requester.account_id, 100):
             counts[job.state] += 1
-        return AccountInfo(account_id=requester.account_id, counts=counts)
+        balance = await self._books.balance(requester.account_id)
+        return AccountInfo(account_id=requester.account_id, counts=counts, balance=balance)
 
 
 def digest(secret: str) -> str:

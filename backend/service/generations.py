@@ -31,6 +31,7 @@ from backend.service.ports import (
     Outlooks,
     Pictures,
 )
+from backend.service.predictions import Predictions
 
 VARIATION_STRENGTH = 0.85
 LINK_TTL_S = 3600
@@ -92,6 +93,7 @@ class Generations:
         cancel_flags: CancelFlags,
         outbox: OutboxPublisher,
         outlooks: Outlooks,
+        predictions: Predictions,
         screen: PromptScreen,
         families: Sequence[ModelFamily],
         clock: Clock,
@@ -103,6 +105,7 @@ class Generations:
         self._cancel_flags = cancel_flags
         self._outbox = outbox
         self._outlooks = outlooks
+        self._predictions = predictions
         self._screen = screen
         self._families = tuple(families)
         self._clock = clock
@@ -129,9 +132,13 @@ class Generations:
                 category=verdict.category,
                 rule=verdict.rule,
             )
-        job = await self._jobs.add(
-            self._birth(request, understood.spec, block), fingerprint=fingerprint(request)
+        birth = self._birth(
+            request,
+            understood.spec,
+            block,
+            predicted_s=await self._predictions.predict_s(understood.spec),
         )
+        job = await self._jobs.add(birth, fingerprint=fingerprint(request))
         await self._outbox.publish_pending()
         return await self.snapshot(job.id)
 
@@ -262,7 +269,14 @@ class Generations:
         if family not in self._families:
             raise FamilyUnavailable(family=family, available=self._families)
 
-    def _birth(self, request: GenerationRequest, spec: PromptSpec, block: Block | None) -> Change:
+    def _birth(
+        self,
+        request: GenerationRequest,
+        spec: PromptSpec,
+        block: Block | None,
+        *,
+        predicted_s: float,
+    ) -> Change:
         now = self._clock()
         seed = spec.seed if spec.seed is not None else self._make_seed()
         job = Job(
@@ -274,6 +288,7 @@ class Generations:
             updated_at=now,
             state=JobState.BLOCKED if block else JobState.QUEUED,
             block=block,
+            predicted_s=predicted_s,
         )
         kind = JobEventKind.BLOCKED if block else JobEventKind.QUEUED
         detail = block.category if block else ""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from backend.billing.ledger import Balance, Entry
 from backend.domain.accounts import ApiKey
 from backend.domain.deliveries import DiscordMessage
 from backend.domain.events import JobEvent
@@ -45,7 +46,10 @@ class InLine:
 
 
 class JobStore(Protocol):
-    """Jobs, each change committed together with its event (and, for a hold, its review)."""
+    """Jobs, each change committed together with its event and ledger entries.
+
+    Moving to BLOCKED also opens a review.
+    """
 
     async def add(self, change: Change, *, fingerprint: str) -> Job:
         """Store a new job with its first event, and a review when it is born BLOCKED.
@@ -64,8 +68,8 @@ class JobStore(Protocol):
     async def change(self, job_id: JobId, move: Callable[[Job], Change]) -> Job | None:
         """Apply one transition in one transaction, to the row as it is now; None if there is none.
 
-        Whatever `move` raises is passed on, and nothing is stored. Moving to BLOCKED opens a
-        review. PROGRESS events are not kept in the outbox.
+        Whatever `move` raises is passed on, and nothing is stored. PROGRESS events are not kept in
+        the outbox.
         """
 
     async def in_line(self, family: ModelFamily, *, after: int) -> list[InLine]:
@@ -91,6 +95,16 @@ class JobStore(Protocol):
 
     async def mark_published(self, sequences: Sequence[int]) -> None:
         """Mark events as published."""
+
+
+class Books(Protocol):
+    """The ledger, to be read; `JobStore` writes it."""
+
+    async def entries(self, job_id: JobId) -> list[Entry]:
+        """Return a job's entries in the order they were booked."""
+
+    async def balance(self, account_id: AccountId) -> Balance:
+        """Add up what an account was charged, and what is held on it."""
 
 
 class QueueDocuments(Protocol):

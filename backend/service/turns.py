@@ -12,10 +12,9 @@ from typing import Any
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Job, JobState
 from backend.domain.outlook import Outlook
-from backend.domain.prompts import PromptSpec
 from backend.domain.requests import JobId
 from backend.scheduling.arrivals import RecentArrivals
-from backend.scheduling.costs import STEPS_USUAL, CostModel, JobKind
+from backend.scheduling.costs import CostModel, kind_of
 from backend.scheduling.eta import Eta, EtaErrors
 from backend.scheduling.explain import explain
 from backend.scheduling.fair_queue import FairQueue
@@ -211,7 +210,7 @@ class Turns:
             case JobState.DELIVERED:
                 gpu_s = _gpu_s(job)
                 if gpu_s is not None and job is not None:
-                    self._costs.learn(_kind(job.spec), gpu_s)
+                    self._costs.learn(kind_of(job.spec), gpu_s)
                 self._queue.finish(job_id, gpu_s)
             case JobState.CANCELLED:
                 self._queue.finish(job_id, cost_s * (1 - _left_share(job)))
@@ -231,17 +230,12 @@ class Turns:
             job_id=row.job_id,
             account=row.account_id,
             tier=row.spec.tier,
-            cost_s=self._costs.predict_s(_kind(row.spec)),
+            cost_s=self._costs.predict_s(kind_of(row.spec)),
             arrived_s=row.created_at.timestamp(),
         )
 
     def _now_s(self) -> float:
         return self._clock().timestamp()
-
-
-def _kind(spec: PromptSpec) -> JobKind:
-    """Return what a job's time depends on, as far as it is known before a worker has it."""
-    return JobKind(family=spec.family, steps=spec.steps or STEPS_USUAL, images=spec.image_count)
 
 
 def _gpu_s(job: Job | None) -> float | None:

@@ -29,6 +29,7 @@ from backend.domain.results import GenerationResult, ImageVariant
 from backend.prompt.pipeline import PromptVerdict
 from backend.service.accounts import Accounts
 from backend.service.generations import Generations
+from backend.service.predictions import Predictions
 from backend.service.reviews import Reviews
 from backend.service.services import Services
 from bot.client import ClientOptions, ImpastoBot
@@ -44,9 +45,11 @@ from tests.fakes.events import (
 from tests.fakes.openapi import openapi_document
 from tests.fakes.stores import (
     Memory,
+    MemoryBooks,
     MemoryJobStore,
     MemoryKeyStore,
     MemoryMessageStore,
+    MemoryQueueDocuments,
     MemoryReviewStore,
 )
 
@@ -168,6 +171,7 @@ class Town:
                 cancel_flags=self.flags,
                 outbox=outbox,
                 outlooks=self.outlooks,
+                predictions=Predictions(documents=MemoryQueueDocuments()),
                 screen=screen,
                 families=(ModelFamily.SDXL,),
                 clock=clock,
@@ -178,7 +182,12 @@ class Town:
                 outbox=outbox,
                 clock=clock,
             ),
-            accounts=Accounts(keys=MemoryKeyStore(), jobs=self.jobs, clock=clock),
+            accounts=Accounts(
+                keys=MemoryKeyStore(),
+                jobs=self.jobs,
+                books=MemoryBooks(memory=self.memory),
+                clock=clock,
+            ),
             messages=self.messages,
             events=self.bus,
         )

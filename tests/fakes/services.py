@@ -7,6 +7,7 @@ from backend.domain.results import GenerationResult
 from backend.prompt.pipeline import PromptVerdict
 from backend.service.accounts import Accounts
 from backend.service.generations import Generations
+from backend.service.predictions import Predictions
 from backend.service.reviews import Reviews
 from backend.service.services import Services
 from tests.builders import at
@@ -19,9 +20,11 @@ from tests.fakes.events import (
 )
 from tests.fakes.stores import (
     Memory,
+    MemoryBooks,
     MemoryJobStore,
     MemoryKeyStore,
     MemoryMessageStore,
+    MemoryQueueDocuments,
     MemoryReviewStore,
 )
 
@@ -40,6 +43,7 @@ class FakeWorkshop:
         self.seconds = 0.0
         memory = Memory()
         self.jobs = MemoryJobStore(memory=memory)
+        self.books = MemoryBooks(memory=memory)
         self.events = MemoryEventBus()
         self.outbox = MemoryOutbox(jobs=self.jobs, bus=self.events)
         self.cancel_flags = MemoryCancelFlags()
@@ -53,6 +57,7 @@ class FakeWorkshop:
                 cancel_flags=self.cancel_flags,
                 outbox=self.outbox,
                 outlooks=self.outlooks,
+                predictions=Predictions(documents=MemoryQueueDocuments()),
                 screen=block_forbidden,
                 families=(ModelFamily.SDXL,),
                 clock=self.now,
@@ -63,7 +68,9 @@ class FakeWorkshop:
                 outbox=self.outbox,
                 clock=self.now,
             ),
-            accounts=Accounts(keys=MemoryKeyStore(), jobs=self.jobs, clock=self.now),
+            accounts=Accounts(
+                keys=MemoryKeyStore(), jobs=self.jobs, books=self.books, clock=self.now
+            ),
             messages=self.messages,
             events=self.events,
         )

@@ -1,6 +1,6 @@
-"""In-memory twins of the four stores; the same contract tests run over them and over SQL.
+"""In-memory twins of the stores; the same contract tests run over them and over SQL.
 
-Jobs and reviews share one `Memory`: `MemoryJobStore(memory=m)`, `MemoryReviewStore(memory=m)`.
+Jobs, reviews and books share one `Memory`: `MemoryJobStore(memory=m)`, `MemoryBooks(memory=m)`.
 """
 
 import json
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from backend.billing.ledger import Balance, Entry, EntryKind, entries_of
 from backend.domain.accounts import ApiKey
 from backend.domain.deliveries import DiscordMessage
 from backend.domain.errors import IdempotencyMismatch
@@ -22,6 +23,7 @@ from backend.service.ports import InLine, StoredEvent
 
 __all__ = [
     "Memory",
+    "MemoryBooks",
     "MemoryJobStore",
     "MemoryKeyStore",
     "MemoryMessageStore",
@@ -39,6 +41,7 @@ class Memory:
     events: list[StoredEvent] = field(default_factory=list)
     published: set[int] = field(default_factory=set)
     reviews: dict[ReviewId, Review] = field(default_factory=dict)
+    ledger: dict[tuple[JobId, EntryKind, int], int] = field(default_factory=dict)
 
     def move(self, job_id: JobId, move: Callable[[Job], Change]) -> Job | None:
         """Apply a move to a job, or raise what it raises and change nothing."""
@@ -59,6 +62,11 @@ class Memory:
         self.jobs[job.id] = replace(job, request=replace(job.request, requester=requester))
         if event.kind is not JobEventKind.PROGRESS:
             self.events.append(StoredEvent(sequence=len(self.events) + 1, event=event))
+        for entry in entries_of(change):
+            place = (job.id, entry.kind, entry.stay)
+            if place in self.ledger:
+                raise ValueError(f"{place} is booked already")
+            self.ledger[place] = entry.gpu_ms
         if job.state is JobState.BLOCKED and job.block is not None:
             review_id = ReviewId(f"rev_{len(self.reviews) + 1:06d}")
             self.reviews[review_id] = Review(
@@ -187,6 +195,27 @@ class MemoryReviewStore:
             self.memory.move(review.job_id, move)
         self.memory.reviews[review_id] = decided
         return decided, self.memory.jobs[review.job_id]
+
+
+class MemoryBooks:
+    """The `Books` in memory."""
+
+    def __init__(self, *, memory: Memory) -> None:
+        self.memory = memory
+
+    async def entries(self, job_id: JobId) -> list[Entry]:
+        return [
+            Entry(kind=kind, stay=stay, gpu_ms=gpu_ms)
+            for (booked, kind, stay), gpu_ms in self.memory.ledger.items()
+            if booked == job_id
+        ]
+
+    async def balance(self, account_id: AccountId) -> Balance:
+        sums = dict.fromkeys(EntryKind, 0)
+        for (job_id, kind, _), gpu_ms in self.memory.ledger.items():
+            if self.memory.jobs[job_id].request.requester.account_id == account_id:
+                sums[kind] += gpu_ms
+        return Balance.of(sums)
 
 
 class MemoryMessageStore:

@@ -36,8 +36,9 @@ SIGTERM, and 8 s later SIGKILL, as a spot machine's notice; FLUSHALL of the brok
 
 The ledger is read from the database. lost: jobs that did not end, or that were promised to a client
 and are not there. delivered_twice: jobs with two committed, announced or shown deliveries, and
-requests that became two jobs. A charge is the GPU-seconds (encode, denoise, decode) of one
-committed delivery: charged_twice counts jobs with two of them, ledger_sum adds them all up.
+requests that became two jobs. charged_twice: jobs of which the accounts' ledger holds more than
+they cost, which is the GPU-seconds (encode, denoise, decode) of their delivery or, cancelled, of
+the share that was drawn. ledger_sum: all entries of that ledger, in GPU-seconds.
 recovery: seconds from a fault until work that was in the hit process' hands goes on.
 
 Exit status: 0 when nothing is lost or doubled, every committed event was published and every

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from backend.billing.ledger import Entry, charged_ms
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.jobs import Job, JobState
 from backend.domain.requests import JobId
@@ -25,7 +26,7 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True)
 class Charges:
-    """GPU-seconds charged, and the jobs charged more than once."""
+    """GPU-seconds charged, and the jobs charged more than they cost."""
 
     twice: frozenset[JobId]
     total_s: float
@@ -54,13 +55,18 @@ class Ledger:
 
 
 def make_ledger(
-    *, jobs: Sequence[Job], events: Sequence[JobEvent], told: Told, recoveries_s: Sequence[float]
+    *,
+    jobs: Sequence[Job],
+    events: Sequence[JobEvent],
+    entries: Mapping[JobId, Sequence[Entry]],
+    told: Told,
+    recoveries_s: Sequence[float],
 ) -> Ledger:
     """Draw up the books."""
     states = Counter(job.state for job in jobs)
     known = {job.id for job in jobs}
     promised = {job_id for ids in told.accepted.values() for job_id in ids}
-    charges = charge(jobs, events)
+    charges = charge(jobs, entries)
     return Ledger(
         submitted=len(known | promised),
         delivered=states[JobState.DELIVERED],
@@ -76,16 +82,13 @@ def make_ledger(
     )
 
 
-def charge(jobs: Sequence[Job], events: Sequence[JobEvent]) -> Charges:
-    """Charge each committed delivery its GPU-seconds: encoding, denoising, decoding.
-
-    A delivery is the one moment at which a job may cost its account anything. Where billing keeps
-    books of its own, this reads those instead.
-    """
-    deliveries = Counter(event.job_id for event in events if event.kind is JobEventKind.DELIVERED)
-    total_s = sum(_gpu_seconds(job) * deliveries[job.id] for job in jobs)
-    twice = frozenset(job_id for job_id, times in deliveries.items() if times > 1)
-    return Charges(twice=twice, total_s=total_s)
+def charge(jobs: Sequence[Job], entries: Mapping[JobId, Sequence[Entry]]) -> Charges:
+    """Add up the books; a job that ended and was booked more than it costs was charged twice."""
+    booked_ms = {job_id: sum(each.gpu_ms for each in booked) for job_id, booked in entries.items()}
+    twice = frozenset(
+        job.id for job in jobs if job.is_terminal and booked_ms.get(job.id, 0) > charged_ms(job)
+    )
+    return Charges(twice=twice, total_s=sum(booked_ms.values()) / 1000)
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:
@@ -93,13 +96,6 @@ def quantile(values: Sequence[float], share: float) -> float | None:
     if not values:
         return None
     return round(sorted(values)[max(0, ceil(share * len(values)) - 1)], 3)
-
-
-def _gpu_seconds(job: Job) -> float:
-    if job.result is None:
-        return 0.0
-    timings = job.result.timings
-    return timings.encode_s + timings.denoise_s + timings.decode_s
 
 
 def _delivered_twice(events: Sequence[JobEvent], told: Told) -> int:

@@ -202,6 +202,7 @@ class Rounds:
         ledger = make_ledger(
             jobs=jobs,
             events=[stored.event for stored in await self._audit.events()],
+            entries=await self._audit.entries(),
             told=told,
             recoveries_s=[blow.recovery_s for blow in blows if blow.recovery_s is not None],
         )

@@ -7,15 +7,24 @@ import pytest
 
 from backend.db.sessions import Database
 from backend.db.stores import (
+    SqlBooks,
     SqlJobStore,
     SqlKeyStore,
     SqlMessageStore,
     SqlQueueDocuments,
     SqlReviewStore,
 )
-from backend.service.ports import JobStore, KeyStore, MessageStore, QueueDocuments, ReviewStore
+from backend.service.ports import (
+    Books,
+    JobStore,
+    KeyStore,
+    MessageStore,
+    QueueDocuments,
+    ReviewStore,
+)
 from tests.fakes.stores import (
     Memory,
+    MemoryBooks,
     MemoryJobStore,
     MemoryKeyStore,
     MemoryMessageStore,
@@ -30,6 +39,7 @@ class Stores:
 
     jobs: JobStore
     reviews: ReviewStore
+    books: Books
     messages: MessageStore
     keys: KeyStore
     documents: QueueDocuments
@@ -39,6 +49,7 @@ def sql_stores(database: Database) -> Stores:
     return Stores(
         jobs=SqlJobStore(database=database),
         reviews=SqlReviewStore(database=database),
+        books=SqlBooks(database=database),
         messages=SqlMessageStore(database=database),
         keys=SqlKeyStore(database=database),
         documents=SqlQueueDocuments(database=database),
@@ -50,6 +61,7 @@ def memory_stores() -> Stores:
     return Stores(
         jobs=MemoryJobStore(memory=memory),
         reviews=MemoryReviewStore(memory=memory),
+        books=MemoryBooks(memory=memory),
         messages=MemoryMessageStore(),
         keys=MemoryKeyStore(),
         documents=MemoryQueueDocuments(),

@@ -19,6 +19,7 @@ from backend.prompt.pipeline import PromptVerdict
 from backend.service.accounts import Accounts
 from backend.service.generations import Generations
 from backend.service.ports import JobStore, KeyStore, ReviewStore
+from backend.service.predictions import Predictions
 from backend.service.reviews import Reviews
 from backend.service.services import Services
 from storage.keys import image_key
@@ -33,9 +34,11 @@ from tests.fakes.events import (
 )
 from tests.fakes.stores import (
     Memory,
+    MemoryBooks,
     MemoryJobStore,
     MemoryKeyStore,
     MemoryMessageStore,
+    MemoryQueueDocuments,
     MemoryReviewStore,
 )
 
@@ -172,7 +175,9 @@ async def open_workshop(
             signing_keys=SIGNING_KEYS,
         )
     )
-    accounts = Accounts(keys=keys or MemoryKeyStore(), jobs=jobs, clock=clock)
+    accounts = Accounts(
+        keys=keys or MemoryKeyStore(), jobs=jobs, books=MemoryBooks(memory=memory), clock=clock
+    )
     services = Services(
         generations=Generations(
             jobs=jobs,
@@ -180,6 +185,7 @@ async def open_workshop(
             cancel_flags=flags,
             outbox=outbox,
             outlooks=outlooks,
+            predictions=Predictions(documents=MemoryQueueDocuments()),
             screen=screen,
             families=(ModelFamily.SDXL,),
             clock=clock,

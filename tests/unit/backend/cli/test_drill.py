@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.billing.ledger import Entry, EntryKind
 from backend.cli import main
 from backend.cli.drill.crew import forget_settings
 from backend.cli.drill.ledger import Told, charge, make_ledger, quantile
@@ -168,13 +169,23 @@ def delivered(**fields: object) -> Job:
     return a_job(state=JobState.DELIVERED, result=result, **fields)
 
 
+def booked(*gpu_ms: int) -> list[Entry]:
+    return [Entry(kind=EntryKind.SETTLE, stay=0, gpu_ms=each) for each in gpu_ms]
+
+
 def test_a_clean_ledger_counts_every_job_once() -> None:
     jobs = [delivered(), delivered(), a_job(state=JobState.CANCELLED)]
     events = [told_of(job, JobEventKind.DELIVERED, 1) for job in jobs[:2]]
     told = Told(
         accepted={0: [jobs[0].id, jobs[0].id], 1: [jobs[1].id]}, announced={jobs[0].id: {1}}
     )
-    ledger = make_ledger(jobs=jobs, events=events, told=told, recoveries_s=[3.0, 1.0, 2.0])
+    ledger = make_ledger(
+        jobs=jobs,
+        events=events,
+        entries={job.id: booked(1750) for job in jobs[:2]},
+        told=told,
+        recoveries_s=[3.0, 1.0, 2.0],
+    )
     assert (ledger.submitted, ledger.delivered, ledger.cancelled) == (3, 2, 1)
     assert (ledger.lost, ledger.delivered_twice, ledger.charged_twice) == (0, 0, 0)
     assert ledger.ledger_sum == pytest.approx(2 * 1.75)
@@ -185,7 +196,7 @@ def test_a_clean_ledger_counts_every_job_once() -> None:
 def test_a_job_that_did_not_end_or_is_gone_is_lost() -> None:
     job = a_job()
     told = Told(accepted={0: [job.id], 1: [JobId("gen_gone")]}, announced={})
-    ledger = make_ledger(jobs=[job], events=[], told=told, recoveries_s=[])
+    ledger = make_ledger(jobs=[job], events=[], entries={}, told=told, recoveries_s=[])
     assert (ledger.submitted, ledger.lost) == (2, 2)
     assert ledger.recovery_p50_s is None
     assert not ledger.is_clean
@@ -195,15 +206,24 @@ def test_two_committed_deliveries_are_one_job_delivered_and_charged_twice() -> N
     job = delivered()
     twice = [told_of(job, JobEventKind.DELIVERED, n, attempt=n) for n in (1, 2)]
     told = Told(accepted={}, announced={job.id: {1, 2}})
-    ledger = make_ledger(jobs=[job], events=twice, told=told, recoveries_s=[])
+    entries = {job.id: booked(1750, 1750)}
+    ledger = make_ledger(jobs=[job], events=twice, entries=entries, told=told, recoveries_s=[])
     assert (ledger.delivered_twice, ledger.charged_twice) == (1, 1)
-    assert charge([job], twice).total_s == pytest.approx(3.5)
+    assert ledger.ledger_sum == 3.5
+
+
+def test_a_hold_that_was_never_refunded_is_a_charge_too_many_and_an_open_job_has_one() -> None:
+    ended, open_job = delivered(), a_job()
+    hold = Entry(kind=EntryKind.HOLD, stay=0, gpu_ms=500)
+    charges = charge([ended, open_job], {ended.id: [hold, *booked(1750)], open_job.id: [hold]})
+    assert charges.twice == {ended.id}
+    assert charges.total_s == 2.75
 
 
 def test_one_key_with_two_jobs_and_a_job_in_two_messages_are_delivered_twice() -> None:
     one, other = delivered(), delivered()
     told = Told(accepted={7: [one.id, other.id]}, announced={}, shown_twice=[one.id])
-    ledger = make_ledger(jobs=[one, other], events=[], told=told, recoveries_s=[])
+    ledger = make_ledger(jobs=[one, other], events=[], entries={}, told=told, recoveries_s=[])
     assert (ledger.delivered_twice, ledger.charged_twice) == (2, 0)
 
 
