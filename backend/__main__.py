@@ -14,6 +14,7 @@ from backend.bootstrap import (
     now,
     open_bus,
     open_database,
+    open_gauges,
     open_objects,
     open_redis,
     open_services,
@@ -157,6 +158,7 @@ async def run_dispatcher(settings: Settings) -> None:
             events=bus,
             outbox=outbox,
             outlooks=RedisOutlooks(redis=redis),
+            gauges=open_gauges(redis),
             clock=now,
         )
         await dispatcher.run(stop)

@@ -20,9 +20,11 @@ from backend.db.stores import (
 from backend.delivery.cancel_flags import RedisCancelFlags
 from backend.delivery.event_bus import SinkEventBus
 from backend.delivery.event_sinks import open_event_sink
+from backend.delivery.gauges import RedisGauges
 from backend.delivery.links import StoredPictures
 from backend.delivery.outbox import Outbox
 from backend.delivery.outlooks import RedisOutlooks
+from backend.dispatch.leader import LEADER_KEY
 from backend.domain.errors import Unavailable
 from backend.prompt.pipeline import SafetyScreen
 from backend.service.accounts import Accounts
@@ -138,6 +140,11 @@ async def open_redis(settings: Settings) -> AsyncIterator[Redis]:
 def open_bus(redis: Redis) -> SinkEventBus:
     """Open the bus of job events."""
     return SinkEventBus(sink=open_event_sink("redis_stream", redis=redis))
+
+
+def open_gauges(redis: Redis) -> RedisGauges:
+    """Open what is measured of the lines."""
+    return RedisGauges(redis=redis, leader_key=LEADER_KEY)
 
 
 def open_objects(settings: Settings) -> ObjectStore:

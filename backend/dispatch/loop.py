@@ -21,7 +21,14 @@ from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.families import ModelFamily
 from backend.scheduling.gpu_pool import GpuPool
 from backend.service.line import Line
-from backend.service.ports import Clock, EventBus, JobStore, OutboxPublisher, Outlooks
+from backend.service.ports import (
+    Clock,
+    EventBus,
+    Gauges,
+    JobStore,
+    OutboxPublisher,
+    Outlooks,
+)
 from backend.service.reports import Reports
 
 ALIVE_KEY: Final = "impasto:alive:dispatcher"
@@ -63,6 +70,7 @@ class Dispatcher:
         events: EventBus,
         outbox: OutboxPublisher,
         outlooks: Outlooks,
+        gauges: Gauges,
         clock: Clock,
         leader_ttl_s: float = LEADER_TTL_S,
         rhythm: Rhythm | None = None,
@@ -74,6 +82,7 @@ class Dispatcher:
         self._events = events
         self._outbox = outbox
         self._outlooks = outlooks
+        self._gauges = gauges
         self._leader_ttl_s = leader_ttl_s
         self._rhythm = rhythm or Rhythm()
         self._wake = asyncio.Event()
@@ -189,8 +198,9 @@ class Dispatcher:
     async def _tell(self) -> None:
         """Say where the waiting jobs stand, those of families without a worker too."""
         for family in ModelFamily:
-            outlooks = await self._line.outlooks(family, self._slots.get(family, 0))
-            await self._outlooks.tell(family, outlooks)
+            slots = self._slots.get(family, 0)
+            await self._outlooks.tell(family, await self._line.outlooks(family, slots))
+            await self._gauges.tell(family, await self._line.gauges(family, slots))
 
     async def _send_all(self, messages: list[RenderJob]) -> bool:
         """Send in order; after a failure the rest goes back to the line. True if all went."""

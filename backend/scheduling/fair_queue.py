@@ -47,7 +47,8 @@ class FairQueue:
             promoted=promoted,
             since_promotion=since_promotion,
         )
-        self._promotions = memory.promotions
+        self._promotions = {tier: memory.tiers[tier].promotions for tier in TIERS}
+        self._ended = {tier: memory.tiers[tier].ended_s for tier in TIERS}
         self._waiting: dict[JobId, tuple[Waiting, int]] = {}
         self._running: dict[JobId, Charge] = {}
         self._shares: dict[tuple[tuple[Tier, ...], int], dict[Tier, float]] = {}
@@ -103,6 +104,14 @@ class FairQueue:
         """Count an account's waiting jobs in a tier."""
         return self._lines[tier].waiting_of(account)
 
+    def accounts(self, tier: Tier) -> list[AccountId]:
+        """Return who may begin a job in a tier, the least-served account first."""
+        return self._lines[tier].accounts()
+
+    def may_begin(self, account: AccountId, tier: Tier) -> bool:
+        """Whether an account has a job that may begin in a tier."""
+        return self._lines[tier].may_begin(account)
+
     def depths(self) -> dict[Tier, int]:
         """Count the waiting jobs of each tier."""
         return {tier: self._lines[tier].count for tier in TIERS}
@@ -139,7 +148,7 @@ class FairQueue:
         for tier in TIERS:
             self._was_ready[tier] = bool(self._lines[tier])
         self._forget()
-        return Turn(jobs=tuple(jobs), worker=credit.worker, is_promoted=is_promoted)
+        return Turn(jobs=tuple(jobs), worker=credit.worker, is_promoted=is_promoted, shares=shares)
 
     def finish(self, job_id: JobId, gpu_s: float | None = None) -> bool:
         """Let a running job end: its charge becomes what it took, if that is known.
@@ -193,6 +202,8 @@ class FairQueue:
                     },
                     is_ready=self._was_ready[tier],
                     total_s=self._totals[tier],
+                    ended_s=self._ended[tier],
+                    promotions=self._promotions[tier],
                 )
                 for tier, line in self._lines.items()
             },
@@ -203,7 +214,6 @@ class FairQueue:
                 self._recent.promoted,
                 self._recent.since_promotion,
             ),
-            promotions=self._promotions,
             running=tuple(self._running.values()),
         )
 
@@ -218,9 +228,13 @@ class FairQueue:
         """Return the GPU-seconds each tier was charged since the beginning."""
         return dict(self._totals)
 
-    def promotions(self) -> int:
-        """Count the overdue jobs that were drawn out of turn."""
-        return self._promotions
+    def ended_s(self) -> dict[Tier, float]:
+        """Return the GPU-seconds of each tier's jobs that ended: these are never corrected."""
+        return dict(self._ended)
+
+    def promotions(self) -> dict[Tier, int]:
+        """Count the overdue jobs of each tier that were drawn out of turn."""
+        return dict(self._promotions)
 
     # How it is decided
 
@@ -315,13 +329,14 @@ class FairQueue:
         self._upper_running += charge.tier is not Tier.RELAX
         self._book(charge, job.cost_s)
         if is_promoted:
-            self._promotions += 1
+            self._promotions[charge.tier] += 1
             self._recent.promote()
 
     def _end(self, charge: Charge, correction_s: float) -> None:
         del self._running[charge.job_id]
         self._upper_running -= charge.tier is not Tier.RELAX
         self._lines[charge.tier].end(charge.account, correction_s)
+        self._ended[charge.tier] += max(0.0, charge.cost_s + correction_s)
         if correction_s:
             self._book(charge, correction_s)
 

@@ -24,12 +24,17 @@ class Charge:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TierMemory:
-    """A tier's pass and virtual time, and what accounts that wait or lead were served."""
+    """A tier's pass and virtual time, and what accounts that wait or lead were served.
+
+    `total_s` are the GPU-seconds it was charged, `ended_s` those of its jobs that have ended.
+    """
 
     passed_s: float = 0.0
     virtual_s: float = 0.0
     served_s: Mapping[AccountId, float] = field(default_factory=dict)
     total_s: float = 0.0
+    ended_s: float = 0.0
+    promotions: int = 0
     is_ready: bool = False
 
 
@@ -46,7 +51,6 @@ class QueueMemory:
         default_factory=lambda: {tier: TierMemory() for tier in Tier}
     )
     recent: tuple[float, float, float, float, float] = NOTHING_RECENT
-    promotions: int = 0
     running: tuple[Charge, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -59,12 +63,13 @@ class QueueMemory:
                     "virtual_s": memory.virtual_s,
                     "served_s": dict(memory.served_s),
                     "total_s": memory.total_s,
+                    "ended_s": memory.ended_s,
+                    "promotions": memory.promotions,
                     "is_ready": memory.is_ready,
                 }
                 for tier, memory in self.tiers.items()
             },
             "recent": list(self.recent),
-            "promotions": self.promotions,
             "running": [
                 [c.job_id, c.account, c.tier.value, c.cost_s, c.share, c.is_promoted]
                 for c in self.running
@@ -80,7 +85,6 @@ def memory_of(document: Mapping[str, Any]) -> QueueMemory:
         virtual_s=document.get("virtual_s", 0.0),
         tiers={tier: TierMemory(**tiers.get(tier.value, {})) for tier in Tier},
         recent=(recent[0], recent[1], recent[2], recent[3], recent[4]),
-        promotions=document.get("promotions", 0),
         running=tuple(
             Charge(
                 job_id=JobId(job_id),

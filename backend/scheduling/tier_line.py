@@ -145,6 +145,15 @@ class TierLine:
         member = self._members.get(account)
         return 0 if member is None else len(member.jobs)
 
+    def accounts(self) -> list[AccountId]:
+        """Return the accounts that may be chosen, the least-served one first."""
+        return [entry[3].account for entry in self._by_service]
+
+    def may_begin(self, account: AccountId) -> bool:
+        """Whether an account may be chosen."""
+        member = self._members.get(account)
+        return member is not None and member.by_service is not None
+
     def members(self) -> Iterator[Member]:
         """Yield all accounts that wait, run or are ahead."""
         return iter(self._members.values())

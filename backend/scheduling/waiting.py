@@ -1,6 +1,7 @@
 """What the line knows of a job that waits, and of a worker that asks."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from backend.domain.requests import AccountId, JobId
 from backend.domain.tiers import Tier
@@ -35,8 +36,12 @@ class Credit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
-    """Whose turn it is: the jobs of one message, the one that was due in front."""
+    """Whose turn it is: the jobs of one message, the one that was due in front.
+
+    `shares` is what each tier that had something to draw was due.
+    """
 
     jobs: tuple[Waiting, ...]
     worker: str = ""
     is_promoted: bool = False
+    shares: Mapping[Tier, float] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from backend.domain.jobs import Change, Failure, IllegalTransition, Job, StaleAt
 from backend.domain.outlook import Outlook
 from backend.domain.requests import JobId, SourceImage
 from backend.domain.results import ImageVariant
+from backend.scheduling.gauges import FamilyGauges
 from backend.service.ports import Clock, JobStore, SentJobs
 from backend.service.turns import OpenTurns, Turns
 
@@ -71,6 +72,10 @@ class Line:
             # Nobody is handed anything, so nobody has looked.
             await turns.look()
         return turns.outlooks(slots=slots)
+
+    async def gauges(self, family: ModelFamily, slots: int) -> FamilyGauges:
+        """Return what an operator is told of a family's line, as it was last looked at."""
+        return await self._turns_of(family).gauges(slots=slots)
 
     def look_again(self) -> None:
         """Note that jobs came back to the line, which a look at newcomers would not find."""

@@ -16,6 +16,7 @@ from backend.domain.prompts import PromptSpec
 from backend.domain.requests import AccountId, JobId
 from backend.domain.reviews import Review, ReviewId
 from backend.domain.tiers import Tier
+from backend.scheduling.gauges import Board, FamilyGauges
 
 
 class Clock(Protocol):
@@ -125,6 +126,21 @@ class Outlooks(Protocol):
 
     async def of(self, job: Job) -> Outlook | None:
         """Return what was told of a job lately, or None."""
+
+
+class Gauges(Protocol):
+    """What is measured of the lines: told by the dispatcher, shown to operators; may forget."""
+
+    async def tell(self, family: ModelFamily, gauges: FamilyGauges) -> None:
+        """Replace what is told of a family."""
+
+    async def read(self) -> Board:
+        """Return what was told lately, and who is there.
+
+        Raises:
+            Unavailable: the server that knows it does not answer.
+
+        """
 
 
 class ReviewStore(Protocol):

@@ -19,7 +19,9 @@ from backend.scheduling.eta import Eta, EtaErrors
 from backend.scheduling.explain import explain
 from backend.scheduling.fair_queue import FairQueue
 from backend.scheduling.forecast import Place, forecast
+from backend.scheduling.gauges import FamilyGauges
 from backend.scheduling.memory import memory_of
+from backend.scheduling.meter import Begun, Meter
 from backend.scheduling.rules import FairRules
 from backend.scheduling.waiting import Waiting
 from backend.service.ports import Clock, InLine, JobStore, QueueDocuments
@@ -60,6 +62,9 @@ class Turns:
         self._costs = CostModel()
         self._errors = EtaErrors()
         self._arrivals = RecentArrivals()
+        self._meter = Meter()
+        # Whose turn it was, but who may yet turn out to have gone elsewhere.
+        self._taken: dict[JobId, Begun] = {}
         self._left_s: dict[JobId, float] = {}
         self._told: dict[JobId, _Told] = {}
         self._newest = 0
@@ -87,22 +92,25 @@ class Turns:
 
     def take(self, *, slots: int) -> JobId | None:
         """Return whose turn it is, charged to its owner; None if nobody's."""
-        turn = self._queue.take(now_s=self._now_s(), slots=slots)
+        now_s = self._now_s()
+        turn = self._queue.take(now_s=now_s, slots=slots)
         if turn is None:
             return None
         self._is_changed = True
         job = turn.jobs[0]
         self._left_s[job.job_id] = job.cost_s
-        self._learn_wait(job.job_id)
+        self._taken[job.job_id] = self._meter.begun(turn, self._queue, at_s=now_s)
         return job.job_id
 
     def drop(self, job_id: JobId) -> None:
         """Undo the charge of a job that could not be leased: it has gone elsewhere."""
         self._is_changed |= self._queue.give_back(job_id)
         self._left_s.pop(job_id, None)
+        self._taken.pop(job_id, None)
 
     async def remember(self) -> None:
         """Store what must outlive this process, if it changed."""
+        self._count_taken()
         if not self._is_changed:
             return
         self._is_changed = False
@@ -112,6 +120,7 @@ class Turns:
                 "queue": self._queue.memory().as_json(),
                 "costs": self._costs.as_json(),
                 "eta": self._errors.as_json(),
+                "meter": self._meter.as_json(),
             },
         )
 
@@ -153,16 +162,22 @@ class Turns:
             )
         return outlooks
 
-    @property
-    def queue(self) -> FairQueue:
-        """The line itself, for what is measured of it."""
-        return self._queue
+    async def gauges(self, *, slots: int) -> FamilyGauges:
+        """Return what an operator is told of this line."""
+        return self._meter.read(
+            self._queue,
+            now_s=self._now_s(),
+            slots=slots,
+            handed_out=await self._jobs.in_flight(self._family),
+            left_s=self._left_s,
+        )
 
     async def _open(self) -> None:
         document: Mapping[str, Any] = await self._documents.load(self._family) or {}
         self._queue = FairQueue(rules=self._rules, memory=memory_of(document.get("queue", {})))
         self._costs = CostModel(document=document.get("costs"))
         self._errors = EtaErrors(document=document.get("eta"))
+        self._meter = Meter(document=document.get("meter"), charged_s=self._queue.served_s())
         self._is_open = True
 
     async def _look_at_all(self) -> None:
@@ -220,10 +235,20 @@ class Turns:
             case _:
                 self._queue.finish(job_id)
 
-    def _learn_wait(self, job_id: JobId) -> None:
-        told = self._told.pop(job_id, None)
-        if told is not None:
-            self._errors.learn(told.place, told.eta, self._now_s() - told.at_s)
+    def _count_taken(self) -> None:
+        """Count the jobs whose turn came, and learn from how long they waited."""
+        for job_id, begun in self._taken.items():
+            self._meter.begin(begun)
+            told = self._told.pop(job_id, None)
+            if told is not None:
+                waited_s = begun.at_s - told.at_s
+                self._errors.learn(told.place, told.eta, waited_s)
+                self._meter.keep(
+                    told.place.tier,
+                    p50=waited_s <= told.eta.p50_s,
+                    p90=waited_s <= told.eta.p90_s,
+                )
+        self._taken.clear()
 
     def _waiting(self, row: InLine) -> Waiting:
         return Waiting(

@@ -1,18 +1,16 @@
 """What a replay shows: waits, shares and how evenly accounts were served."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from math import inf
 
 from backend.domain.tiers import Tier
+from backend.scheduling.evenness import RoundEnd, Rounds, mean_jain
 from backend.scheduling.replay.engine import Replayed
 from backend.scheduling.replay.trace import Arrival
 
 LONG_WAIT_S = 300.0
 STRETCH_MIN = 100
-# A round lasts until each account that still waits could have begun this many jobs.
-ROUND_TURNS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,17 +131,12 @@ def _count_stretch(
 
 
 def jain_in_tier(arrivals: Sequence[Arrival], outcome: Replayed, tier: Tier) -> tuple[float, float]:
-    """Return how much was competed for in a tier, in account-seconds, and Jain's index of it.
-
-    Time is cut into rounds. In each, those who waited at its beginning are due the max-min fair
-    parts of what they were given together: who got all that was wanted is due no more than that.
-    The index is taken over given / due, and rounds are weighed by their length and accounts. 1 is
-    perfectly even; with one account that takes everything from n others it nears 1/n.
-    """
+    """Return how much was competed for in a tier, in account-seconds, and Jain's index of it."""
     mine = [arrival for arrival in arrivals if arrival.tier is tier]
     waiting: dict[str, int] = {}
-    arrived, competed_s, total = 0, 0.0, 0.0
-    current: _Round | None = None
+    arrived = 0
+    rounds = Rounds()
+    ended: list[RoundEnd] = []
     for place in outcome.order:
         if arrivals[place].tier is not tier:
             continue
@@ -151,68 +144,21 @@ def jain_in_tier(arrivals: Sequence[Arrival], outcome: Replayed, tier: Tier) -> 
         while arrived < len(mine) and mine[arrived].arrival_s <= now_s:
             waiting[mine[arrived].user] = waiting.get(mine[arrived].user, 0) + 1
             arrived += 1
-        if current is None and len(waiting) > 1:
-            current = _Round(now_s, waiting)
         user = arrivals[place].user
+        over = rounds.begin(
+            user,
+            arrivals[place].gpu_s,
+            now_s=now_s,
+            waiting=waiting,
+            is_last=waiting[user] == 1,
+        )
+        if over is not None:
+            ended.append(over)
         waiting[user] -= 1
         if not waiting[user]:
             del waiting[user]
-        if current is not None:
-            current.begin(user, arrivals[place].gpu_s, is_last=user not in waiting)
-            if current.is_over:
-                weight = (now_s - current.began_s) * len(current.given)
-                competed_s += weight
-                total += weight * current.jain()
-                current = None
-    return competed_s, total / competed_s if competed_s else 1.0
-
-
-class _Round:
-    """What those who waited at one moment were given since."""
-
-    def __init__(self, began_s: float, waiting: Iterable[str]) -> None:
-        self.began_s = began_s
-        self.given = dict.fromkeys(waiting, 0.0)
-        self._wanting = set(self.given)
-        self._turns = 0
-
-    def begin(self, user: str, gpu_s: float, *, is_last: bool) -> None:
-        """Count a job that begins; the last that waits satisfies its account."""
-        if user in self._wanting:
-            self.given[user] += gpu_s
-            self._turns += 1
-            if is_last:
-                self._wanting.remove(user)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether all were satisfied, or those who were not could have had enough turns."""
-        return self._turns >= ROUND_TURNS * len(self._wanting)
-
-    def jain(self) -> float:
-        """Return Jain's index of given over due."""
-        wishes = {
-            user: inf if user in self._wanting else gpu_s for user, gpu_s in self.given.items()
-        }
-        due = max_min(wishes, sum(self.given.values()))
-        return jain([self.given[user] / due[user] for user in self.given if due[user] > 0])
-
-
-def max_min(asked: Mapping[str, float], capacity: float) -> dict[str, float]:
-    """Divide `capacity` so that nobody gets more than asked, and the least get the most."""
-    parts: dict[str, float] = {}
-    left = len(asked)
-    for user, wish in sorted(asked.items(), key=lambda entry: entry[1]):
-        parts[user] = min(wish, capacity / left)
-        capacity -= parts[user]
-        left -= 1
-    return parts
-
-
-def jain(figures: Sequence[float]) -> float:
-    """Return Jain's fairness index, 1 for equal figures and for none."""
-    squares = sum(figure * figure for figure in figures)
-    return sum(figures) ** 2 / (len(figures) * squares) if squares else 1.0
+    competed_s = sum(each.weight for each in ended)
+    return competed_s, mean_jain(ended) if competed_s else 1.0
 
 
 def quantile(values: Sequence[float], part: float) -> float:

@@ -28,10 +28,12 @@ from backend.db.sessions import Database
 from backend.db.stores import SqlJobStore, SqlQueueDocuments
 from backend.delivery.event_bus import SinkEventBus
 from backend.delivery.event_sinks import open_event_sink
+from backend.delivery.gauges import RedisGauges
 from backend.delivery.group_reader import GroupReader
 from backend.delivery.outbox import Outbox
 from backend.delivery.outlooks import RedisOutlooks
 from backend.dispatch.celery_app import open_celery
+from backend.dispatch.leader import LEADER_KEY
 from backend.dispatch.loop import Dispatcher, Rhythm
 from backend.dispatch.receive import REPORT_CONSUMER, REPORT_FIELD, REPORT_GROUP
 from backend.dispatch.send import CelerySender, RedisSentJobs, Sender
@@ -74,6 +76,7 @@ class Floor:
         self.documents = SqlQueueDocuments(database=database)
         self.bus = SinkEventBus(sink=open_event_sink("redis_stream", redis=self.redis))
         self.outbox = Outbox(jobs=self.jobs, bus=self.bus)
+        self.gauges = RedisGauges(redis=self.redis, leader_key=LEADER_KEY)
         self.skipped = timedelta()
         self.app = open_celery(redis_url)
 
@@ -116,6 +119,7 @@ class Floor:
             events=self.bus,
             outbox=self.outbox,
             outlooks=RedisOutlooks(redis=self.redis),
+            gauges=self.gauges,
             clock=self.now,
             leader_ttl_s=leader_ttl_s,
             rhythm=rhythm,

@@ -303,3 +303,41 @@ async def test_a_lease_renewed_meanwhile_is_not_taken_back(hall: Hall) -> None:
     hall.jobs.get = get_then_beat  # type: ignore[method-assign]  # a race, made to happen
     assert await hall.line.return_lost() == 0
     assert (await hall.job(job_id)).state is JobState.RENDERING
+
+
+async def test_what_is_measured_of_the_line_survives_a_change_of_leader(hall: Hall) -> None:
+    first, second = [await hall.enter(created_at=at(number)) for number in range(2)]
+    await hall.line.outlooks(ModelFamily.SDXL, 1)
+    hall.seconds = 5
+    assert await hall.send_next(slots=1) == [first]
+    await hall.start(first)
+    assert await hall.send_next(slots=1) == [second]
+    hall.line.begin_anew()
+    await hall.send_next(slots=1)
+    fast = (await hall.line.gauges(ModelFamily.SDXL, 1)).tiers[Tier.FAST]
+    assert (fast.begun, fast.handed_out, fast.running, fast.waiting) == (2, 1, 1, 0)
+
+
+async def test_the_times_that_were_told_are_measured_by_how_they_came_true(hall: Hall) -> None:
+    await hall.enter(created_at=at(0))
+    await hall.send_next(slots=1)
+    late = await hall.enter(created_at=at(0))
+    await hall.send_next(slots=1)
+    told = (await hall.line.outlooks(ModelFamily.SDXL, 1))[late]
+    hall.seconds = told.p90_s + 1
+    assert await hall.send_next(slots=2) == [late]
+    fast = (await hall.line.gauges(ModelFamily.SDXL, 1)).tiers[Tier.FAST]
+    assert (fast.told, fast.kept_p50, fast.kept_p90) == (1, 0, 0)
+    assert (fast.p50_coverage, fast.p90_coverage) == (0.0, 0.0)
+
+
+async def test_a_job_that_was_cancelled_before_its_turn_is_not_counted_as_begun(
+    hall: Hall,
+) -> None:
+    gone, there = [await hall.enter(created_at=at(number)) for number in range(2)]
+    await hall.send_next(slots=0)
+    await hall.line.outlooks(ModelFamily.SDXL, 1)
+    await hall.jobs.change(gone, lambda job: job.cancel(now=at(1)))
+    assert await hall.send_next(slots=1) == [there]
+    fast = (await hall.line.gauges(ModelFamily.SDXL, 1)).tiers[Tier.FAST]
+    assert (fast.begun, fast.told) == (1, 1)

@@ -11,7 +11,7 @@ from backend.domain.tiers import Tier
 from backend.scheduling.costs import CostModel
 from backend.scheduling.replay.compare import compare
 from backend.scheduling.replay.engine import Replay
-from backend.scheduling.replay.measure import jain, light_users, max_min, quantile
+from backend.scheduling.replay.measure import light_users, quantile
 from backend.scheduling.replay.policies import PolicyName, make_policy
 from backend.scheduling.replay.trace import Arrival, BadTrace, read_trace, rescale, write_trace
 from backend.scheduling.rules import FairRules, plain_stride
@@ -141,24 +141,6 @@ def test_what_is_no_trace_is_refused_with_its_line(text, complaint, tmp_path: Pa
     path.write_text(text)
     with pytest.raises(BadTrace, match=complaint):
         read_trace(path)
-
-
-@given(
-    asked=st.dictionaries(st.text(max_size=3), st.floats(0, 100), min_size=1),
-    capacity=st.floats(0, 300),
-)
-def test_max_min_gives_nobody_more_than_asked_nor_less_than_an_equal_part(asked, capacity) -> None:
-    parts = max_min(asked, capacity)
-    assert sum(parts.values()) == pytest.approx(min(capacity, sum(asked.values())), abs=1e-6)
-    for name, part in parts.items():
-        assert part <= asked[name] + 1e-9
-        assert part >= min(asked[name], capacity / len(asked)) - 1e-6
-
-
-def test_jains_index_is_one_over_n_where_one_has_everything() -> None:
-    assert jain([1, 1, 1]) == pytest.approx(1.0)
-    assert jain([5, 0, 0, 0]) == pytest.approx(0.25)
-    assert jain([]) == 1.0
 
 
 def test_light_users_ask_for_no_more_than_the_mean() -> None:

@@ -1,0 +1,72 @@
+"""What is measured of the lines, in Valkey: written by the leader, read by whoever shows it."""
+
+from collections import Counter
+from typing import Final
+
+import structlog
+from pydantic import TypeAdapter, ValidationError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from backend.contracts import WORKER_KEYS
+from backend.domain.errors import Unavailable
+from backend.domain.families import ModelFamily
+from backend.scheduling.gauges import Board, FamilyGauges
+
+# Told anew every second; what is older than this is worse than nothing.
+TOLD_TTL_S: Final = 15
+GAUGES: Final = TypeAdapter(FamilyGauges)
+
+_log = structlog.get_logger(__name__)
+
+
+class RedisGauges:
+    """One string a family; beside it, who is there is read from the keys of presence.
+
+    `leader_key` is there while a dispatcher leads.
+    """
+
+    def __init__(self, *, redis: Redis, leader_key: str) -> None:
+        self._redis = redis
+        self._leader_key = leader_key
+
+    async def tell(self, family: ModelFamily, gauges: FamilyGauges) -> None:
+        await self._redis.set(_key(family), GAUGES.dump_json(gauges), ex=TOLD_TTL_S)
+
+    async def read(self) -> Board:
+        try:
+            keys = [self._leader_key, *(_key(family) for family in ModelFamily)]
+            leader, *told = await self._redis.mget(keys)
+            workers = {key async for key in self._redis.scan_iter(match=WORKER_KEYS, count=1000)}
+        except (RedisError, OSError) as error:
+            _log.warning("gauges_unreachable", error=repr(error))
+            raise Unavailable from error
+        present = Counter(_family_of(key) for key in workers)
+        return Board(
+            is_led=leader is not None,
+            workers={family: present[family] for family in ModelFamily},
+            families={
+                family: gauges
+                for family, raw in zip(ModelFamily, told, strict=True)
+                if (gauges := _gauges_of(raw)) is not None
+            },
+        )
+
+
+def _key(family: ModelFamily) -> str:
+    return f"impasto:gauges:{family}"
+
+
+def _family_of(key: bytes) -> str:
+    return key.decode(errors="replace").split(":")[2]
+
+
+def _gauges_of(raw: bytes | str | None) -> FamilyGauges | None:
+    if raw is None:
+        return None
+    try:
+        return GAUGES.validate_json(raw)
+    except ValidationError as error:
+        # Another release tells something else.
+        _log.warning("gauges_unreadable", problems=error.error_count())
+        return None
