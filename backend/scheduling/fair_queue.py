@@ -260,8 +260,9 @@ class FairQueue:
     def _overdue(self, now_s: float) -> Waiting | None:
         """Return the job whose promise is broken worst, if the budget allows it now.
 
-        Of each tier, the first overdue job among the accounts that were served least is looked at:
-        the oldest of all is nearly always a heavy user's, whom its own jobs keep waiting.
+        A tier is brought forward, and not an account inside it: of each tier, the first overdue job
+        of those that were served least is looked at. The oldest of all is nearly always a heavy
+        user's, whom its own jobs keep waiting; it would be given more than is due to it.
         """
         if not self._rules.promoted_share:
             return None

@@ -131,14 +131,12 @@ class TierLine:
     def first_older_than(self, moment_s: float, *, count: int) -> Waiting | None:
         """Return the first job that came before `moment_s`, of the `count` least-served accounts.
 
-        The least-served account of those is taken.
+        The least-served account of those is taken, and none that is a job's worth ahead.
         """
         if not self._by_age or self._by_age[0][0] >= moment_s:
             return None
-        for _, arrived_s, _, member in self._by_service[:count]:
-            if arrived_s < moment_s:
-                return member.first
-        return None
+        firsts = self.firsts(count, ahead_s=self.least_served().cost_s)
+        return next((job for job in firsts if job.arrived_s < moment_s), None)
 
     def waiting_of(self, account: AccountId) -> int:
         """Count an account's waiting jobs."""

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.domain.requests import AccountId
 from backend.domain.tiers import Tier
 from backend.scheduling.fair_queue import FairQueue, decide
 from backend.scheduling.memory import QueueMemory, memory_of
@@ -149,6 +150,26 @@ def test_promotion_stays_within_its_budget() -> None:
         taken += 1
         queue.finish(turn.jobs[0].job_id, 1.0)
     assert 0 < promoted <= 0.05 * taken
+
+
+def test_a_promotion_brings_no_account_more_than_a_job_ahead_of_its_tier() -> None:
+    queue = FairQueue()
+    for number in range(400):
+        queue.add(a_row(f"heavy{number}", account="heavy"))
+    served = Counter()
+    for number in range(800):
+        now_s = 1000.0 + number
+        for light in range(40):
+            if not queue.waiting_of(AccountId(f"light{light}"), Tier.RELAX):
+                name = f"light{light}"
+                queue.add(a_row(f"{name}-{number}", account=name, arrived_s=now_s))
+        turn = queue.take(now_s=now_s, slots=1)
+        assert turn is not None
+        queue.finish(turn.jobs[0].job_id, 1.0)
+        served[turn.jobs[0].account] += 1
+        least = min(served[f"light{light}"] for light in range(40))
+        assert served["heavy"] <= least + 2
+    assert queue.promotions() > 0
 
 
 def test_a_worker_is_given_what_its_adapters_fit_within_one_jobs_worth() -> None:
