@@ -1,0 +1,145 @@
+"""What is done when memory runs out: free, try once more in smaller portions, then say so.
+
+free what is not in use -> again, halved or tiled where the stage can be -> `OutOfMemory`.
+A worker to which that keeps happening takes itself out of service (`Quarantine`).
+"""
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar, assert_never
+
+import structlog
+
+from gpu_worker.state import OutOfMemory
+from gpu_worker.vram.probe import is_out_of_memory
+
+# So many jobs in a row lost for want of memory, within so long, are no accident.
+MOST_FAILURES = 3
+WINDOW_S = 900.0
+# How long a worker rests before it tries itself again.
+REST_S = 120.0
+
+T = TypeVar("T")
+_log = structlog.get_logger(__name__)
+
+
+class Stage(StrEnum):
+    """Where memory can run out."""
+
+    LOAD = "load"
+    LOAD_ADAPTERS = "load_adapters"
+    ENCODE = "encode"
+    DENOISE = "denoise"
+    DECODE = "decode"
+    UPSCALE = "upscale"
+
+
+class Portion(StrEnum):
+    """How much of its work a stage is to do at once."""
+
+    WHOLE = "whole"
+    HALVES = "halves"  # half of the rows, then the other half
+    TILES = "tiles"  # part of a picture after another
+
+
+# Called before every attempt at a stage; a drill or a test raises from it.
+Strike = Callable[[Stage], None]
+
+
+def smaller_portion(stage: Stage, *, rows: int) -> Portion:
+    """Return the portion in which a stage that ran out of memory is tried once more."""
+    match stage:
+        case Stage.LOAD | Stage.LOAD_ADAPTERS | Stage.ENCODE:
+            return Portion.WHOLE  # what was freed has to be enough
+        case Stage.DENOISE:
+            return Portion.HALVES if rows > 1 else Portion.WHOLE
+        case Stage.DECODE | Stage.UPSCALE:
+            return Portion.TILES
+        case _:
+            assert_never(stage)
+
+
+class Recovery:
+    """Runs stages so that running out of memory ends in a result or in `OutOfMemory`.
+
+    `free` gives back all that is not in use. It is called when nothing of the failed attempt is
+    alive any more.
+    """
+
+    def __init__(self, *, free: Callable[[], None], strike: Strike = lambda _stage: None) -> None:
+        self._free = free
+        self._strike = strike
+
+    def run(self, stage: Stage, work: Callable[[Portion], T], *, rows: int = 1) -> T:
+        """Do the work of a stage, whole; if memory runs out, free some and try once more.
+
+        `work` must leave nothing half done behind when it raises: it is called again. `rows` says
+        how many rows of a batch there are to halve.
+
+        Raises:
+            OutOfMemory: it ran out again; what can be freed has been.
+
+        """
+        ran_out, done = self._attempt(stage, work, Portion.WHOLE)
+        if not ran_out:
+            return done[0]
+        self._free()
+        portion = smaller_portion(stage, rows=rows)
+        _log.warning("out_of_memory", stage=stage, again=portion)
+        ran_out, done = self._attempt(stage, work, portion)
+        if not ran_out:
+            return done[0]
+        self._free()
+        _log.error("out_of_memory_again", stage=stage, portion=portion)
+        raise OutOfMemory(f"The memory did not suffice to {_IN_WORDS[stage]}, not even in parts.")
+
+    def _attempt(
+        self, stage: Stage, work: Callable[[Portion], T], portion: Portion
+    ) -> tuple[bool, list[T]]:
+        """Return whether memory ran out, and what was done if it did not."""
+        try:
+            self._strike(stage)
+            return False, [work(portion)]
+        except Exception as error:
+            if not (is_out_of_memory(error) or isinstance(error, OutOfMemory)):
+                raise
+            # The traceback's frames hold the very tensors that filled the memory.
+            traceback.clear_frames(error.__traceback__)
+        return True, []
+
+
+_IN_WORDS = {
+    Stage.LOAD: "load the model",
+    Stage.LOAD_ADAPTERS: "load its LoRAs or ControlNets",
+    Stage.ENCODE: "read the prompt",
+    Stage.DENOISE: "draw the picture",
+    Stage.DECODE: "make a picture of what was drawn",
+    Stage.UPSCALE: "enlarge the picture",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quarantine:
+    """Counts jobs lost for want of memory; pure. The worker asks it after each job."""
+
+    failed_at_s: tuple[float, ...] = ()
+
+    def failed(self, now_s: float) -> "Quarantine":
+        """Return the count with one more loss, and without those of long ago."""
+        recent = (at_s for at_s in self.failed_at_s if now_s - at_s < WINDOW_S)
+        return Quarantine(failed_at_s=(*recent, now_s)[-MOST_FAILURES:])
+
+    def succeeded(self) -> "Quarantine":
+        """Return an empty count: a job that was drawn shows that the worker can."""
+        return Quarantine()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the worker should take no more jobs."""
+        return len(self.failed_at_s) >= MOST_FAILURES
+
+    def may_try_again(self, now_s: float) -> bool:
+        """Tell whether a worker out of service has rested long enough to take one job."""
+        return not self.is_due or now_s - self.failed_at_s[-1] >= REST_S
