@@ -35,6 +35,7 @@ from backend.gateway.app import make_app, make_runner
 from backend.gateway.image_door import ImageDoor, LocalImageDoor
 from backend.gateway.readiness import Check
 from backend.scheduling.gpu_pools import open_gpu_pool
+from backend.scheduling.rules import FairRules
 from backend.service.line import Line
 from backend.service.reports import Reports
 from backend.service.turns import Turns
@@ -133,7 +134,11 @@ async def run_dispatcher(settings: Settings) -> None:
                 jobs=jobs,
                 sent=RedisSentJobs(redis=redis),
                 open_turns=lambda family: Turns(
-                    family=family, jobs=jobs, documents=documents, clock=now
+                    family=family,
+                    jobs=jobs,
+                    documents=documents,
+                    clock=now,
+                    rules=FairRules(tiers=settings.tier_policies),
                 ),
                 clock=now,
                 dispatch_lease_s=settings.dispatch_lease_s,

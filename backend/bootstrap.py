@@ -70,6 +70,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 predictions=Predictions(documents=SqlQueueDocuments(database=database)),
                 screen=open_screen(),
                 families=settings.families,
+                policies=settings.tier_policies,
                 clock=now,
             ),
             reviews=Reviews(

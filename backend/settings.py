@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,10 @@ from redis.connection import parse_url
 
 from backend.db.urls import async_url
 from backend.domain.families import ModelFamily
+from backend.domain.tiers import TIER_POLICIES, Tier, TierPolicy
 from backend.models.starters import families_to_serve
+
+TierLimits = dict[Tier, Annotated[int, Field(ge=1)] | None]
 
 
 def _loopback_url(given: dict[str, Any]) -> str:
@@ -52,6 +56,8 @@ class Settings(BaseSettings):
     families: Annotated[tuple[ModelFamily, ...], NoDecode, Field(min_length=1)] = Field(
         default_factory=_families_with_a_model
     )
+    running_max: Annotated[TierLimits, NoDecode] = Field(default_factory=dict)
+    waiting_max: Annotated[TierLimits, NoDecode] = Field(default_factory=dict)
     discord_token: SecretStr | None = None
     dispatch_lease_s: Annotated[float, Field(gt=0)] = 4.0
     start_lease_s: Annotated[float, Field(gt=0)] = 15.0
@@ -63,6 +69,14 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(word.strip() for word in value.split(",") if word.strip())
         return value
+
+    @field_validator("running_max", "waiting_max", mode="before")
+    @classmethod
+    def _split_limits(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        with _told_as("it must look like turbo=20,fast=50,relax=none"):
+            return dict(_limit_of(word) for word in value.split(",") if word.strip())
 
     @field_validator("database_url")
     @classmethod
@@ -96,6 +110,18 @@ class Settings(BaseSettings):
                 return self.model_flux
 
     @property
+    def tier_policies(self) -> dict[Tier, TierPolicy]:
+        """The tiers' policies with the limits that were set."""
+        return {
+            tier: replace(
+                policy,
+                running_max=self.running_max.get(tier, policy.running_max),
+                waiting_max=self.waiting_max.get(tier, policy.waiting_max),
+            )
+            for tier, policy in TIER_POLICIES.items()
+        }
+
+    @property
     def database(self) -> str:
         """The database URL, SQLite under `home` unless one is set."""
         return self.database_url or f"sqlite+aiosqlite:///{self.home / 'impasto.db'}"
@@ -109,6 +135,11 @@ class Settings(BaseSettings):
     def signing_keys_file(self) -> Path:
         """Where the keys of signed links live."""
         return self.home / "signing.json"
+
+
+def _limit_of(text: str) -> tuple[Tier, int | None]:
+    tier, _, limit = text.partition("=")
+    return Tier(tier.strip()), None if limit.strip() == "none" else int(limit)
 
 
 @contextmanager

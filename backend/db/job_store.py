@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, update
+from sqlalchemy import and_, func, or_, text, update
 from sqlalchemy import select as sa_select
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -14,12 +13,15 @@ from backend.db.changes import move_job, record_change
 from backend.db.codecs import SPEC, job_columns, job_of, stored_event_of
 from backend.db.sessions import Database
 from backend.db.tables import JobEventRow, JobRow
-from backend.domain.errors import IdempotencyMismatch
+from backend.domain.errors import IdempotencyMismatch, TooManyWaiting
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Change, Job, JobState
 from backend.domain.requests import AccountId, JobId
 from backend.domain.tiers import Tier
 from backend.service.ports import InLine, StoredEvent
+
+# Any number will do, as long as nobody else on the server uses it with a second one: "admi".
+ADDING_LOCK = int.from_bytes(b"admi", "big")
 
 
 class SqlJobStore:
@@ -28,24 +30,26 @@ class SqlJobStore:
     def __init__(self, *, database: Database) -> None:
         self._database = database
 
-    async def add(self, change: Change, *, fingerprint: str) -> Job:
-        try:
-            return await self._add(change, fingerprint)
-        except IntegrityError:
-            # Another process used the key between our look and our insert; its job is there now.
-            return await self._add(change, fingerprint)
-
-    async def _add(self, change: Change, fingerprint: str) -> Job:
+    async def add(self, change: Change, *, fingerprint: str, waiting_max: int | None = None) -> Job:
+        job = change.job
+        account_id, key = job.request.requester.account_id, job.request.idempotency_key
         async with self._database.write() as session:
-            first = await _first_with_key(session, change.job)
-            if first is None:
-                session.add(JobRow(**job_columns(change.job), fingerprint=fingerprint))
-                await session.flush()
-                record_change(session, change)
-                return change.job
-            if first.fingerprint != fingerprint:
-                raise IdempotencyMismatch
-            return job_of(first)
+            await _be_alone_with(session, account_id)
+            first = await _with_key(session, account_id, key, fingerprint)
+            if first is not None:
+                return first
+            if waiting_max is not None and job.state is JobState.QUEUED:
+                await _must_have_room(session, job, waiting_max)
+            session.add(JobRow(**job_columns(job), fingerprint=fingerprint))
+            await session.flush()
+            record_change(session, change)
+            return job
+
+    async def repeated(
+        self, account_id: AccountId, idempotency_key: str, *, fingerprint: str
+    ) -> Job | None:
+        async with self._database.read() as session:
+            return await _with_key(session, account_id, idempotency_key, fingerprint)
 
     async def get(self, job_id: JobId) -> Job | None:
         async with self._database.read() as session:
@@ -155,14 +159,39 @@ class SqlJobStore:
             await session.exec(statement)
 
 
-async def _first_with_key(session: AsyncSession, job: Job) -> JobRow | None:
-    if job.request.idempotency_key is None:
+async def _be_alone_with(session: AsyncSession, account_id: AccountId) -> None:
+    """Let nobody else add a job of this account until the transaction ends."""
+    # On SQLite nobody else writes at all.
+    if session.get_bind().dialect.name == "postgresql":
+        lock = func.pg_advisory_xact_lock(ADDING_LOCK, func.hashtext(account_id))
+        await session.exec(select(lock))
+
+
+async def _with_key(
+    session: AsyncSession, account_id: AccountId, key: str | None, fingerprint: str
+) -> Job | None:
+    if key is None:
         return None
     query = select(JobRow).where(
-        col(JobRow.account_id) == job.request.requester.account_id,
-        col(JobRow.idempotency_key) == job.request.idempotency_key,
+        col(JobRow.account_id) == account_id, col(JobRow.idempotency_key) == key
     )
-    return (await session.exec(query)).one_or_none()
+    row = (await session.exec(query)).one_or_none()
+    if row is None:
+        return None
+    if row.fingerprint != fingerprint:
+        raise IdempotencyMismatch
+    return job_of(row)
+
+
+async def _must_have_room(session: AsyncSession, job: Job, waiting_max: int) -> None:
+    query = select(func.count()).where(
+        col(JobRow.account_id) == job.request.requester.account_id,
+        col(JobRow.tier) == job.spec.tier.value,
+        # Written out, or SQLite would not see that its partial index holds just these.
+        text("state = 'queued'"),
+    )
+    if (await session.exec(query)).one() >= waiting_max:
+        raise TooManyWaiting(tier=job.spec.tier, limit=waiting_max)
 
 
 def _in_line(

@@ -11,6 +11,8 @@ ImpastoError
 │   └── Unauthenticated · NotYours · ModeratorsOnly · LinkRefused
 ├── NotThere
 │   └── JobNotFound · ImageNotFound · ReviewNotFound · FamilyUnavailable
+├── OverLimit
+│   └── TooManyWaiting
 ├── Conflict
 │   └── JobFinished · JobNotDelivered · IdempotencyMismatch
 └── Unavailable
@@ -262,6 +264,25 @@ class FamilyUnavailable(NotThere):
         super().__init__(
             f"No model is configured for {family}.",
             way_out=f"Use {' or '.join(available) or 'another installation'}.",
+        )
+
+
+class OverLimit(ImpastoError):
+    """More than one account may have at once."""
+
+    code = "over_limit"
+
+
+class TooManyWaiting(OverLimit):
+    """The account has as many jobs waiting in this tier as it may."""
+
+    code = "too_many_waiting"
+
+    def __init__(self, *, tier: str, limit: int) -> None:
+        super().__init__(
+            f"You have {limit} {'job' if limit == 1 else 'jobs'} waiting in {tier}, "
+            "the most at once.",
+            way_out="Wait until one begins, cancel one, or ask in another tier.",
         )
 
 

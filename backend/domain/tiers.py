@@ -18,7 +18,8 @@ class TierPolicy:
 
     `reserved_share` of the GPU-seconds is the tier's even where its weight gives it less. A job
     that has waited for `longest_wait_s` may be promoted. `running_max` and `waiting_max` bound
-    what one account may have running and waiting in the tier at once; None is no bound.
+    what one account may have running and waiting in the tier at once; None is no bound. What
+    waits is what no worker has begun.
     """
 
     weight: int
@@ -29,7 +30,7 @@ class TierPolicy:
 
 
 TIER_POLICIES: dict[Tier, TierPolicy] = {
-    Tier.TURBO: TierPolicy(weight=10),
-    Tier.FAST: TierPolicy(weight=5, longest_wait_s=120.0),
-    Tier.RELAX: TierPolicy(weight=1, longest_wait_s=300.0),
+    Tier.TURBO: TierPolicy(weight=10, waiting_max=20),
+    Tier.FAST: TierPolicy(weight=5, longest_wait_s=120.0, waiting_max=50),
+    Tier.RELAX: TierPolicy(weight=1, longest_wait_s=300.0, waiting_max=1000),
 }

@@ -62,6 +62,8 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "review_not_found": _row(Status.NOT_FOUND, "No such review"),
     # Names a value in the body, not the resource asked for: 404 would read as a wrong URL.
     "family_unavailable": _row(_WRONG, "Family not served here"),
+    "over_limit": _row(Status.TOO_MANY_REQUESTS, "Over a limit", 10),
+    "too_many_waiting": _row(Status.TOO_MANY_REQUESTS, "Too many waiting", 10),
     "conflict": _row(Status.CONFLICT, "Conflict"),
     "job_finished": _row(Status.CONFLICT, "Already ended"),
     "job_not_delivered": _row(Status.CONFLICT, "No pictures yet", 2),

@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 
 from backend.domain.families import ModelFamily
-from backend.domain.tiers import TIER_POLICIES, Tier
+from backend.domain.tiers import Tier
 from backend.scheduling.forecast import Place
 
 
-def explain(place: Place, *, family: ModelFamily, slots: int, running: int) -> str:
-    """Say what begins before a job; `running` is how many of its owner's are drawn in its tier."""
+def explain(
+    place: Place, *, family: ModelFamily, slots: int, running: int, running_max: int | None = None
+) -> str:
+    """Say what begins before a job.
+
+    `running` is how many of its owner's are drawn in its tier, `running_max` how many may be.
+    """
     if slots == 0:
         return f"No {family} worker is there right now; it begins when one comes."
-    most = TIER_POLICIES[place.tier].running_max
-    if most is not None and running >= most and place.own_ahead == 0:
+    if running_max is not None and running >= running_max and place.own_ahead == 0:
         return (
             f"You have {running} running in {place.tier}, the most at once; it is next after one."
         )

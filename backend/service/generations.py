@@ -3,7 +3,7 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import assert_never
 
@@ -22,7 +22,8 @@ from backend.domain.outlook import Outlook
 from backend.domain.prompts import SEED_MAX, PromptSpec
 from backend.domain.requests import GenerationRequest, JobId, Requester, SourceImage
 from backend.domain.results import ImageRef, ImageVariant
-from backend.prompt.pipeline import PromptScreen, understand
+from backend.domain.tiers import TIER_POLICIES, Tier, TierPolicy
+from backend.prompt.pipeline import PromptScreen, PromptVerdict, understand
 from backend.service.ports import (
     CancelFlags,
     Clock,
@@ -96,6 +97,7 @@ class Generations:
         predictions: Predictions,
         screen: PromptScreen,
         families: Sequence[ModelFamily],
+        policies: Mapping[Tier, TierPolicy] = TIER_POLICIES,
         clock: Clock,
         make_id: Callable[[], JobId] = new_job_id,
         make_seed: Callable[[], int] = new_seed,
@@ -108,6 +110,7 @@ class Generations:
         self._predictions = predictions
         self._screen = screen
         self._families = tuple(families)
+        self._policies = policies
         self._clock = clock
         self._make_id = make_id
         self._make_seed = make_seed
@@ -119,26 +122,26 @@ class Generations:
             BadInput: the request cannot be understood.
             FamilyUnavailable: no worker here draws with that family.
             IdempotencyMismatch: the key was used for another request.
+            TooManyWaiting: the account has as many jobs waiting in this tier as it may.
 
         """
+        first = await self._repeated(request)
+        if first is not None:
+            return await self.snapshot(first.id)
         understood = understand(request, screen=self._screen)
-        self._must_be_available(understood.spec.family)
-        verdict = understood.verdict
-        block = None
-        if verdict.outcome != "allow":
-            block = Block(
-                stage="prompt",
-                outcome=verdict.outcome,
-                category=verdict.category,
-                rule=verdict.rule,
-            )
+        spec = understood.spec
+        self._must_be_available(spec.family)
         birth = self._birth(
             request,
-            understood.spec,
-            block,
-            predicted_s=await self._predictions.predict_s(understood.spec),
+            spec,
+            _block_of(understood.verdict),
+            predicted_s=await self._predictions.predict_s(spec),
         )
-        job = await self._jobs.add(birth, fingerprint=fingerprint(request))
+        job = await self._jobs.add(
+            birth,
+            fingerprint=fingerprint(request),
+            waiting_max=self._policies[spec.tier].waiting_max,
+        )
         await self._outbox.publish_pending()
         return await self.snapshot(job.id)
 
@@ -265,6 +268,16 @@ class Generations:
             raise JobNotFound
         return job
 
+    async def _repeated(self, request: GenerationRequest) -> Job | None:
+        """Return the job of an earlier request under this key: no limit refuses its repetition."""
+        if request.idempotency_key is None:
+            return None
+        return await self._jobs.repeated(
+            request.requester.account_id,
+            request.idempotency_key,
+            fingerprint=fingerprint(request),
+        )
+
     def _must_be_available(self, family: ModelFamily) -> None:
         if family not in self._families:
             raise FamilyUnavailable(family=family, available=self._families)
@@ -322,6 +335,17 @@ class Generations:
             source=source,
             idempotency_key=idempotency_key,
         )
+
+
+def _block_of(verdict: PromptVerdict) -> Block | None:
+    if verdict.is_allowed:
+        return None
+    return Block(
+        stage="prompt",
+        outcome=verdict.outcome,
+        category=verdict.category,
+        rule=verdict.rule,
+    )
 
 
 def may_touch(job: Job, requester: Requester) -> bool:

@@ -52,14 +52,27 @@ class JobStore(Protocol):
     Moving to BLOCKED also opens a review.
     """
 
-    async def add(self, change: Change, *, fingerprint: str) -> Job:
+    async def add(self, change: Change, *, fingerprint: str, waiting_max: int | None = None) -> Job:
         """Store a new job with its first event, and a review when it is born BLOCKED.
 
         If the requester's account has used the request's idempotency key before, store nothing and
-        return that first job. `fingerprint` tells whether it was the same request.
+        return that first job. `fingerprint` tells whether it was the same request. However many
+        processes add at once, the account never gets more than `waiting_max` jobs that no worker
+        has begun in the job's tier.
 
         Raises:
             IdempotencyMismatch: the key was used for a request with another fingerprint.
+            TooManyWaiting: the account has so many already.
+
+        """
+
+    async def repeated(
+        self, account_id: AccountId, idempotency_key: str, *, fingerprint: str
+    ) -> Job | None:
+        """Return the job that an account's key made, or None if it has not been used.
+
+        Raises:
+            IdempotencyMismatch: it was used for a request with another fingerprint.
 
         """
 

@@ -57,8 +57,8 @@ class Turns:
         self._jobs = jobs
         self._documents = documents
         self._clock = clock
-        self._rules = rules
-        self._queue = FairQueue(rules=rules)
+        self._rules = rules or FairRules()
+        self._queue = FairQueue(rules=self._rules)
         self._costs = CostModel()
         self._errors = EtaErrors()
         self._arrivals = RecentArrivals()
@@ -158,6 +158,7 @@ class Turns:
                     family=self._family,
                     slots=slots,
                     running=running.get((job.account, job.tier), 0),
+                    running_max=self._rules.tiers[job.tier].running_max,
                 ),
             )
         return outlooks

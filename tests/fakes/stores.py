@@ -12,7 +12,7 @@ from typing import Any
 from backend.billing.ledger import Balance, Entry, EntryKind, entries_of
 from backend.domain.accounts import ApiKey
 from backend.domain.deliveries import DiscordMessage
-from backend.domain.errors import IdempotencyMismatch
+from backend.domain.errors import IdempotencyMismatch, TooManyWaiting
 from backend.domain.events import JobEventKind
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Change, Job, JobState
@@ -84,25 +84,41 @@ class MemoryJobStore:
     def __init__(self, *, memory: Memory | None = None) -> None:
         self.memory = memory or Memory()
 
-    async def add(self, change: Change, *, fingerprint: str) -> Job:
-        first = self._first_with_key(change.job)
-        if first is None:
-            if change.job.id in self.memory.jobs:
-                raise ValueError(f"{change.job.id} is there already")
-            self.memory.record(change)
-            self.memory.fingerprints[change.job.id] = fingerprint
-            return change.job
-        if self.memory.fingerprints[first.id] != fingerprint:
-            raise IdempotencyMismatch
-        return first
+    async def add(self, change: Change, *, fingerprint: str, waiting_max: int | None = None) -> Job:
+        job = change.job
+        account_id, key = job.request.requester.account_id, job.request.idempotency_key
+        first = key and await self.repeated(account_id, key, fingerprint=fingerprint)
+        if first:
+            return first
+        if job.id in self.memory.jobs:
+            raise ValueError(f"{job.id} is there already")
+        waiting = self._waiting(account_id, job.spec.tier)
+        if waiting_max is not None and job.state is JobState.QUEUED and waiting >= waiting_max:
+            raise TooManyWaiting(tier=job.spec.tier, limit=waiting_max)
+        self.memory.record(change)
+        self.memory.fingerprints[job.id] = fingerprint
+        return job
 
-    def _first_with_key(self, new: Job) -> Job | None:
-        key, account_id = new.request.idempotency_key, new.request.requester.account_id
-        for job in self.memory.jobs.values() if key is not None else ():
+    async def repeated(
+        self, account_id: AccountId, idempotency_key: str, *, fingerprint: str
+    ) -> Job | None:
+        for job in self.memory.jobs.values():
             request = job.request
-            if (request.idempotency_key, request.requester.account_id) == (key, account_id):
+            if (request.requester.account_id, request.idempotency_key) == (
+                account_id,
+                idempotency_key,
+            ):
+                if self.memory.fingerprints[job.id] != fingerprint:
+                    raise IdempotencyMismatch
                 return job
         return None
+
+    def _waiting(self, account_id: AccountId, tier: Tier) -> int:
+        return sum(
+            job.state is JobState.QUEUED
+            and (job.request.requester.account_id, job.spec.tier) == (account_id, tier)
+            for job in self.memory.jobs.values()
+        )
 
     async def get(self, job_id: JobId) -> Job | None:
         return self.memory.jobs.get(job_id)

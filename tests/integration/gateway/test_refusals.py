@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from backend.domain.errors import ImpastoError
+from backend.domain.tiers import TIER_POLICIES, Tier
 from backend.gateway.middlewares import HTTP_PROBLEMS, PROBLEMS
 from backend.gateway.schemas import GenerationIn
 from backend.service.generations import Generations
@@ -75,6 +76,20 @@ async def test_a_problem_document_says_all_that_rfc_9457_and_we_promise(
         "request_id": "mine-1",
         "way_out": "Say what you would like to see.",
     }
+
+
+async def test_who_has_too_many_waiting_is_told_when_to_come_back(workshop: Workshop) -> None:
+    for _ in range(TIER_POLICIES[Tier.TURBO].waiting_max or 0):
+        await workshop.create(tier="turbo")
+    response = await workshop.client.post(
+        "/v1/generations", json={"prompt": "a fox", "tier": "turbo"}, headers=workshop.alice
+    )
+    problem = await response.json()
+    assert (response.status, problem["code"]) == (429, "too_many_waiting")
+    assert int(response.headers["Retry-After"]) > 0
+    assert "20 jobs waiting in turbo" in problem["detail"]
+    assert "another tier" in problem["way_out"]
+    await workshop.create(tier="fast")
 
 
 async def test_the_type_of_a_problem_leads_to_what_it_means(workshop: Workshop) -> None:

@@ -10,6 +10,7 @@ import pytest
 from backend.__main__ import main
 from backend.bootstrap import open_accounts
 from backend.db.migrate import upgrade
+from backend.domain.tiers import TIER_POLICIES, Tier
 from backend.settings import Settings
 
 
@@ -58,6 +59,29 @@ def test_an_empty_variable_is_one_that_is_not_set(
     unset = Settings()
     monkeypatch.setenv(f"IMPASTO_{name}", "")
     assert Settings() == unset
+
+
+def test_limits_are_set_for_the_tiers_that_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().tier_policies == TIER_POLICIES
+    monkeypatch.setenv("IMPASTO_WAITING_MAX", "turbo=3, relax=none")
+    monkeypatch.setenv("IMPASTO_RUNNING_MAX", "fast=2")
+    policies = Settings().tier_policies
+    assert {tier: policy.waiting_max for tier, policy in policies.items()} == {
+        Tier.TURBO: 3,
+        Tier.FAST: TIER_POLICIES[Tier.FAST].waiting_max,
+        Tier.RELAX: None,
+    }
+    assert [policies[tier].running_max for tier in Tier] == [None, 2, None]
+
+
+@pytest.mark.parametrize("value", ["many", "slow=1", "turbo", "turbo=0", "turbo=-1", "turbo=1.5"])
+def test_a_limit_that_is_none_is_named(
+    value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["backend", "gateway"])
+    monkeypatch.setenv("IMPASTO_WAITING_MAX", value)
+    assert main() == 2
+    assert capsys.readouterr().err.startswith("IMPASTO_WAITING_MAX cannot be used: ")
 
 
 def test_links_lead_to_the_gateways_port(monkeypatch: pytest.MonkeyPatch) -> None:

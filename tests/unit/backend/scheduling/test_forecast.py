@@ -156,3 +156,10 @@ def test_broken_promises_make_the_next_ones_more_careful() -> None:
 )
 def test_why_is_one_sentence(place: Place, slots: int, sentence: str) -> None:
     assert explain(place, family=ModelFamily.SDXL, slots=slots, running=0) == sentence
+
+
+def test_whoever_has_as_many_running_as_they_may_is_told_so() -> None:
+    told = explain(_a_place(), family=ModelFamily.SDXL, slots=4, running=2, running_max=2)
+    assert told == "You have 2 running in relax, the most at once; it is next after one."
+    told = explain(_a_place(), family=ModelFamily.SDXL, slots=4, running=1, running_max=2)
+    assert told == "It is next for sdxl, where 4 pictures are drawn at a time."

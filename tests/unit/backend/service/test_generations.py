@@ -12,10 +12,12 @@ from backend.domain.errors import (
     JobNotFound,
     NotYours,
     PromptEmpty,
+    TooManyWaiting,
 )
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import JobState
 from backend.domain.requests import JobId
+from backend.domain.tiers import TIER_POLICIES, Tier
 from tests.builders import a_request, a_requester, a_result, at
 from tests.fakes.services import FakeWorkshop
 
@@ -46,6 +48,20 @@ async def test_a_repeated_submission_returns_the_first_job(workshop: FakeWorksho
     first = await workshop.services.generations.submit(request)
     again = await workshop.services.generations.submit(request)
     assert again.job.id == first.job.id
+
+
+async def test_an_account_has_only_so_many_jobs_waiting_in_a_tier(workshop: FakeWorkshop) -> None:
+    most = TIER_POLICIES[Tier.TURBO].waiting_max
+    assert most is not None
+    asked = [a_request("a fox --turbo", idempotency_key=f"k{n}") for n in range(most + 1)]
+    for request in asked[:most]:
+        await workshop.services.generations.submit(request)
+    with pytest.raises(TooManyWaiting) as refusal:
+        await workshop.services.generations.submit(asked[most])
+    assert f"{most} jobs waiting in turbo" in refusal.value.message
+    # Neither another tier nor a repetition of what was accepted is refused.
+    await workshop.services.generations.submit(a_request("a fox --fast"))
+    await workshop.services.generations.submit(asked[0])
 
 
 async def test_a_used_key_with_another_request_is_refused(workshop: FakeWorkshop) -> None:
