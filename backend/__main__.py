@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 from pydantic import ValidationError
+from redis.asyncio import Redis
 
 from backend.bootstrap import (
     now,
@@ -33,6 +34,7 @@ from backend.domain.errors import ImpastoError
 from backend.domain.requests import JobId
 from backend.gateway.app import make_app, make_runner
 from backend.gateway.image_door import ImageDoor, LocalImageDoor
+from backend.gateway.metrics_door import MetricsDoor
 from backend.gateway.readiness import Check
 from backend.scheduling.gpu_pools import open_gpu_pool
 from backend.scheduling.rules import FairRules
@@ -95,6 +97,7 @@ async def run_gateway(settings: Settings) -> None:
         app = make_app(
             services=services,
             image_door=open_image_door(settings),
+            metrics_door=open_metrics_door(settings, redis),
             readiness=(
                 Check(name="database", probe=lambda: jobs.get(JobId("gen_none"))),
                 Check(name="broker", probe=redis.ping),
@@ -177,6 +180,16 @@ def open_image_door(settings: Settings) -> ImageDoor | None:
         objects=open_objects(settings),
         signing_keys=load_or_create_signing_keys(settings.signing_keys_file),
         clock=now,
+    )
+
+
+def open_metrics_door(settings: Settings, redis: Redis) -> MetricsDoor:
+    """Open the door to what is measured of the lines."""
+    token = settings.metrics_token
+    return MetricsDoor(
+        gauges=open_gauges(redis),
+        token=token.get_secret_value() if token else None,
+        public_url=settings.public_url,
     )
 
 

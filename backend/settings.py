@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     )
     running_max: Annotated[TierLimits, NoDecode] = Field(default_factory=dict)
     waiting_max: Annotated[TierLimits, NoDecode] = Field(default_factory=dict)
+    metrics_token: SecretStr | None = None
     discord_token: SecretStr | None = None
     dispatch_lease_s: Annotated[float, Field(gt=0)] = 4.0
     start_lease_s: Annotated[float, Field(gt=0)] = 15.0

@@ -8,9 +8,18 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from backend.domain.families import ModelFamily
-from backend.gateway.app_keys import CLOCK, FAMILIES, IMAGE_DOOR, PUBLIC_URL, READINESS, SERVICES
+from backend.gateway.app_keys import (
+    CLOCK,
+    FAMILIES,
+    IMAGE_DOOR,
+    METRICS_DOOR,
+    PUBLIC_URL,
+    READINESS,
+    SERVICES,
+)
 from backend.gateway.bodies import BODY_MAX_BYTES
 from backend.gateway.image_door import ImageDoor
+from backend.gateway.metrics_door import MetricsDoor
 from backend.gateway.middlewares import explain_problems, harden, name_request
 from backend.gateway.readiness import Check
 from backend.gateway.routes import add_routes
@@ -27,6 +36,7 @@ def make_app(
     *,
     services: Services,
     image_door: ImageDoor | None,
+    metrics_door: MetricsDoor,
     readiness: Sequence[Check],
     public_url: str,
     families: Sequence[ModelFamily],
@@ -41,6 +51,7 @@ def make_app(
     )
     app[SERVICES] = services
     app[IMAGE_DOOR] = image_door
+    app[METRICS_DOOR] = metrics_door
     app[READINESS] = tuple(readiness)
     app[FAMILIES] = tuple(families)
     app[PUBLIC_URL] = public_url.rstrip("/")

@@ -7,12 +7,14 @@ from aiohttp import web
 
 from backend.domain.families import ModelFamily
 from backend.gateway.image_door import ImageDoor
+from backend.gateway.metrics_door import MetricsDoor
 from backend.gateway.readiness import Check
 from backend.service.ports import Clock
 from backend.service.services import Services
 
 SERVICES: Final = web.AppKey("services", Services)
 IMAGE_DOOR: Final[web.AppKey[ImageDoor | None]] = web.AppKey("image_door")
+METRICS_DOOR: Final = web.AppKey("metrics_door", MetricsDoor)
 READINESS: Final[web.AppKey[Sequence[Check]]] = web.AppKey("readiness")
 FAMILIES: Final[web.AppKey[Sequence[ModelFamily]]] = web.AppKey("families")
 PUBLIC_URL: Final = web.AppKey("public_url", str)

@@ -3,14 +3,15 @@
 from aiohttp import web
 
 from backend.gateway.auth import authenticated
-from backend.gateway.handlers import generations, health, images, models, problem_types
+from backend.gateway.handlers import generations, health, images, metrics, models, problem_types
 
 
 def add_routes(app: web.Application) -> None:
-    """Add all routes; those under /v1 need a key, a picture's link is its own permission."""
+    """Add all routes; those under /v1 need a key, pictures and metrics have their own doors."""
     router = app.router
     router.add_get("/healthz", health.alive)
     router.add_get("/readyz", health.ready)
+    router.add_get("/metrics", metrics.scrape)
     router.add_get("/problems/{slug}", problem_types.explain)
     router.add_get("/images/{key:.+}", images.serve)
     router.add_post("/v1/generations", authenticated(generations.create))

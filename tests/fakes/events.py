@@ -2,20 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from backend.contracts import RenderJob
-from backend.domain.errors import ImageNotFound
+from backend.domain.errors import ImageNotFound, Unavailable
 from backend.domain.events import JobEvent
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Job
 from backend.domain.outlook import Outlook
 from backend.domain.requests import JobId
+from backend.scheduling.gauges import Board, FamilyGauges
 from backend.service.ports import JobStore
 
 __all__ = [
     "MemoryCancelFlags",
     "MemoryEventBus",
+    "MemoryGauges",
     "MemoryOutbox",
     "MemoryOutlooks",
     "MemoryPictures",
@@ -63,6 +65,22 @@ class MemoryOutlooks:
 
     async def of(self, job: Job) -> Outlook | None:
         return self._told.get(job.spec.family, {}).get(job.id)
+
+
+class MemoryGauges:
+    """The `Gauges` in memory; `is_away` makes reading fail."""
+
+    def __init__(self) -> None:
+        self.board = Board()
+        self.is_away = False
+
+    async def tell(self, family: ModelFamily, gauges: FamilyGauges) -> None:
+        self.board = replace(self.board, families={**self.board.families, family: gauges})
+
+    async def read(self) -> Board:
+        if self.is_away:
+            raise Unavailable
+        return self.board
 
 
 class MemoryOutbox:

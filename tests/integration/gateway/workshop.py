@@ -14,6 +14,7 @@ from backend.domain.requests import JobId
 from backend.domain.results import GenerationResult, ImageRef, ImageVariant, Timings
 from backend.gateway.app import make_app
 from backend.gateway.image_door import LocalImageDoor
+from backend.gateway.metrics_door import MetricsDoor
 from backend.gateway.readiness import Check
 from backend.prompt.pipeline import PromptVerdict
 from backend.service.accounts import Accounts
@@ -29,6 +30,7 @@ from tests.builders import NOW
 from tests.fakes.events import (
     MemoryCancelFlags,
     MemoryEventBus,
+    MemoryGauges,
     MemoryOutbox,
     MemoryOutlooks,
 )
@@ -91,6 +93,7 @@ class Workshop:
     clock: StoppedClock
     flags: MemoryCancelFlags
     outlooks: MemoryOutlooks
+    gauges: MemoryGauges
     alice: dict[str, str]
     bob: dict[str, str]
 
@@ -160,11 +163,12 @@ async def open_workshop(
     keys: KeyStore | None = None,
     readiness: Sequence[Check] = (),
     public_url: str = PUBLIC_URL,
+    metrics_token: str | None = None,
 ) -> AsyncIterator[Workshop]:
     """Open a gateway on a free port and close it at the end."""
     memory = Memory()
     clock, flags, bus = StoppedClock(), MemoryCancelFlags(), MemoryEventBus()
-    outlooks = MemoryOutlooks()
+    outlooks, gauges = MemoryOutlooks(), MemoryGauges()
     jobs = jobs or MemoryJobStore(memory=memory)
     outbox = MemoryOutbox(jobs=jobs, bus=bus)
     reviews = reviews or MemoryReviewStore(memory=memory)
@@ -198,6 +202,7 @@ async def open_workshop(
     app = make_app(
         services=services,
         image_door=LocalImageDoor(objects=objects, signing_keys=SIGNING_KEYS, clock=clock),
+        metrics_door=MetricsDoor(gauges=gauges, token=metrics_token, public_url=public_url),
         readiness=readiness,
         public_url=public_url,
         families=(ModelFamily.SDXL,),
@@ -212,6 +217,7 @@ async def open_workshop(
             clock=clock,
             flags=flags,
             outlooks=outlooks,
+            gauges=gauges,
             alice=await _member(accounts, "alice"),
             bob=await _member(accounts, "bob"),
         )
