@@ -4,7 +4,7 @@ Messages are frozen, refuse unknown fields and carry `version` and `kind`; a mes
 older release must still parse (samples are kept under tests/).
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -15,6 +15,7 @@ from backend.domain.tiers import TIER_POLICIES, Tier
 __all__ = [
     "BROKER_TRANSPORT_OPTIONS",
     "FAMILY_SAMPLERS",
+    "NUDGE_FIELD",
     "REPORT_STREAM",
     "TASK_RENDER",
     "TIER_POLICIES",
@@ -33,8 +34,11 @@ __all__ = [
     "SourceKey",
     "StageTimings",
     "Tier",
+    "WorkerPresence",
     "cancel_key",
     "claim_key",
+    "own_queue_name",
+    "parse_presence",
     "parse_report",
     "queue_name",
     "worker_key",
@@ -42,6 +46,8 @@ __all__ = [
 
 TASK_RENDER: Final = "impasto.render"
 REPORT_STREAM: Final = "impasto:reports"
+# An entry of the report stream with this field and no report only says: look at the workers now.
+NUDGE_FIELD: Final = "nudge"
 WORKER_KEYS: Final = "impasto:worker:*"
 
 # priority_steps=[0]: kombu would otherwise ask for every priority of every queue in turn, and so
@@ -58,6 +64,11 @@ def queue_name(family: ModelFamily, tier: Tier) -> str:
     return f"{family}.{tier}"
 
 
+def own_queue_name(family: ModelFamily, worker: str) -> str:
+    """Name the queue of one worker, for jobs whose adapters it holds: `sdxl.worker.host-7`."""
+    return f"{family}.worker.{worker}"
+
+
 def cancel_key(job_id: str) -> str:
     """Name the flag that asks whoever draws this job to stop."""
     return f"impasto:cancel:{job_id}"
@@ -69,8 +80,40 @@ def claim_key(job_id: str, attempt: int) -> str:
 
 
 def worker_key(family: ModelFamily, worker: str) -> str:
-    """Name the short-lived key of a live worker; its value is its number of slots."""
+    """Name the short-lived key of a live worker; its value is a `WorkerPresence` as JSON."""
     return f"impasto:worker:{family}:{worker}"
+
+
+class WorkerPresence(BaseModel):
+    """What a live worker says of itself, every two seconds and whenever it changes.
+
+    It draws up to `slots` jobs at once and asks for `wants` more now, besides what it has in hand.
+    Said before a job's beginning is reported, so that nobody who counts jobs on their way first
+    and reads this afterwards hands out more than was asked for. What a newer release says besides
+    is passed over: it is a hint, the job table is the truth.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    version: Literal[1] = 1
+    kind: Literal["worker_presence"] = "worker_presence"
+    slots: Annotated[int, Field(ge=0)]
+    wants: Annotated[int, Field(ge=0)]
+    adapters: tuple[str, ...] = ()
+    has_own_queue: bool = True
+
+
+def parse_presence(value: str | bytes) -> WorkerPresence:
+    """Read the value of a worker's key; a plain number is an older worker's slots.
+
+    It has no queue of its own and is handed one job a slot ahead.
+
+    Raises:
+        pydantic.ValidationError: it is neither.
+
+    """
+    if value.strip().isdigit():
+        return WorkerPresence(slots=int(value), wants=int(value), has_own_queue=False)
+    return WorkerPresence.model_validate_json(value)
 
 
 class Message(BaseModel):
@@ -107,6 +150,11 @@ class RenderJob(Message):
     image_count: int
     source: SourceKey | None = None
     clearances: tuple[str, ...] = ()
+    adapters: tuple[str, ...] = ()
+
+    def as_message(self) -> dict[str, Any]:
+        """Return it as JSON types, less what older workers refuse where it says nothing."""
+        return self.model_dump(mode="json", exclude=None if self.adapters else {"adapters"})
 
 
 class RenderStarted(Message):

@@ -1,15 +1,18 @@
 """Builders of domain objects with sensible defaults for tests."""
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from backend.domain.events import JobEvent, JobEventKind
+from backend.domain.families import ModelFamily
 from backend.domain.jobs import Change, Job
 from backend.domain.prompts import PromptSpec, WeightedTerm
 from backend.domain.requests import AccountId, GenerationRequest, JobId, Requester, Surface
 from backend.domain.results import GenerationResult, ImageRef, ImageVariant
+from backend.scheduling.gpu_pool import LiveWorker
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 _numbers = itertools.count(1)
@@ -74,3 +77,9 @@ def an_image(index: int = 0, **fields: Any) -> ImageRef:
 
 def a_result(count: int = 4) -> GenerationResult:
     return GenerationResult(images=tuple(an_image(i) for i in range(count)))
+
+
+def a_worker(name: str = "w1", *, adapters: Iterable[str] = (), **fields: Any) -> LiveWorker:
+    """Return a live worker of one slot that asks for one job."""
+    values = {"family": ModelFamily.SDXL, "slots": 1, "wants": 1, **fields}
+    return LiveWorker(name=name, adapters=frozenset(adapters), **values)

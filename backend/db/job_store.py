@@ -91,19 +91,21 @@ class SqlJobStore:
         async with self._database.read() as session:
             return {JobId(row.id): job_of(row) for row in await session.exec(query)}
 
-    async def in_flight(self, family: ModelFamily) -> dict[Tier, int]:
+    async def in_flight(self, family: ModelFamily) -> dict[tuple[Tier, str], int]:
         query = (
-            select(JobRow.tier, func.count())
+            select(JobRow.tier, JobRow.lease_worker, func.count())
             .where(
                 col(JobRow.family) == family.value,
                 col(JobRow.state) == JobState.QUEUED.value,
                 col(JobRow.lease_until).is_not(None),
             )
-            .group_by(col(JobRow.tier))
+            .group_by(col(JobRow.tier), col(JobRow.lease_worker))
         )
         async with self._database.read() as session:
-            counted = {Tier(tier): count for tier, count in await session.exec(query)}
-        return {tier: counted.get(tier, 0) for tier in Tier}
+            return {
+                (Tier(tier), worker or ""): count
+                for tier, worker, count in await session.exec(query)
+            }
 
     async def expired(self, now: datetime, limit: int) -> list[JobId]:
         query = (

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,17 +10,17 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from backend.contracts import RenderJob
 from backend.dispatch.leader import LEADER_TTL_S, LeaderLock
 from backend.dispatch.periodic import Reconciler
 from backend.dispatch.receive import Receiver, ReportFeed
 from backend.dispatch.send import Sender
+from backend.dispatch.tell import Teller
 from backend.dispatch.waiting import pause, until
 from backend.domain.errors import Unavailable
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.families import ModelFamily
-from backend.scheduling.gpu_pool import GpuPool
-from backend.service.line import Line
+from backend.scheduling.gpu_pool import GpuPool, LiveWorker
+from backend.service.line import Line, Sending
 from backend.service.ports import (
     Clock,
     EventBus,
@@ -46,7 +46,6 @@ class Rhythm:
     """How often the dispatcher does what, in seconds."""
 
     tick_s: float = 0.2
-    count_slots_s: float = 0.5
     reconcile_s: float = 0.5
     tell_s: float = 1.0
     renew_s: float = 1.0
@@ -81,17 +80,14 @@ class Dispatcher:
         self._pool = pool
         self._events = events
         self._outbox = outbox
-        self._outlooks = outlooks
-        self._gauges = gauges
         self._leader_ttl_s = leader_ttl_s
         self._rhythm = rhythm or Rhythm()
         self._wake = asyncio.Event()
         self._slots: dict[ModelFamily, int] = {}
-        self._slots_at = -float("inf")
-        self._told_at = -float("inf")
         self._lock = LeaderLock(redis=redis, ttl_s=leader_ttl_s)
-        self._receiver = Receiver(
-            feed=feed, reports=reports, on_applied=self._wake.set, clock=clock
+        self._receiver = Receiver(feed=feed, reports=reports, on_news=self._wake.set, clock=clock)
+        self._teller = Teller(
+            line=line, outlooks=outlooks, gauges=gauges, slots=lambda: self._slots
         )
         self._reconciler = Reconciler(
             line=line,
@@ -129,6 +125,7 @@ class Dispatcher:
             asyncio.create_task(self._hear(ended)),
             asyncio.create_task(self._receiver.run(ended)),
             asyncio.create_task(self._reconciler.run(ended, every_s=self._rhythm.reconcile_s)),
+            asyncio.create_task(self._teller.run(ended, every_s=self._rhythm.tell_s)),
         ]
         holding = asyncio.create_task(self._hold_lock(stop))
         try:
@@ -183,42 +180,39 @@ class Dispatcher:
                 await pause(ended, self._rhythm.trouble_s)
 
     async def _fill_queues(self) -> bool:
-        """Lease and send what the live workers should be handed; False if a send failed."""
+        """Lease and send what the live workers ask for now; False if a send failed."""
         is_fine = True
-        for family, slots in (await self._live_slots()).items():
-            messages = await self._line.lease_next(family, slots)
-            if messages:
-                is_fine = await self._send_all(messages) and is_fine
+        # In this order: a worker says that it wants no more before it reports that it has begun.
+        in_flight = {family: await self._line.in_flight(family) for family in ModelFamily}
+        for family, workers in (await self._live_workers()).items():
+            sendings = await self._line.lease_next(family, workers, in_flight=in_flight[family])
+            if sendings:
+                is_fine = await self._send_all(sendings) and is_fine
                 await self._outbox.publish_pending()
-        if time.monotonic() - self._told_at >= self._rhythm.tell_s:
-            await self._tell()
-            self._told_at = time.monotonic()
         return is_fine
 
-    async def _tell(self) -> None:
-        """Say where the waiting jobs stand, those of families without a worker too."""
-        for family in ModelFamily:
-            slots = self._slots.get(family, 0)
-            await self._outlooks.tell(family, await self._line.outlooks(family, slots))
-            await self._gauges.tell(family, await self._line.gauges(family, slots))
+    async def _live_workers(self) -> dict[ModelFamily, list[LiveWorker]]:
+        """Return who is there, by family, and note how many jobs they draw at once."""
+        by_family: dict[ModelFamily, list[LiveWorker]] = {}
+        for worker in await self._pool.workers():
+            by_family.setdefault(worker.family, []).append(worker)
+        self._slots = {
+            family: sum(worker.slots for worker in workers) for family, workers in by_family.items()
+        }
+        return by_family
 
-    async def _send_all(self, messages: list[RenderJob]) -> bool:
+    async def _send_all(self, sendings: Sequence[Sending]) -> bool:
         """Send in order; after a failure the rest goes back to the line. True if all went."""
-        for number, message in enumerate(messages):
+        for number, sending in enumerate(sendings):
+            message = sending.message
             try:
-                await self._sender.send(message)
+                await self._sender.send(message, worker=sending.worker)
             except Exception as error:  # noqa: BLE001 - whatever the broker raised, the job must go back
                 _log.warning("send_failed", job_id=message.job_id, error=repr(error))
-                for unsent in messages[number:]:
-                    await self._line.unsent(unsent)
+                for unsent in sendings[number:]:
+                    await self._line.unsent(unsent.message)
                 return False
         return True
-
-    async def _live_slots(self) -> dict[ModelFamily, int]:
-        if time.monotonic() - self._slots_at >= self._rhythm.count_slots_s:
-            self._slots = await self._pool.slots()
-            self._slots_at = time.monotonic()
-        return self._slots
 
     async def _hear(self, ended: asyncio.Event) -> None:
         """Wake the dispatching loop when a job enters the line."""

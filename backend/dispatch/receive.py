@@ -27,7 +27,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Entry(Protocol):
-    """One entry of the report stream; `payload` is a report as JSON, None if it holds nothing."""
+    """One entry of the report stream; `payload` is a report as JSON, None in a mere nudge."""
 
     @property
     def id(self) -> bytes:
@@ -56,20 +56,23 @@ class ReportFeed(Protocol):
 
 
 class Receiver:
-    """Applies reports one after the other. An entry is acked when its effect is committed."""
+    """Applies reports one after the other. An entry is acked when its effect is committed.
+
+    `on_news` is called after whatever may have made room for another job.
+    """
 
     def __init__(
         self,
         *,
         feed: ReportFeed,
         reports: Reports,
-        on_applied: Callable[[], None],
+        on_news: Callable[[], None],
         clock: Clock,
         retry_s: float = APPLY_RETRY_S,
     ) -> None:
         self._feed = feed
         self._reports = reports
-        self._on_applied = on_applied
+        self._on_news = on_news
         self._clock = clock
         self._retry_s = retry_s
         self._is_caught_up = False
@@ -106,6 +109,8 @@ class Receiver:
     async def _handle(self, entry: Entry, ended: asyncio.Event) -> bool:
         """Apply one entry; True if it is done with."""
         if entry.payload is None:
+            # A worker only asks to be looked at.
+            self._on_news()
             return True
         try:
             report = parse_report(entry.payload)
@@ -132,6 +137,6 @@ class Receiver:
                 await pause(ended, self._retry_s)
             else:
                 if not isinstance(report, RenderProgress):
-                    self._on_applied()
+                    self._on_news()
                 return True
         return tries == APPLY_TRIES

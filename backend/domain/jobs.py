@@ -70,7 +70,10 @@ class StaleAttempt(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Lease:
-    """The promise that `worker` ("" until one has started) is on it until `until`."""
+    """The promise that `worker` is on it until `until`.
+
+    Until one has begun, `worker` is whose own queue the job was sent to, "" if it is for anyone.
+    """
 
     worker: str
     until: datetime
@@ -147,8 +150,8 @@ class Job:
             return 0.0
         return min(1.0, max(0.0, self.progress.step / self.progress.steps))
 
-    def dispatch(self, *, now: datetime, until: datetime) -> "Change":
-        """Lease a waiting job for sending to a worker queue; begins a new attempt."""
+    def dispatch(self, *, now: datetime, until: datetime, worker: str = "") -> "Change":
+        """Lease a waiting job for sending, to a tier's queue or a worker's own; a new attempt."""
         if not self.is_waiting:
             raise IllegalTransition(f"dispatch of {self.id} in {self.state}, lease {self.lease}")
         return self._move(
@@ -156,7 +159,7 @@ class Job:
             JobEventKind.DISPATCHED,
             now,
             attempt=self.attempt + 1,
-            lease=Lease(worker="", until=until),
+            lease=Lease(worker=worker, until=until),
         )
 
     def start(self, *, attempt: int, worker: str, now: datetime, until: datetime) -> "Change":

@@ -44,7 +44,10 @@ class WeightedTerm:
 
 @dataclass(frozen=True, kw_only=True)
 class PromptSpec:
-    """What the member meant: everything a worker needs to draw, except the resolved seed."""
+    """What the member meant: everything a worker needs to draw, except the resolved seed.
+
+    `adapters` names what a worker must have loaded beside the model.
+    """
 
     positive: tuple[WeightedTerm, ...]
     negative: tuple[WeightedTerm, ...] = ()
@@ -57,6 +60,7 @@ class PromptSpec:
     sampler: Sampler | None = None
     seed: int | None = None
     image_count: int = IMAGE_COUNT_MAX
+    adapters: tuple[str, ...] = ()
 
     @property
     def positive_text(self) -> str:

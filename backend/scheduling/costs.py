@@ -49,7 +49,12 @@ class JobKind:
 
 def kind_of(spec: PromptSpec) -> JobKind:
     """Return what a job's time depends on, as far as it is known before a worker has it."""
-    return JobKind(family=spec.family, steps=spec.steps or STEPS_USUAL, images=spec.image_count)
+    return JobKind(
+        family=spec.family,
+        steps=spec.steps or STEPS_USUAL,
+        images=spec.image_count,
+        adapters=len(spec.adapters),
+    )
 
 
 def first_guess_s(kind: JobKind) -> float:

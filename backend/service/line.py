@@ -3,24 +3,46 @@
 Whoever calls publishes the outbox afterwards: a job is on its way before the world hears of it.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
 from backend.contracts import RenderJob, SourceKey
 from backend.domain.families import ModelFamily
-from backend.domain.jobs import Change, Failure, IllegalTransition, Job, StaleAttempt
+from backend.domain.jobs import (
+    Change,
+    Failure,
+    IllegalTransition,
+    Job,
+    JobState,
+    StaleAttempt,
+)
 from backend.domain.outlook import Outlook
 from backend.domain.requests import JobId, SourceImage
 from backend.domain.results import ImageVariant
+from backend.scheduling.asking import Asks
 from backend.scheduling.gauges import FamilyGauges
+from backend.scheduling.gpu_pool import LiveWorker
 from backend.service.ports import Clock, JobStore, SentJobs
 from backend.service.turns import OpenTurns, Turns
 
 EXPIRED_BATCH = 200
+# For so long nobody writes to the own queue of a worker that has left a job lying in it.
+UNHEARD_FOR = timedelta(seconds=15)
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sending:
+    """A leased job's message, and the worker whose own queue it is for; "" for its tier's."""
+
+    message: RenderJob
+    worker: str = ""
 
 
 class Line:
@@ -45,33 +67,60 @@ class Line:
         self._sent = sent
         self._clock = clock
         self._lease = timedelta(seconds=dispatch_lease_s)
+        self._unheard: dict[str, datetime] = {}
 
-    async def lease_next(self, family: ModelFamily, slots: int) -> list[RenderJob]:
-        """Lease the jobs that `slots` live worker slots should be handed now, in sending order.
+    async def in_flight(self, family: ModelFamily) -> dict[str, int]:
+        """Count the jobs handed out and not begun, by whose own queue they are in.
 
-        One for each slot is handed out ahead, so that a worker never waits for us between two
-        jobs; all else stays in the table, where it still competes.
+        To be asked before the workers are.
+        """
+        counts = Counter[str]()
+        for (_, worker), count in (await self._jobs.in_flight(family)).items():
+            counts[worker] += count
+        return counts
+
+    async def lease_next(
+        self, family: ModelFamily, workers: Sequence[LiveWorker], *, in_flight: Mapping[str, int]
+    ) -> list[Sending]:
+        """Lease the jobs that live workers ask for now, in sending order, and no more.
+
+        All else stays in the table, where it still competes. `in_flight` was counted before the
+        workers said what they want: what one has begun since then it no longer asks for.
         """
         turns = self._turns_of(family)
-        await turns.look()
-        room = slots - sum((await self._jobs.in_flight(family)).values())
-        leased: list[RenderJob] = []
-        while len(leased) < room and (job_id := turns.take(slots=slots)) is not None:
-            message = await self._lease_one(job_id)
-            if message is None:
-                turns.drop(job_id)
-            else:
-                leased.append(message)
-        await turns.remember()
-        return leased
+        leased: list[Sending] = []
+        async with turns.lock:
+            await turns.look()
+            asks = Asks(workers, sent=in_flight, unheard=self._unheard_now())
+            while asks.room > 0:
+                job = turns.take(slots=asks.slots, credit=asks.credit())
+                if job is None:
+                    break
+                worker = asks.answer(job.adapters)
+                message = await self._lease_one(job.job_id, worker)
+                if message is None:
+                    turns.drop(job.job_id)
+                    asks.take_back(worker)
+                else:
+                    leased.append(Sending(message=message, worker=worker))
+            await turns.remember()
+        # A worker's own job goes first, so that it does not take another's place meanwhile.
+        return sorted(leased, key=lambda sending: sending.worker == "")
 
     async def outlooks(self, family: ModelFamily, slots: int) -> dict[JobId, Outlook]:
-        """Say of every waiting job where it stands and when it will probably begin."""
+        """Say of every waiting job where it stands and when it will probably begin.
+
+        Looking ahead over thousands of jobs takes a thread a while; nobody waits for it here.
+        """
         turns = self._turns_of(family)
-        if slots == 0:
-            # Nobody is handed anything, so nobody has looked.
-            await turns.look()
-        return turns.outlooks(slots=slots)
+        async with turns.lock:
+            if slots == 0:
+                # Nobody is handed anything, so nobody has looked.
+                await turns.look()
+            foresight = turns.foresight(slots=slots)
+        foreseen = await asyncio.to_thread(foresight.look_ahead)
+        turns.note_told(foreseen, at_s=foresight.now_s)
+        return {job_id: told.outlook for job_id, told in foreseen.items()}
 
     async def gauges(self, family: ModelFamily, slots: int) -> FamilyGauges:
         """Return what an operator is told of a family's line, as it was last looked at."""
@@ -90,6 +139,11 @@ class Line:
         if family not in self._turns:
             self._turns[family] = self._open_turns(family)
         return self._turns[family]
+
+    def _unheard_now(self) -> list[str]:
+        now = self._clock()
+        self._unheard = {name: until for name, until in self._unheard.items() if until > now}
+        return list(self._unheard)
 
     async def unsent(self, message: RenderJob) -> None:
         """Put a job back whose message could not be sent."""
@@ -114,7 +168,7 @@ class Line:
                 returned += await self._settle_expired(job, before)
         return returned
 
-    async def _lease_one(self, job_id: JobId) -> RenderJob | None:
+    async def _lease_one(self, job_id: JobId, worker: str) -> RenderJob | None:
         job = await self._jobs.get(job_id)
         if job is None or not job.is_waiting:
             return None
@@ -124,7 +178,7 @@ class Line:
             return None
         now = self._clock()
         leased = await self._change(
-            job_id, lambda row: row.dispatch(now=now, until=now + self._lease)
+            job_id, lambda row: row.dispatch(now=now, until=now + self._lease, worker=worker)
         )
         return None if leased is None else _message(leased, source)
 
@@ -150,8 +204,11 @@ class Line:
         """Renew the lease if the message still waits, else take the job back. True if taken."""
         if seen.lease is None or seen.lease.until > before:
             return False
-        begun = seen.lease.worker != ""
-        if not begun and await self._sent.holds(seen):
+        begun = seen.state is JobState.RENDERING
+        if not begun and seen.lease.worker:
+            # It asked, and then did not take what it was given: others may be quicker.
+            self._unheard[seen.lease.worker] = self._clock() + UNHEARD_FOR
+        elif not begun and await self._sent.holds(seen):
             await self._change(seen.id, lambda row: self._keep(row, seen.attempt))
             return False
 
@@ -198,4 +255,5 @@ def _message(job: Job, source: SourceKey | None) -> RenderJob:
         image_count=spec.image_count,
         source=source,
         clearances=job.clearances,
+        adapters=spec.adapters,
     )

@@ -92,8 +92,11 @@ class JobStore(Protocol):
     async def many(self, job_ids: Sequence[JobId]) -> dict[JobId, Job]:
         """Return the jobs of these ids that exist."""
 
-    async def in_flight(self, family: ModelFamily) -> dict[Tier, int]:
-        """Count dispatched jobs that no worker has started yet, by tier."""
+    async def in_flight(self, family: ModelFamily) -> dict[tuple[Tier, str], int]:
+        """Count dispatched jobs that no worker has started yet, by tier and by queue.
+
+        A queue is known by the worker whose own it is; "" is the tier's.
+        """
 
     async def expired(self, now: datetime, limit: int) -> list[JobId]:
         """Return jobs whose lease ran out before `now`."""
@@ -227,7 +230,7 @@ class SentJobs(Protocol):
     """What was sent to worker queues and not yet begun."""
 
     async def holds(self, job: Job) -> bool:
-        """Return whether the message of the job's attempt still waits for a worker to take it."""
+        """Return whether the message of the job's attempt still waits in its tier's queue."""
 
     async def void(self, job: Job) -> None:
         """Keep workers from beginning this attempt; best effort, its reports are refused anyway."""

@@ -5,25 +5,28 @@ next leader decides as this one would have; rows it has never heard of, or that 
 without it, are found again by looking.
 """
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Job, JobState
-from backend.domain.outlook import Outlook
 from backend.domain.requests import JobId
+from backend.domain.tiers import Tier
 from backend.scheduling.arrivals import RecentArrivals
 from backend.scheduling.costs import CostModel, kind_of
 from backend.scheduling.eta import Eta, EtaErrors
-from backend.scheduling.explain import explain
-from backend.scheduling.fair_queue import FairQueue
-from backend.scheduling.forecast import Place, forecast
+from backend.scheduling.fair_queue import ANYONE, FairQueue
+from backend.scheduling.forecast import Place
 from backend.scheduling.gauges import FamilyGauges
 from backend.scheduling.memory import memory_of
 from backend.scheduling.meter import Begun, Meter
 from backend.scheduling.rules import FairRules
-from backend.scheduling.waiting import Waiting
+from backend.scheduling.waiting import Credit, Waiting
+from backend.service.foresight import Foreseen, Foresight
 from backend.service.ports import Clock, InLine, JobStore, QueueDocuments
 
 LOOK_ALL_S = 5.0
@@ -42,7 +45,7 @@ class _Told:
 
 
 class Turns:
-    """Decides whose turn it is in one family."""
+    """Decides whose turn it is in one family. Whoever looks or takes holds `lock` meanwhile."""
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class Turns:
         clock: Clock,
         rules: FairRules | None = None,
     ) -> None:
+        self.lock = asyncio.Lock()
         self._family = family
         self._jobs = jobs
         self._documents = documents
@@ -90,17 +94,20 @@ class Turns:
         """Look at everything next time: a job came back in a way that newcomers do not."""
         self._looked_s = -float("inf")
 
-    def take(self, *, slots: int) -> JobId | None:
-        """Return whose turn it is, charged to its owner; None if nobody's."""
+    def take(self, *, slots: int, credit: Credit = ANYONE) -> Waiting | None:
+        """Return whose turn it is, charged to its owner; None if nobody's.
+
+        `credit` says which adapters the askers hold. Of a job each: batches are not formed here.
+        """
         now_s = self._now_s()
-        turn = self._queue.take(now_s=now_s, slots=slots)
+        turn = self._queue.take(now_s=now_s, slots=slots, credit=credit)
         if turn is None:
             return None
         self._is_changed = True
         job = turn.jobs[0]
         self._left_s[job.job_id] = job.cost_s
         self._taken[job.job_id] = self._meter.begun(turn, self._queue, at_s=now_s)
-        return job.job_id
+        return job
 
     def drop(self, job_id: JobId) -> None:
         """Undo the charge of a job that could not be leased: it has gone elsewhere."""
@@ -124,52 +131,42 @@ class Turns:
             },
         )
 
-    def outlooks(self, *, slots: int) -> dict[JobId, Outlook]:
-        """Run the line forward and say of every waiting job when it will probably begin."""
-        if not len(self._queue):
-            return {}
+    def foresight(self, *, slots: int) -> Foresight:
+        """Return the line as it is now, to be run forward elsewhere."""
         now_s = self._now_s()
-        seen = forecast(
-            self._queue,
+        expected = self._arrivals.expected(now_s)
+        return Foresight(
+            family=self._family,
             now_s=now_s,
             slots=slots,
-            left_s=self._left_s,
-            expected=self._arrivals.expected(now_s),
+            rules=self._rules,
+            memory=self._queue.memory(),
+            waiting=self._queue.waiting(),
+            left_s=dict(self._left_s),
+            # The first arrival is drawn here: from then on nothing is read that changes.
+            expected=chain(list(islice(expected, 1)), expected),
             spread=self._costs.spread(self._family),
+            errors=EtaErrors(document=self._errors.as_json()),
         )
-        running: dict[tuple[str, str], int] = {}
-        for charge in self._queue.running().values():
-            key = (charge.account, charge.tier)
-            running[key] = running.get(key, 0) + 1
-        outlooks = {}
-        for job in self._queue.waiting():
-            place = seen.place(job.job_id)
-            if place is None:
-                continue
-            eta = self._errors.eta(place)
-            if job.job_id not in self._told and len(self._told) < TOLD_MAX:
-                self._told[job.job_id] = _Told(place=place, eta=eta, at_s=now_s)
-            outlooks[job.job_id] = Outlook(
-                position=place.position,
-                p50_s=round(eta.p50_s, 1),
-                p90_s=round(eta.p90_s, 1),
-                why=explain(
-                    place,
-                    family=self._family,
-                    slots=slots,
-                    running=running.get((job.account, job.tier), 0),
-                    running_max=self._rules.tiers[job.tier].running_max,
-                ),
-            )
-        return outlooks
+
+    def note_told(self, foreseen: Mapping[JobId, Foreseen], *, at_s: float) -> None:
+        """Note what waiting jobs are told for the first time, to learn from how it turns out."""
+        for job_id, told in foreseen.items():
+            if len(self._told) >= TOLD_MAX:
+                return
+            if job_id not in self._told and job_id in self._queue:
+                self._told[job_id] = _Told(place=told.place, eta=told.eta, at_s=at_s)
 
     async def gauges(self, *, slots: int) -> FamilyGauges:
         """Return what an operator is told of this line."""
+        handed_out = Counter[Tier]()
+        for (tier, _), count in (await self._jobs.in_flight(self._family)).items():
+            handed_out[tier] += count
         return self._meter.read(
             self._queue,
             now_s=self._now_s(),
             slots=slots,
-            handed_out=await self._jobs.in_flight(self._family),
+            handed_out=handed_out,
             left_s=self._left_s,
         )
 
@@ -258,6 +255,7 @@ class Turns:
             tier=row.spec.tier,
             cost_s=self._costs.predict_s(kind_of(row.spec)),
             arrived_s=row.created_at.timestamp(),
+            adapters=frozenset(row.spec.adapters),
         )
 
     def _now_s(self) -> float:

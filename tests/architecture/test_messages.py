@@ -5,19 +5,29 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from backend import contracts
-from backend.contracts import RenderJob, RenderReport, parse_report
+from backend.contracts import (
+    RenderJob,
+    RenderReport,
+    WorkerPresence,
+    parse_presence,
+    parse_report,
+)
 from tests.architecture.house import ROOT
 
 SAMPLES = sorted((ROOT / "tests/architecture/messages").glob("*.json"))
 
 
-def _parse(text: str) -> contracts.Message:
-    if json.loads(text)["kind"] == "render_job":
-        return RenderJob.model_validate_json(text)
-    return parse_report(text)
+def _parse(text: str) -> BaseModel:
+    match json.loads(text)["kind"]:
+        case "render_job":
+            return RenderJob.model_validate_json(text)
+        case "worker_presence":
+            return parse_presence(text)
+        case _:
+            return parse_report(text)
 
 
 def _stem(path: Path) -> str:
@@ -33,7 +43,7 @@ def test_a_stored_message_still_parses_and_means_the_same(sample: Path) -> None:
     assert _parse(message.model_dump_json()) == message
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=_stem)
+@pytest.mark.parametrize("sample", [path for path in SAMPLES if "presence" not in path.stem])
 def test_a_field_from_the_future_is_refused(sample: Path) -> None:
     document = {**json.loads(sample.read_text(encoding="utf-8")), "colour": "red"}
     with pytest.raises(ValidationError):
@@ -42,7 +52,7 @@ def test_a_field_from_the_future_is_refused(sample: Path) -> None:
 
 def test_every_kind_of_message_has_a_sample() -> None:
     reports = get_args(get_args(RenderReport)[0])
-    kinds = {kind.model_fields["kind"].default for kind in (RenderJob, *reports)}
+    kinds = {kind.model_fields["kind"].default for kind in (RenderJob, WorkerPresence, *reports)}
     assert {json.loads(sample.read_text())["kind"] for sample in SAMPLES} == kinds
 
 
@@ -50,7 +60,27 @@ def test_the_names_that_running_processes_share_stay_as_they_are() -> None:
     family, tier = contracts.ModelFamily.SDXL, contracts.Tier.TURBO
     assert contracts.TASK_RENDER == "impasto.render"
     assert contracts.REPORT_STREAM == "impasto:reports"
+    assert contracts.NUDGE_FIELD == "nudge"
     assert contracts.queue_name(family, tier) == "sdxl.turbo"
+    assert contracts.own_queue_name(family, "w") == "sdxl.worker.w"
     assert contracts.cancel_key("gen_1") == "impasto:cancel:gen_1"
     assert contracts.claim_key("gen_1", 2) == "impasto:claim:gen_1:2"
     assert contracts.worker_key(family, "w") == "impasto:worker:sdxl:w"
+
+
+def test_an_older_workers_number_of_slots_is_what_it_wants() -> None:
+    presence = parse_presence(b"2")
+    assert (presence.slots, presence.wants, presence.has_own_queue) == (2, 2, False)
+
+
+def test_what_a_newer_worker_says_of_itself_is_understood_as_far_as_it_is_known() -> None:
+    said = json.loads((ROOT / "tests/architecture/messages/worker_presence.json").read_text())
+    assert parse_presence(json.dumps({**said, "mood": "fine"})) == parse_presence(json.dumps(said))
+
+
+def test_a_job_without_adapters_says_nothing_an_older_worker_would_refuse() -> None:
+    text = (ROOT / "tests/architecture/messages/render_job_least.json").read_text()
+    job = RenderJob.model_validate_json(text)
+    assert "adapters" not in job.as_message()
+    warm = job.model_copy(update={"adapters": ("fox",)})
+    assert RenderJob.model_validate(warm.as_message()) == warm

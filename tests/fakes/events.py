@@ -126,16 +126,21 @@ class MemoryPictures:
 
 @dataclass(kw_only=True)
 class MemoryQueues:
-    """Worker queues in memory: a `Sender`, and `SentJobs`. `is_down` makes it fail."""
+    """Worker queues in memory: a `Sender`, and `SentJobs`. `is_down` makes it fail.
+
+    `workers` says of each message ever sent whose own queue it went to.
+    """
 
     messages: list[RenderJob] = field(default_factory=list)
+    workers: list[str] = field(default_factory=list)
     voided: list[tuple[str, int]] = field(default_factory=list)
     is_down: bool = False
 
-    async def send(self, message: RenderJob) -> None:
+    async def send(self, message: RenderJob, *, worker: str = "") -> None:
         if self.is_down:
             raise ConnectionError("the broker is down")
         self.messages.append(message)
+        self.workers.append(worker)
 
     async def holds(self, job: Job) -> bool:
         return any((m.job_id, m.attempt) == (job.id, job.attempt) for m in self.messages)

@@ -4,6 +4,7 @@ Jobs, reviews and books share one `Memory`: `MemoryJobStore(memory=m)`, `MemoryB
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -145,11 +146,11 @@ class MemoryJobStore:
         jobs = self.memory.jobs
         return {job_id: jobs[job_id] for job_id in job_ids if job_id in jobs}
 
-    async def in_flight(self, family: ModelFamily) -> dict[Tier, int]:
-        counts = dict.fromkeys(Tier, 0)
+    async def in_flight(self, family: ModelFamily) -> dict[tuple[Tier, str], int]:
+        counts = Counter[tuple[Tier, str]]()
         for job in self.memory.jobs.values():
             if job.state is JobState.QUEUED and job.lease and job.spec.family is family:
-                counts[job.spec.tier] += 1
+                counts[job.spec.tier, job.lease.worker] += 1
         return counts
 
     async def expired(self, now: datetime, limit: int) -> list[JobId]:

@@ -36,6 +36,10 @@ def dispatch(job: Job) -> Change:
     return job.dispatch(now=at(1), until=at(60))
 
 
+def dispatch_to_w1(job: Job) -> Change:
+    return job.dispatch(now=at(1), until=at(60), worker="w1")
+
+
 def start(job: Job) -> Change:
     return job.start(attempt=job.attempt, worker="w1", now=at(2), until=at(62))
 
@@ -281,10 +285,13 @@ async def test_many_jobs_are_found_at_once_and_unknown_ones_left_out(stores: Sto
 async def test_in_flight_counts_dispatched_jobs_that_nobody_has_begun(stores: Stores):
     await stored(stores)
     await moved(stores, await stored(stores), dispatch)
-    await moved(stores, await stored(stores, a_job(spec=a_spec(tier=Tier.RELAX))), dispatch)
+    await moved(stores, await stored(stores, a_job(spec=a_spec(tier=Tier.RELAX))), dispatch_to_w1)
     await moved(stores, await stored(stores), dispatch, start)
     await moved(stores, await stored(stores, a_job(spec=a_spec(family=ModelFamily.SD3))), dispatch)
-    assert await stores.jobs.in_flight(FAMILY) == {Tier.TURBO: 0, Tier.FAST: 1, Tier.RELAX: 1}
+    assert await stores.jobs.in_flight(FAMILY) == {
+        (Tier.FAST, ""): 1,
+        (Tier.RELAX, "w1"): 1,
+    }
 
 
 async def test_only_leases_that_ran_out_are_expired(stores: Stores):

@@ -51,7 +51,6 @@ from tests.builders import a_birth, a_job, a_spec
 PATIENCE_S = 20.0
 QUICK = Rhythm(
     tick_s=0.05,
-    count_slots_s=0.05,
     reconcile_s=0.05,
     renew_s=0.05,
     standby_s=0.05,

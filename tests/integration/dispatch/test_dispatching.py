@@ -43,7 +43,7 @@ async def test_without_a_live_worker_jobs_stay_in_the_table(floor: Floor) -> Non
 
 
 async def test_a_new_job_is_sent_without_waiting_for_the_tick(floor: Floor) -> None:
-    rhythm = Rhythm(tick_s=600, count_slots_s=0)
+    rhythm = Rhythm(tick_s=600)
     await floor.announce(slots=2)
     async with floor.running(floor.dispatcher(rhythm=rhythm)):
         # The first one shows that the dispatcher listens.

@@ -4,7 +4,7 @@ from backend.dispatch.periodic import Reconciler
 from backend.domain.families import ModelFamily
 from backend.service.line import Line
 from backend.service.turns import Turns
-from tests.builders import a_birth, a_job, at
+from tests.builders import a_birth, a_job, a_worker, at
 from tests.fakes.events import MemoryEventBus, MemoryOutbox, MemoryQueues
 from tests.fakes.stores import MemoryJobStore, MemoryQueueDocuments
 
@@ -38,7 +38,7 @@ class Workshop:
     async def lose_a_job(self) -> None:
         job = a_job(id="gen_lost")
         await self.jobs.add(a_birth(job), fingerprint="")
-        await self.line.lease_next(ModelFamily.SDXL, 1)
+        await self.line.lease_next(ModelFamily.SDXL, [a_worker()], in_flight={})
         self.seconds = 61
 
 

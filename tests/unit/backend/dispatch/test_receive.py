@@ -75,7 +75,7 @@ async def receive(ears: Ears, *slips: Slip) -> tuple[MemoryFeed, int]:
         nonlocal woken
         woken += 1
 
-    receiver = Receiver(feed=feed, reports=ears, on_applied=wake, clock=lambda: NOW, retry_s=0)  # type: ignore[arg-type]  # a stand-in
+    receiver = Receiver(feed=feed, reports=ears, on_news=wake, clock=lambda: NOW, retry_s=0)  # type: ignore[arg-type]  # a stand-in
     await receiver.run(ended)
     return feed, woken
 
@@ -125,7 +125,7 @@ async def test_a_report_in_hand_at_the_end_is_left_for_the_next_leader() -> None
 
     feed = MemoryFeed(slips=[slip(1, cancelled())], ended=ended)
     receiver = Receiver(
-        feed=feed, reports=Closing(), on_applied=lambda: None, clock=lambda: NOW, retry_s=0
+        feed=feed, reports=Closing(), on_news=lambda: None, clock=lambda: NOW, retry_s=0
     )  # type: ignore[arg-type]  # a stand-in
     await receiver.run(ended)
     assert feed.acked == []
@@ -155,7 +155,7 @@ async def test_in_a_busy_house_all_is_heard_up_to_the_last_read_that_reached_the
     receiver = Receiver(
         feed=Busy(slips=[], ended=ended),
         reports=Slow(),  # type: ignore[arg-type]  # a stand-in
-        on_applied=lambda: None,
+        on_news=lambda: None,
         clock=lambda: at(seconds),
     )
     await receiver.run(ended)
