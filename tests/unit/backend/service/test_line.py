@@ -1,19 +1,12 @@
 """The waiting line, over in-memory twins."""
 
-import pytest
-
 from backend.domain.families import ModelFamily, Sampler
-from backend.domain.jobs import LOSSES_MAX, Failure, Job, JobState, StaleAttempt
+from backend.domain.jobs import LOSSES_MAX, Failure, Job, JobState
 from backend.domain.prompts import AspectRatio, WeightedTerm
 from backend.domain.requests import JobId, SourceImage
 from backend.domain.results import ImageVariant
 from backend.domain.tiers import Tier
-from backend.scheduling.gpu_pool import LiveWorker
-from backend.service.line import Line, Sending
-from backend.service.turns import Turns
 from tests.builders import (
-    a_birth,
-    a_job,
     a_request,
     a_requester,
     a_result,
@@ -21,67 +14,7 @@ from tests.builders import (
     a_worker,
     at,
 )
-from tests.fakes.events import MemoryQueues
-from tests.fakes.stores import MemoryJobStore, MemoryQueueDocuments
-
-
-class Hall:
-    """A line, its table, its queues and a clock to turn."""
-
-    def __init__(self) -> None:
-        self.jobs = MemoryJobStore()
-        self.queues = MemoryQueues()
-        self.documents = MemoryQueueDocuments()
-        self.seconds = 0.0
-        self.line = Line(
-            jobs=self.jobs,
-            sent=self.queues,
-            open_turns=lambda family: Turns(
-                family=family,
-                jobs=self.jobs,
-                documents=self.documents,
-                clock=lambda: at(self.seconds),
-            ),
-            clock=lambda: at(self.seconds),
-            dispatch_lease_s=60,
-        )
-
-    async def enter(self, **fields) -> JobId:
-        job = a_job(**fields)
-        await self.jobs.add(a_birth(job), fingerprint=job.id)
-        return job.id
-
-    async def lease(self, *workers: LiveWorker) -> list[Sending]:
-        in_flight = await self.line.in_flight(ModelFamily.SDXL)
-        return await self.line.lease_next(ModelFamily.SDXL, workers, in_flight=in_flight)
-
-    async def send_next(self, slots: int = 1) -> list[str]:
-        return await self.send_to(a_worker(slots=slots, wants=slots))
-
-    async def send_to(self, *workers: LiveWorker) -> list[str]:
-        sendings = await self.lease(*workers)
-        for sending in sendings:
-            await self.queues.send(sending.message, worker=sending.worker)
-        return [sending.message.job_id for sending in sendings]
-
-    async def start(self, job_id: JobId, *, lease_s: float = 20) -> None:
-        until = at(self.seconds + lease_s)
-        now = at(self.seconds)
-        job = await self.job(job_id)
-        await self.jobs.change(
-            job_id,
-            lambda row: row.start(attempt=job.attempt, worker="w1", now=now, until=until),
-        )
-
-    async def job(self, job_id: JobId) -> Job:
-        job = await self.jobs.get(job_id)
-        assert job is not None
-        return job
-
-
-@pytest.fixture
-def hall() -> Hall:
-    return Hall()
+from tests.unit.backend.service.hall import Hall
 
 
 async def test_one_job_is_handed_out_ahead_for_each_slot(hall: Hall) -> None:
@@ -89,73 +22,6 @@ async def test_one_job_is_handed_out_ahead_for_each_slot(hall: Hall) -> None:
         await hall.enter(created_at=at(second))
     assert len(await hall.send_next(slots=3)) == 3
     assert await hall.send_next(slots=3) == []
-
-
-async def test_a_job_on_its_way_answers_one_wish(hall: Hall) -> None:
-    first, second = [await hall.enter(created_at=at(second)) for second in range(2)]
-    assert await hall.send_to(a_worker(wants=1)) == [first]
-    assert await hall.send_to(a_worker(wants=1)) == []
-    await hall.start(first)
-    assert await hall.send_to(a_worker(wants=0)) == []
-    assert await hall.send_to(a_worker(wants=1)) == [second]
-
-
-async def test_what_a_gone_worker_was_sent_answers_nobody_elses_wish(hall: Hall) -> None:
-    warm = await hall.enter(created_at=at(0), spec=a_spec(adapters=("fox",)))
-    plain = await hall.enter(created_at=at(1))
-    assert await hall.send_to(a_worker("w1", adapters=["fox"])) == [warm]
-    assert await hall.send_to(a_worker("w2")) == [plain]
-
-
-async def test_a_job_goes_to_the_own_queue_of_a_worker_that_holds_its_adapters(hall: Hall) -> None:
-    plain = await hall.enter(created_at=at(0))
-    warm = await hall.enter(created_at=at(1), spec=a_spec(adapters=("fox",)))
-    cold = await hall.enter(created_at=at(2), spec=a_spec(adapters=("owl",)))
-    workers = [a_worker("w1"), a_worker("w2", adapters=["fox"]), a_worker("w3")]
-    # The directed one first, so that its worker does not take another's meanwhile.
-    assert await hall.send_to(*workers) == [warm, plain, cold]
-    assert hall.queues.workers == ["w2", "", ""]
-    assert (await hall.job(warm)).lease is not None
-    assert (await hall.line.in_flight(ModelFamily.SDXL)) == {"w2": 1, "": 2}
-
-
-async def test_a_warm_job_goes_first_unless_that_is_unfair_by_more_than_one_job(
-    hall: Hall,
-) -> None:
-    colds = [await hall.enter(created_at=at(n), spec=a_spec(adapters=("owl",))) for n in range(3)]
-    request = a_request(requester=a_requester(account_id="discord:2"))
-    warm_spec = a_spec(adapters=("fox",))
-    warms = [
-        await hall.enter(created_at=at(5 + n), request=request, spec=warm_spec) for n in range(3)
-    ]
-    sent = []
-    for _ in range(6):
-        (job_id,) = await hall.send_to(a_worker("w1", adapters=["fox"]))
-        sent.append(job_id)
-        await hall.start(job_id)
-    assert sent[0] == warms[0]
-    for length in range(1, 7):
-        drawn = [sum(job in jobs for job in sent[:length]) for jobs in (colds, warms)]
-        # Taking turns alone makes one; the warm one may be one more ahead.
-        assert -1 <= drawn[1] - drawn[0] <= 2, sent
-
-
-async def test_only_the_worker_a_job_was_sent_to_may_begin_it(hall: Hall) -> None:
-    job_id = await hall.enter(spec=a_spec(adapters=("fox",)))
-    await hall.send_to(a_worker("w7", adapters=["fox"]))
-    with pytest.raises(StaleAttempt):
-        await hall.start(job_id)
-
-
-async def test_a_job_left_lying_in_a_workers_own_queue_goes_to_anyone(hall: Hall) -> None:
-    job_id = await hall.enter(spec=a_spec(adapters=("fox",)))
-    await hall.send_to(a_worker("w1", adapters=["fox"]))
-    hall.seconds = 61
-    assert await hall.line.return_lost() == 1
-    assert hall.queues.voided == [(job_id, 1)]
-    assert await hall.send_to(a_worker("w1", adapters=["fox"])) == [job_id]
-    assert hall.queues.workers == ["w1", ""]
-    assert (await hall.job(job_id)).losses == 0
 
 
 async def test_a_higher_tier_goes_before_an_older_job_of_a_lower_one(hall: Hall) -> None:
