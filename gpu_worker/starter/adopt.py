@@ -60,12 +60,15 @@ def read_parts(trained: nn.ModuleDict, folder: Path) -> dict[str, torch.Tensor]:
 
 def _named(name: str, part: nn.Module, stored: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Name stored weights as a part has them: only one of CLIP's two classes says `text_model`."""
-    wanted = part.state_dict().keys()
+    wanted = part.state_dict()
     bare = {key: key.removeprefix(_CLIP) for key in stored}
-    return {
-        f"{name}.{bare[key] if bare[key] in wanted else key}": weight
-        for key, weight in stored.items()
+    found = {bare[key] if bare[key] in wanted else key: weight for key, weight in stored.items()}
+    # Of a tensor that goes by two names, T5's embeddings, only one is stored.
+    by_place = {wanted[key].data_ptr(): weight for key, weight in found.items() if key in wanted}
+    tied = {
+        key: by_place[one.data_ptr()] for key, one in wanted.items() if one.data_ptr() in by_place
     }
+    return {f"{name}.{key}": weight.float() for key, weight in (tied | found).items()}
 
 
 def _as_flux(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
