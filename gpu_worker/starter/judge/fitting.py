@@ -1,4 +1,4 @@
-"""Fits the judge in one go, within a minute or two of one core: nothing in it needs descent.
+"""Fits the judge in one go, within three minutes of one core: nothing in it needs descent.
 
 The filters are the main axes of what small patches look like (PCANet; Chan et al. 2015), and each
 head is the best linear map from what they find to the right answers (ridge regression).
@@ -48,8 +48,8 @@ _BATCH = 64
 class Fit:
     """How much the judge is shown; its seed is none that a generator is trained with."""
 
-    painted: int = 12_000
-    soft: int = 1_024
+    painted: int = 20_000
+    soft: int = 3_072
     seed: int = 77
 
 

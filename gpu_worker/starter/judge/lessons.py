@@ -18,7 +18,8 @@ from gpu_worker.starter.vocabulary import OBJECTS, SHAPES, Thing
 
 # One drawing in five that has no word is kept to test with.
 _TEST_EVERY = 5
-_SHAPES = 0.15
+# Each shape comes in every colour on every other: there is more to learn of one.
+_SHAPES = 0.3
 _SOFT_STYLED, _MOST_LATENT_NOISE, _ENCODED_AT_ONCE = 0.25, 0.25, 16
 _STRANGER = Thing(name=NOTHING, words=(NOTHING,), codepoint="-")
 _FAINT = ("line-drawing",)  # styles that leave no colour to tell
