@@ -7,7 +7,19 @@ from io import TextIOWrapper
 from pydantic import ValidationError
 from redis.exceptions import RedisError
 
-from backend.cli import demo, doctor, drill, imagine, key, models, process, prompt, simulate, up
+from backend.cli import (
+    demo,
+    doctor,
+    drill,
+    imagine,
+    key,
+    models,
+    process,
+    prompt,
+    queue_view,
+    simulate,
+    up,
+)
 from backend.cli.extras import NotInstalled
 from backend.cli.stack import NotReady
 from backend.cli.supervisor import ProcessKeepsDying
@@ -23,7 +35,7 @@ from backend.cli.valkey import ValkeyMissing
 from backend.domain.errors import ImpastoError, Refused, Unavailable
 from backend.settings import setting_problems
 
-COMMANDS = (up, demo, imagine, process, prompt, key, models, simulate, drill, doctor)
+COMMANDS = (up, demo, imagine, process, prompt, queue_view, key, models, simulate, drill, doctor)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

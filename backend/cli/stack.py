@@ -184,13 +184,34 @@ def open_stack(settings: Settings) -> Iterator[Stack]:
                     valkey.retract(home)
 
 
+def running_redis(settings: Settings) -> str:
+    """Return the URL of the server that the processes of this installation share.
+
+    Raises:
+        NotReady: none runs.
+
+    """
+    if settings.redis_url is not None:
+        return _must_answer(settings.redis_url)
+    home = settings.home.absolute()
+    running = valkey.find_running(home)
+    if running is None:
+        raise NotReady(
+            f"Nothing runs in {home}. Start it with `impasto up`, or set IMPASTO_HOME or "
+            "IMPASTO_REDIS_URL as they are set where it runs."
+        )
+    return running.url
+
+
+def _must_answer(redis_url: str) -> str:
+    if not valkey.answers(redis_url):
+        raise NotReady("The server in IMPASTO_REDIS_URL does not answer. Start it, or unset it.")
+    return redis_url
+
+
 def _ensure_redis(settings: Settings, supervisor: Supervisor, home: Path) -> tuple[str, bool]:
     if settings.redis_url is not None:
-        if not valkey.answers(settings.redis_url):
-            raise NotReady(
-                "The server in IMPASTO_REDIS_URL does not answer. Start it, or unset it."
-            )
-        return settings.redis_url, False
+        return _must_answer(settings.redis_url), False
     with valkey.start_lock(home):
         running = valkey.find_running(home)
         if running is not None:

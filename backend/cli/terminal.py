@@ -2,8 +2,12 @@
 
 import argparse
 import json
+import os
+import shutil
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Literal, NoReturn, Protocol, Self, TextIO
 
 if TYPE_CHECKING:
     # argparse offers no public name for what add_subparsers returns.
@@ -12,6 +16,8 @@ else:
     Subparsers = object
 
 PROGRESS_WIDTH = 24
+Kind = Literal["bold", "dim", "warning", "alarm"]
+PAINT: Final[Mapping[Kind, str]] = {"bold": "1", "dim": "2", "warning": "33", "alarm": "1;31"}
 EXIT_DELIVERED, EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_FAILED = 0, 2, 3, 4
 
 
@@ -60,3 +66,75 @@ def _has_blocks() -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+class Style(Protocol):
+    """Marks up a text for a terminal, or leaves it as it is."""
+
+    def __call__(self, text: str, kind: Kind, /) -> str:
+        """Return the text, marked as this kind."""
+
+
+def plain(text: str, kind: Kind, /) -> str:
+    """Mark nothing."""
+    del kind
+    return text
+
+
+def painted(text: str, kind: Kind, /) -> str:
+    """Mark by the colours of a terminal."""
+    return f"\x1b[{PAINT[kind]}m{text}\x1b[0m"
+
+
+def may_style(stream: TextIO) -> bool:
+    """Whether a stream is a terminal whose user has nothing against colours."""
+    return is_screen(stream) and not os.environ.get("NO_COLOR")
+
+
+def is_screen(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that can be written over."""
+    return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+class LiveScreen:
+    """Shows one frame over the other on a screen of its own; a pipe gets them one by one.
+
+    Leaving it brings the terminal back as it was, with the last frame below. Ctrl-C is how one
+    leaves: it ends the block and goes no further.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._is_screen = is_screen(stream)
+        self._last: Sequence[str] = ()
+
+    def __enter__(self) -> Self:
+        if self._is_screen:
+            # Another screen, no cursor, lines cut at the edge.
+            self._write("\x1b[?1049h\x1b[?25l\x1b[?7l")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if self._is_screen:
+            self._write("\x1b[?7h\x1b[?25h\x1b[?1049l")
+            self._write("".join(f"{line}\n" for line in self._last))
+        return isinstance(error, KeyboardInterrupt)
+
+    def show(self, lines: Sequence[str]) -> None:
+        """Show a frame in place of the last."""
+        self._last = lines
+        if self._is_screen:
+            rows = shutil.get_terminal_size().lines
+            shown = "\r\n".join(f"{line}\x1b[K" for line in lines[:rows])
+            self._write(f"\x1b[H{shown}\x1b[J")
+        else:
+            self._write("".join(f"{line}\n" for line in (*lines, "")))
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
