@@ -65,10 +65,14 @@ def _stop(process: subprocess.Popen[bytes], signal_number: int) -> None:
 
 
 class ValkeyServer:
-    """A Valkey server without persistence; may be killed and started again on its port."""
+    """A Valkey server that may be killed and started again on its port.
 
-    def __init__(self, *, directory: Path) -> None:
+    It comes back empty, unless it `keeps` a log of what it holds, as the embedded server does.
+    """
+
+    def __init__(self, *, directory: Path, keeps: bool = False) -> None:
         self.directory = directory
+        self.keeps = keeps
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -106,7 +110,7 @@ class ValkeyServer:
             "dir": str(self.directory),
             "logfile": "valkey.log",
             "save": "",
-            "appendonly": "no",
+            "appendonly": "yes" if self.keeps else "no",
             "maxmemory-policy": "noeviction",
         }
         arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
@@ -160,9 +164,12 @@ class PostgresServer:
 
     The package's own `get_server` is passed by: as root it creates a system user and makes every
     folder above the data readable for all, and its lock file breaks a second user of the machine.
+
+    One that `is_durable` keeps what it has committed when it is stopped at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_durable: bool = False) -> None:
+        self.is_durable = is_durable
         self.folder = Path()
         self._user: str | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -177,7 +184,7 @@ class PostgresServer:
         if os.geteuid() == 0:
             self._user = "nobody"
         self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir=_open_folder()))
-        binaries = self._binaries()
+        binaries = self._installed = self._binaries()
         data = self.folder / "data"
         if self._user is not None:
             account = pwd.getpwnam(self._user)
@@ -193,10 +200,19 @@ class PostgresServer:
         self._process = self._launch(binaries, data)
         self._wait_until_ready()
 
+    def halt(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop it and keep its data: SIGINT is the fast way, SIGQUIT the immediate one."""
+        if self._process is not None:
+            _stop(self._process, how)
+
+    def resume(self) -> None:
+        """Start it again after a halt."""
+        self._process = self._launch(self._installed, self.folder / "data")
+        self._wait_until_ready()
+
     def stop(self) -> None:
         """Stop it and remove its folder."""
-        if self._process is not None:
-            _stop(self._process, signal.SIGINT)
+        self.halt()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _binaries(self) -> Path:
@@ -220,7 +236,7 @@ class PostgresServer:
             "unix_socket_directories": str(self.folder),
             "fsync": "off",
             "full_page_writes": "off",
-            "synchronous_commit": "off",
+            "synchronous_commit": "on" if self.is_durable else "off",
             "max_connections": "60",
             "shared_buffers": "16MB",
         }
