@@ -37,6 +37,7 @@ __all__ = [
     "WorkerPresence",
     "cancel_key",
     "claim_key",
+    "lifeline_name",
     "own_queue_name",
     "parse_presence",
     "parse_report",
@@ -49,6 +50,7 @@ REPORT_STREAM: Final = "impasto:reports"
 # An entry of the report stream with this field and no report only says: look at the workers now.
 NUDGE_FIELD: Final = "nudge"
 WORKER_KEYS: Final = "impasto:worker:*"
+_LIFELINE: Final = "impasto:lifeline:"
 
 # priority_steps=[0]: kombu would otherwise ask for every priority of every queue in turn, and so
 # ignore the order class. The visibility timeout hardly matters: leases are far quicker.
@@ -82,6 +84,16 @@ def claim_key(job_id: str, attempt: int) -> str:
 def worker_key(family: ModelFamily, worker: str) -> str:
     """Name the short-lived key of a live worker; its value is a `WorkerPresence` as JSON."""
     return f"impasto:worker:{family}:{worker}"
+
+
+def lifeline_name(worker: str) -> str:
+    """Name the connections that a worker keeps as long as it lives."""
+    return f"{_LIFELINE}{worker}"
+
+
+def lifeline_worker(name: str) -> str:
+    """Return whose connection has this name; "" if it is no worker's."""
+    return name.removeprefix(_LIFELINE) if name.startswith(_LIFELINE) else ""
 
 
 class WorkerPresence(BaseModel):

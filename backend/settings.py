@@ -61,8 +61,8 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = None
     discord_token: SecretStr | None = None
     dispatch_lease_s: Annotated[float, Field(gt=0)] = 4.0
-    start_lease_s: Annotated[float, Field(gt=0)] = 15.0
-    progress_lease_s: Annotated[float, Field(gt=0)] = 10.0
+    start_lease_s: Annotated[float, Field(gt=0)] = 8.0
+    progress_lease_s: Annotated[float, Field(gt=0)] = 8.0
 
     @field_validator("families", mode="before")
     @classmethod

@@ -97,7 +97,7 @@ def open_worker(settings: Settings, *, family: ModelFamily, name: str) -> Worker
         name=name,
         family=family,
         engine=Engine(open_artist=lambda: open_artist(settings, family)),
-        messenger=Messenger(redis_url=settings.redis_url or ""),
+        messenger=Messenger(redis_url=settings.redis_url or "", worker=name),
         images=images,
         release=ReleasePipeline(
             checks=open_image_checks(policy=DEFAULT_POLICY),

@@ -31,6 +31,7 @@ from backend.contracts import (
     StageTimings,
     cancel_key,
     claim_key,
+    lifeline_name,
     worker_key,
 )
 from gpu_worker.engine.loop import Engine
@@ -81,6 +82,7 @@ class Messenger:
         self,
         *,
         redis_url: str,
+        worker: str,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -88,6 +90,8 @@ class Messenger:
             redis_url,
             socket_connect_timeout=_ANSWER_TIMEOUT_S,
             socket_timeout=_ANSWER_TIMEOUT_S,
+            # The server's list of clients shows for as long as this process lives.
+            client_name=lifeline_name(worker),
             # One more try on a fresh connection: the pooled one may have died with the server.
             retry=Retry(NoBackoff(), 1),
         )

@@ -117,6 +117,16 @@ class SqlJobStore:
         async with self._database.read() as session:
             return [JobId(job_id) for job_id in await session.exec(query)]
 
+    async def held_by(self, worker: str) -> list[JobId]:
+        query = (
+            select(JobRow.id)
+            # The first condition has an index.
+            .where(col(JobRow.lease_until).is_not(None), col(JobRow.lease_worker) == worker)
+            .order_by(col(JobRow.sequence))
+        )
+        async with self._database.read() as session:
+            return [JobId(job_id) for job_id in await session.exec(query)]
+
     async def ahead_of(self, job: Job) -> int:
         place = select(JobRow.sequence).where(col(JobRow.id) == job.id).scalar_subquery()
         query = select(func.count()).where(

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from backend.dispatch.leader import LEADER_TTL_S, LeaderLock
+from backend.dispatch.lifelines import Lifelines
 from backend.dispatch.periodic import Reconciler
 from backend.dispatch.receive import Receiver, ReportFeed
 from backend.dispatch.send import Sender
@@ -95,6 +96,7 @@ class Dispatcher:
             outbox=outbox,
             clock=clock,
             heard_until=lambda: self._receiver.heard_until,
+            lifelines=Lifelines(redis=redis, clock=clock),
         )
 
     async def run(self, stop: asyncio.Event) -> None:

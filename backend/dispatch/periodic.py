@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 from redis.exceptions import RedisError
 
+from backend.dispatch.lifelines import Lifelines
 from backend.dispatch.waiting import pause
 from backend.domain.errors import Unavailable
 from backend.service.line import Line
@@ -26,6 +27,7 @@ class Reconciler:
         outbox: OutboxPublisher,
         clock: Clock,
         heard_until: Callable[[], datetime | None],
+        lifelines: Lifelines | None = None,
         forgotten_s: float = 2.0,
     ) -> None:
         self._line = line
@@ -33,6 +35,7 @@ class Reconciler:
         self._outbox = outbox
         self._clock = clock
         self._heard_until = heard_until
+        self._lifelines = lifelines
         self._forgotten = timedelta(seconds=forgotten_s)
 
     async def run(self, ended: asyncio.Event, *, every_s: float) -> None:
@@ -49,8 +52,19 @@ class Reconciler:
     async def tick(self) -> None:
         """Do it once."""
         heard_until = self._heard_until()
-        returned = 0 if heard_until is None else await self._line.return_lost(before=heard_until)
+        returned = 0 if heard_until is None else await self._return_lost(heard_until)
         oldest = await self._jobs.unpublished(1)
         forgotten = any(stored.event.at <= self._clock() - self._forgotten for stored in oldest)
         if returned or forgotten:
             await self._outbox.publish_pending()
+
+    async def _return_lost(self, heard_until: datetime) -> int:
+        returned = await self._line.return_lost(before=heard_until)
+        if self._lifelines is None:
+            return returned
+        for worker, by in (await self._lifelines.gone()).items():
+            # What it reported last has been read by then.
+            if by <= heard_until:
+                returned += await self._line.return_held_by(worker)
+                self._lifelines.forget(worker)
+        return returned

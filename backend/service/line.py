@@ -168,6 +168,30 @@ class Line:
                 returned += await self._settle_expired(job, before)
         return returned
 
+    async def return_held_by(self, worker: str) -> int:
+        """Return the jobs of a worker that is gone to the line, and count them.
+
+        Whoever calls has read all that it reported.
+        """
+        returned = 0
+        for job_id in await self._jobs.held_by(worker):
+            seen = await self._jobs.get(job_id)
+            if seen is not None:
+                returned += await self._take_from(worker, seen)
+        return returned
+
+    async def _take_from(self, worker: str, seen: Job) -> bool:
+        def move(job: Job) -> Change:
+            if job.lease is None or job.lease.worker != worker:
+                raise StaleAttempt(f"{job.id} is no longer held by {worker}")
+            return job.return_to_line(now=self._clock(), reason="worker_lost", attempt=seen.attempt)
+
+        await self._sent.void(seen)
+        if await self._change(seen.id, move) is None:
+            return False
+        _log.warning("job_returned", job_id=seen.id, attempt=seen.attempt, worker=worker)
+        return True
+
     async def _lease_one(self, job_id: JobId, worker: str) -> RenderJob | None:
         job = await self._jobs.get(job_id)
         if job is None or not job.is_waiting:

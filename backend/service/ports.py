@@ -101,6 +101,9 @@ class JobStore(Protocol):
     async def expired(self, now: datetime, limit: int) -> list[JobId]:
         """Return jobs whose lease ran out before `now`."""
 
+    async def held_by(self, worker: str) -> list[JobId]:
+        """Return the jobs that are leased to this worker."""
+
     async def ahead_of(self, job: Job) -> int:
         """Count jobs of the same family and tier, created before `job`, that have not started."""
 

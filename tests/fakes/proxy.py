@@ -1,7 +1,7 @@
 """A TCP proxy with faults: latency, resets, a black hole, half-closed links, and traps.
 
-A trap watches the bytes that clients send for an expression and acts once: so a process can be killed
-at the very moment at which it says something, or an answer can be lost after a commit.
+A trap watches the bytes that clients send for an expression and acts once: so a process can be
+killed at the very moment at which it says something, or an answer be lost after a commit.
 """
 
 import asyncio

@@ -32,7 +32,7 @@ class StoreFault:
 
 @dataclass(kw_only=True)
 class StoreFront:
-    """Passes requests on as they are; `seen` notes the method and path of each, `hit` of the hit."""
+    """Passes requests on as they are; `seen` notes the method and path of each, `hit` those hit."""
 
     port: int
     upstream: str
@@ -40,7 +40,7 @@ class StoreFront:
     seen: list[tuple[str, str]] = field(default_factory=list)
     hit: list[tuple[str, str]] = field(default_factory=list)
     healed: threading.Event = field(default_factory=threading.Event)
-    chance: random.Random = field(default_factory=lambda: random.Random(7))
+    chance: random.Random = field(default_factory=lambda: random.Random(7))  # noqa: S311 - repeatable
 
     def break_down(self, fault: StoreFault) -> None:
         """Begin a fault."""
@@ -86,15 +86,13 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 self._answer(*self._ask(body))
 
-    do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = _handle
+    do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = _handle  # noqa: N815 - the names it calls
 
     def _ask(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         """Pass the request on; its host stands in the signature and stays as it is."""
         upstream = http.client.HTTPConnection(urlsplit(self.front.upstream).netloc, timeout=30)
         try:
-            upstream.putrequest(
-                self.command, self.path, skip_host=True, skip_accept_encoding=True
-            )
+            upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             for name, value in self.headers.items():
                 if name.lower() not in ("connection", "expect"):
                     upstream.putheader(name, value)

@@ -162,6 +162,13 @@ class MemoryJobStore:
         found.sort(key=lambda pair: pair[0])
         return [job_id for _, job_id in found[:limit]]
 
+    async def held_by(self, worker: str) -> list[JobId]:
+        return [
+            job.id
+            for job in self.memory.jobs.values()
+            if job.lease is not None and job.lease.worker == worker
+        ]
+
     async def ahead_of(self, job: Job) -> int:
         place = (job.spec.family, job.spec.tier)
         count = 0

@@ -97,7 +97,7 @@ def _drill_in(home: Path, *, jobs: int, faults: int, seed: int) -> Outcome:
         jobs=jobs,
         faults=faults,
         seed=seed,
-        hang_s=settings.progress_lease_s + HANG_BEYOND_LEASE_S,
+        hang_s=max(settings.start_lease_s, settings.progress_lease_s) + HANG_BEYOND_LEASE_S,
         has_bot=has_bot,
     )
     with open_stack(settings) as stack, log_to(home / "logs" / "drill.log"):

@@ -306,6 +306,15 @@ async def test_only_leases_that_ran_out_are_expired(stores: Stores):
     assert over.lease is None
 
 
+async def test_a_worker_holds_what_is_leased_to_it_and_not_what_it_has_ended(stores: Stores):
+    await moved(stores, await stored(stores), dispatch)
+    begun = await moved(stores, await stored(stores), dispatch, start)
+    await moved(stores, await stored(stores), dispatch, start, lambda job: job.cancel(now=at(9)))
+    assert begun.lease is not None
+    assert await stores.jobs.held_by(begun.lease.worker) == [begun.id]
+    assert await stores.jobs.held_by("another") == []
+
+
 async def test_ahead_are_older_jobs_that_have_not_begun(stores: Stores):
     await stored(stores, a_job(created_at=at(1)))
     await moved(stores, await stored(stores, a_job(created_at=at(2))), dispatch)

@@ -44,18 +44,14 @@ def front() -> Iterator[StoreFront]:
 
 
 @pytest.fixture(scope="session")
-def whole_house(
-    front: StoreFront, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[House]:
+def whole_house(front: StoreFront, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Every process and server, started once."""
     home = tmp_path_factory.mktemp("house")
     with ExitStack() as stack:
         postgres = PostgresServer(is_durable=True)
         stack.callback(postgres.stop)
         postgres.start()
-        with psycopg.connect(
-            postgres.url.replace("+psycopg", ""), autocommit=True
-        ) as connection:
+        with psycopg.connect(postgres.url.replace("+psycopg", ""), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {DATABASE}")
         valkey = ValkeyServer(directory=home, keeps=True)
         stack.callback(valkey.stop)

@@ -184,9 +184,7 @@ class House:
 
     def events(self, job_id: str) -> list[str]:
         """Return the kinds of a job's committed events, in order."""
-        rows = self.query(
-            "SELECT kind FROM job_events WHERE job_id = %s ORDER BY sequence", job_id
-        )
+        rows = self.query("SELECT kind FROM job_events WHERE job_id = %s ORDER BY sequence", job_id)
         return [str(row["kind"]) for row in rows]
 
     def holder(self, job_id: str) -> str:

@@ -157,4 +157,3 @@ def test_a_short_silence_of_the_broker_costs_no_attempt(house: House) -> None:
 
 def _has_ended(log: str, job_id: str) -> bool:
     return any('"job_ended"' in line and job_id in line for line in log.splitlines())
-

@@ -75,7 +75,7 @@ def start(redis_url: str) -> Iterator[Start]:
             name="worker-1",
             family=ModelFamily.SDXL,
             engine=Engine(open_artist=lambda: artist),
-            messenger=Messenger(redis_url=redis_url),
+            messenger=Messenger(redis_url=redis_url, worker="worker-1"),
             images=images,
             release=ReleasePipeline(
                 checks=[SecondPictureCheck()],

@@ -55,13 +55,13 @@ class Hall:
             await self.queues.send(sending.message, worker=sending.worker)
         return [sending.message.job_id for sending in sendings]
 
-    async def start(self, job_id: JobId, *, lease_s: float = 20) -> None:
+    async def start(self, job_id: JobId, *, lease_s: float = 20, worker: str = "w1") -> None:
         until = at(self.seconds + lease_s)
         now = at(self.seconds)
         job = await self.job(job_id)
         await self.jobs.change(
             job_id,
-            lambda row: row.start(attempt=job.attempt, worker="w1", now=now, until=until),
+            lambda row: row.start(attempt=job.attempt, worker=worker, now=now, until=until),
         )
 
     async def job(self, job_id: JobId) -> Job:

@@ -241,6 +241,17 @@ async def test_a_job_that_kills_its_workers_fails_in_the_end(hall: Hall) -> None
     assert job.failure.code == "worker_lost"
 
 
+async def test_a_worker_that_is_gone_gives_back_what_it_holds_and_nothing_else(hall: Hall) -> None:
+    lost, kept = await hall.enter(), await hall.enter()
+    await hall.send_next(slots=2)
+    await hall.start(lost, lease_s=600, worker="gone")
+    await hall.start(kept, lease_s=600, worker="there")
+    assert await hall.line.return_held_by("gone") == 1
+    assert (await hall.job(lost)).is_waiting
+    assert (await hall.job(lost)).losses == 1
+    assert (await hall.job(kept)).state is JobState.RENDERING
+
+
 async def test_a_lease_renewed_meanwhile_is_not_taken_back(hall: Hall) -> None:
     job_id = await hall.enter()
     await hall.send_next()
