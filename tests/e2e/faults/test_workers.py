@@ -79,9 +79,9 @@ def test_a_worker_killed_when_it_has_reported_costs_nothing(
 
 
 def test_a_job_that_kills_every_worker_ends_failed_and_hurts_no_other(house: House) -> None:
-    poison = house.submit(seed=666)
-    pattern = rf'"job_id":"{poison}"[^}}]*render_progress'.encode()
     others = [house.submit(seed=number) for number in range(8)]
+    poison = house.submit(seed=666, steps=150)
+    pattern = rf'"job_id":"{poison}"[^}}]*render_progress'.encode()
 
     def arm() -> bool:
         for name in WORKERS:
