@@ -1,7 +1,9 @@
 """A worker that dies hangs up; its job goes back long before its lease ends."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
+import pytest
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -12,23 +14,35 @@ from backend.domain.jobs import JobState
 from tests.fakes.servers import ValkeyServer
 from tests.integration.dispatch.floor import Floor, eventually, started
 
+Connect = Callable[[Floor, str], Awaitable[Redis]]
 
-async def connect(floor: Floor, worker: str) -> Redis:
-    """Connect as a worker does."""
-    client: Redis = Redis.from_url(
-        floor.redis_url, client_name=lifeline_name(worker), retry=Retry(NoBackoff(), 1)
-    )
-    await client.ping()
-    return client
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """Connects as a worker does."""
+    clients: list[Redis] = []
+
+    async def connect(floor: Floor, worker: str) -> Redis:
+        client: Redis = Redis.from_url(
+            floor.redis_url, client_name=lifeline_name(worker), retry=Retry(NoBackoff(), 1)
+        )
+        clients.append(client)
+        await client.ping()
+        return client
+
+    yield connect
+    for client in clients:
+        await client.aclose()
 
 
 def lifelines(floor: Floor) -> Lifelines:
     return Lifelines(redis=floor.redis, clock=floor.now, gone_after=timedelta(seconds=3))
 
 
-async def test_who_has_hung_up_is_gone_after_a_moment(floor: Floor) -> None:
+async def test_who_has_hung_up_is_gone_after_a_moment(floor: Floor, connect: Connect) -> None:
     seen = lifelines(floor)
-    staying, leaving = await connect(floor, "w1"), await connect(floor, "w2")
+    await connect(floor, "w1")
+    leaving = await connect(floor, "w2")
     assert await seen.gone() == {}
     await leaving.aclose()
 
@@ -38,10 +52,9 @@ async def test_who_has_hung_up_is_gone_after_a_moment(floor: Floor) -> None:
 
     await eventually(is_gone)
     assert set(await seen.gone()) == {"w2"}
-    await staying.aclose()
 
 
-async def test_who_connects_again_in_time_was_never_gone(floor: Floor) -> None:
+async def test_who_connects_again_in_time_was_never_gone(floor: Floor, connect: Connect) -> None:
     seen = lifelines(floor)
     worker = await connect(floor, "w1")
     await seen.gone()
@@ -51,7 +64,6 @@ async def test_who_connects_again_in_time_was_never_gone(floor: Floor) -> None:
     assert await seen.gone() == {}
     floor.skip(60)
     assert await seen.gone() == {}
-    await worker.aclose()
 
 
 async def test_a_worker_that_never_was_connected_cannot_have_hung_up(floor: Floor) -> None:
@@ -62,7 +74,7 @@ async def test_a_worker_that_never_was_connected_cannot_have_hung_up(floor: Floo
 
 
 async def test_after_a_restart_of_the_server_workers_have_time_to_come_back(
-    own_floor: Floor, valkey_server: ValkeyServer
+    own_floor: Floor, valkey_server: ValkeyServer, connect: Connect
 ) -> None:
     floor = own_floor
     seen = lifelines(floor)
@@ -77,11 +89,10 @@ async def test_after_a_restart_of_the_server_workers_have_time_to_come_back(
     await worker.ping()
     floor.skip(60)
     assert await seen.gone() == {}
-    await worker.aclose()
 
 
 async def test_the_job_of_a_worker_that_died_is_sent_again_before_its_lease_ends(
-    floor: Floor,
+    floor: Floor, connect: Connect
 ) -> None:
     job_id = await floor.submit()
     worker = await connect(floor, "w1")
