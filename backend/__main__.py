@@ -103,7 +103,6 @@ async def run_gateway(settings: Settings) -> None:
                 Check(name="broker", probe=redis.ping),
             ),
             public_url=settings.public_url,
-            families=settings.families,
         )
         runner = make_runner(app)
         await runner.setup()

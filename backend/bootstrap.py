@@ -24,10 +24,13 @@ from backend.delivery.gauges import RedisGauges
 from backend.delivery.links import StoredPictures
 from backend.delivery.outbox import Outbox
 from backend.delivery.outlooks import RedisOutlooks
+from backend.delivery.presence import PoolPresence
 from backend.dispatch.leader import LEADER_KEY
 from backend.domain.errors import Unavailable
 from backend.prompt.pipeline import SafetyScreen
+from backend.scheduling.gpu_pools import open_gpu_pool
 from backend.service.accounts import Accounts
+from backend.service.fleet import Fleet
 from backend.service.generations import Generations
 from backend.service.predictions import Predictions
 from backend.service.reviews import Reviews
@@ -58,7 +61,12 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         jobs = SqlJobStore(database=database)
         bus = open_bus(redis)
         outbox = Outbox(jobs=jobs, bus=bus)
-        yield Services(
+        fleet = Fleet(
+            presence=PoolPresence(pool=open_gpu_pool("local", redis=redis)),
+            families=settings.families,
+            patience_s=settings.worker_patience_s,
+        )
+        services = Services(
             generations=Generations(
                 jobs=jobs,
                 pictures=StoredPictures(
@@ -69,7 +77,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 outlooks=RedisOutlooks(redis=redis),
                 predictions=Predictions(documents=SqlQueueDocuments(database=database)),
                 screen=open_screen(),
-                families=settings.families,
+                fleet=fleet,
                 policies=settings.tier_policies,
                 clock=now,
             ),
@@ -79,7 +87,10 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             accounts=make_accounts(database),
             messages=SqlMessageStore(database=database),
             events=bus,
+            fleet=fleet,
         )
+        async with fleet.watching():
+            yield services
 
 
 def open_screen() -> SafetyScreen:

@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     families: Annotated[tuple[ModelFamily, ...], NoDecode, Field(min_length=1)] = Field(
         default_factory=_families_with_a_model
     )
+    worker_patience_s: Annotated[float, Field(gt=0)] = 120.0
     running_max: Annotated[TierLimits, NoDecode] = Field(default_factory=dict)
     waiting_max: Annotated[TierLimits, NoDecode] = Field(default_factory=dict)
     metrics_token: SecretStr | None = None

@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -56,7 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Make the pictures. Exit 0 delivered, 2 bad input, 3 blocked, 4 failed."""
     settings = Settings()
     request = make_request(arguments)
-    family = understand(request, screen=open_screen()).spec.family
+    default_family = settings.families[0]
+    understood = understand(request, screen=open_screen(), default_family=default_family)
+    family = understood.spec.family
+    # Whose worker is started here draws, whoever else is live.
+    request = replace(request, family=family)
     check_out(arguments.out)
     end_as_by_ctrl_c(signal.SIGTERM, signal.SIGHUP)
     job_id = None

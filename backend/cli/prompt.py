@@ -13,6 +13,7 @@ from typing import Final, TextIO
 from backend.bootstrap import open_screen
 from backend.cli.terminal import Subparsers
 from backend.domain.errors import BadInput
+from backend.domain.families import ModelFamily
 from backend.domain.requests import AccountId, GenerationRequest, Requester, Surface
 from backend.prompt.pipeline import PromptScreen, PromptVerdict, understand
 
@@ -78,7 +79,7 @@ def _judge(prompt: str, screen: PromptScreen) -> PromptVerdict:
     requester = Requester(account_id=AccountId("local:filter"), surface=Surface.COMMAND_LINE)
     request = GenerationRequest(requester=requester, prompt=prompt)
     try:
-        return understand(request, screen=screen).verdict
+        return understand(request, screen=screen, default_family=ModelFamily.SDXL).verdict
     except BadInput:
         # No picture would come of it, but it was asked about.
         return max(map(screen, _pieces(prompt)), key=lambda verdict: _WORSE[verdict.outcome])

@@ -10,7 +10,7 @@ ImpastoError
 ├── NotAllowed
 │   └── Unauthenticated · NotYours · ModeratorsOnly · LinkRefused
 ├── NotThere
-│   └── JobNotFound · ImageNotFound · ReviewNotFound · FamilyUnavailable
+│   └── JobNotFound · ImageNotFound · ReviewNotFound · FamilyUnavailable · NoLiveWorker
 ├── OverLimit
 │   └── TooManyWaiting
 ├── Conflict
@@ -256,7 +256,7 @@ class ReviewNotFound(NotThere):
 
 
 class FamilyUnavailable(NotThere):
-    """No worker here draws with this family."""
+    """The family is not served here."""
 
     code = "family_unavailable"
 
@@ -265,6 +265,26 @@ class FamilyUnavailable(NotThere):
             f"No model is configured for {family}.",
             way_out=f"Use {' or '.join(available) or 'another installation'}.",
         )
+
+
+class NoLiveWorker(NotThere):
+    """The family is served here, but no worker for it has been there for too long.
+
+    `live` are the families that could draw now.
+    """
+
+    code = "no_live_worker"
+    live: tuple[str, ...] = ()
+
+    def __init__(self, *, family: str, patience_s: float, live: tuple[str, ...]) -> None:
+        for_long = f"{patience_s:g} s" if patience_s < 120 else f"{patience_s / 60:.0f} minutes"
+        super().__init__(
+            f"No worker that draws with {family} has been there for {for_long}.",
+            way_out=f"Use {' or '.join(live)} now, or try again later."
+            if live
+            else "No other one is there either; try again in a few minutes.",
+        )
+        self.live = live
 
 
 class OverLimit(ImpastoError):

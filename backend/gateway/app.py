@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from backend.domain.families import ModelFamily
 from backend.gateway.app_keys import (
     CLOCK,
-    FAMILIES,
     IMAGE_DOOR,
     METRICS_DOOR,
     PUBLIC_URL,
@@ -39,7 +37,6 @@ def make_app(
     metrics_door: MetricsDoor,
     readiness: Sequence[Check],
     public_url: str,
-    families: Sequence[ModelFamily],
     clock: Clock = utc_now,
 ) -> web.Application:
     """Build the application.
@@ -53,7 +50,6 @@ def make_app(
     app[IMAGE_DOOR] = image_door
     app[METRICS_DOOR] = metrics_door
     app[READINESS] = tuple(readiness)
-    app[FAMILIES] = tuple(families)
     app[PUBLIC_URL] = public_url.rstrip("/")
     app[CLOCK] = clock
     app.on_response_prepare.append(harden)

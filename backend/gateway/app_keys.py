@@ -5,7 +5,6 @@ from typing import Final
 
 from aiohttp import web
 
-from backend.domain.families import ModelFamily
 from backend.gateway.image_door import ImageDoor
 from backend.gateway.metrics_door import MetricsDoor
 from backend.gateway.readiness import Check
@@ -16,6 +15,5 @@ SERVICES: Final = web.AppKey("services", Services)
 IMAGE_DOOR: Final[web.AppKey[ImageDoor | None]] = web.AppKey("image_door")
 METRICS_DOOR: Final = web.AppKey("metrics_door", MetricsDoor)
 READINESS: Final[web.AppKey[Sequence[Check]]] = web.AppKey("readiness")
-FAMILIES: Final[web.AppKey[Sequence[ModelFamily]]] = web.AppKey("families")
 PUBLIC_URL: Final = web.AppKey("public_url", str)
 CLOCK: Final[web.AppKey[Clock]] = web.AppKey("clock")

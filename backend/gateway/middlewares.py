@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 from aiohttp import hdrs, web
 
-from backend.domain.errors import ImpastoError, Unauthenticated
+from backend.domain.errors import ImpastoError, NoLiveWorker, Unauthenticated
 from backend.gateway.app_keys import PUBLIC_URL
 from backend.gateway.auth import Handler
 from backend.gateway.problems import (
@@ -62,6 +62,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "review_not_found": _row(Status.NOT_FOUND, "No such review"),
     # Names a value in the body, not the resource asked for: 404 would read as a wrong URL.
     "family_unavailable": _row(_WRONG, "Family not served here"),
+    "no_live_worker": _row(Status.SERVICE_UNAVAILABLE, "No worker for this family", 30),
     "over_limit": _row(Status.TOO_MANY_REQUESTS, "Over a limit", 10),
     "too_many_waiting": _row(Status.TOO_MANY_REQUESTS, "Too many waiting", 10),
     "conflict": _row(Status.CONFLICT, "Conflict"),
@@ -136,6 +137,8 @@ def _of_domain(error: ImpastoError, members: Mapping[str, object]) -> Problem:
     headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):
         headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="impasto"'
+    if isinstance(error, NoLiveWorker):
+        members = {**members, "live_families": list(error.live)}
     return Problem(
         code=error.code,
         kind=PROBLEMS[error.code],

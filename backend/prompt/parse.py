@@ -39,8 +39,10 @@ _TURNS: Final = frozenset(
 )
 
 
-def parse(request: GenerationRequest) -> PromptSpec:
+def parse(request: GenerationRequest, *, default_family: ModelFamily) -> PromptSpec:
     """Read a request's text and fields; a parameter in the text beats the field of that name.
+
+    `default_family` draws where neither names one.
 
     Raises:
         BadInput: the text cannot be read, or something in it or in a field is out of range.
@@ -50,7 +52,7 @@ def parse(request: GenerationRequest) -> PromptSpec:
     if not text:
         raise PromptEmpty
     negative = split_terms(_without_parameters(_clean(request.negative_prompt)))
-    family = given.family or request.family or ModelFamily.SDXL
+    family = given.family or request.family or default_family
     fields = _check_fields(request)
     sampler = given.sampler or fields.sampler
     return PromptSpec(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from backend.domain.families import ModelFamily
 from backend.domain.prompts import PromptSpec
 from backend.domain.requests import GenerationRequest
 from backend.prompt.parse import parse
@@ -58,14 +59,16 @@ class Understood:
     verdict: PromptVerdict
 
 
-def understand(request: GenerationRequest, *, screen: PromptScreen) -> Understood:
-    """Parse a request and screen what it asks to see.
+def understand(
+    request: GenerationRequest, *, screen: PromptScreen, default_family: ModelFamily
+) -> Understood:
+    """Parse a request and screen what it asks to see; see `parse` for the family.
 
     Raises:
         BadInput: the request cannot be understood.
 
     """
-    spec = parse(request)
+    spec = parse(request, default_family=default_family)
     return Understood(spec=spec, verdict=_screen(spec, screen))
 
 

@@ -3,12 +3,11 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import assert_never
 
 from backend.domain.errors import (
-    FamilyUnavailable,
     ImageNotFound,
     JobFinished,
     JobNotDelivered,
@@ -16,7 +15,6 @@ from backend.domain.errors import (
     NotYours,
 )
 from backend.domain.events import JobEvent, JobEventKind
-from backend.domain.families import ModelFamily
 from backend.domain.jobs import Block, Change, Job, JobState
 from backend.domain.outlook import Outlook
 from backend.domain.prompts import SEED_MAX, PromptSpec
@@ -24,6 +22,7 @@ from backend.domain.requests import GenerationRequest, JobId, Requester, SourceI
 from backend.domain.results import ImageRef, ImageVariant
 from backend.domain.tiers import TIER_POLICIES, Tier, TierPolicy
 from backend.prompt.pipeline import PromptScreen, PromptVerdict, understand
+from backend.service.fleet import Fleet
 from backend.service.ports import (
     CancelFlags,
     Clock,
@@ -96,7 +95,7 @@ class Generations:
         outlooks: Outlooks,
         predictions: Predictions,
         screen: PromptScreen,
-        families: Sequence[ModelFamily],
+        fleet: Fleet,
         policies: Mapping[Tier, TierPolicy] = TIER_POLICIES,
         clock: Clock,
         make_id: Callable[[], JobId] = new_job_id,
@@ -109,7 +108,7 @@ class Generations:
         self._outlooks = outlooks
         self._predictions = predictions
         self._screen = screen
-        self._families = tuple(families)
+        self._fleet = fleet
         self._policies = policies
         self._clock = clock
         self._make_id = make_id
@@ -120,7 +119,8 @@ class Generations:
 
         Raises:
             BadInput: the request cannot be understood.
-            FamilyUnavailable: no worker here draws with that family.
+            FamilyUnavailable: that family is not served here.
+            NoLiveWorker: no worker for it has been there for minutes.
             IdempotencyMismatch: the key was used for another request.
             TooManyWaiting: the account has as many jobs waiting in this tier as it may.
 
@@ -128,9 +128,11 @@ class Generations:
         first = await self._repeated(request)
         if first is not None:
             return await self.snapshot(first.id)
-        understood = understand(request, screen=self._screen)
+        understood = understand(
+            request, screen=self._screen, default_family=self._fleet.default_family()
+        )
         spec = understood.spec
-        self._must_be_available(spec.family)
+        await self._fleet.must_serve(spec.family)
         birth = self._birth(
             request,
             spec,
@@ -277,10 +279,6 @@ class Generations:
             request.idempotency_key,
             fingerprint=fingerprint(request),
         )
-
-    def _must_be_available(self, family: ModelFamily) -> None:
-        if family not in self._families:
-            raise FamilyUnavailable(family=family, available=self._families)
 
     def _birth(
         self,

@@ -162,6 +162,18 @@ class Gauges(Protocol):
         """
 
 
+class Presence(Protocol):
+    """The workers that are there."""
+
+    async def families(self) -> frozenset[ModelFamily]:
+        """Return the families of all live workers.
+
+        Raises:
+            Unavailable: nobody can tell.
+
+        """
+
+
 class ReviewStore(Protocol):
     """Held jobs before moderators."""
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from backend.service.accounts import Accounts
+from backend.service.fleet import Fleet
 from backend.service.generations import Generations
 from backend.service.ports import EventBus, MessageStore
 from backend.service.reviews import Reviews
@@ -17,3 +18,4 @@ class Services:
     accounts: Accounts
     messages: MessageStore
     events: EventBus
+    fleet: Fleet

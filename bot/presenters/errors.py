@@ -35,6 +35,7 @@ ERROR_SENTENCES: Mapping[str, str] = {
     "image_not_found": "This picture is no longer stored. Make a new one with 🔄 or `/imagine`.",
     "review_not_found": _AS_WRITTEN,
     "family_unavailable": _AS_WRITTEN,
+    "no_live_worker": _AS_WRITTEN,
     "over_limit": _AS_WRITTEN,
     "too_many_waiting": (
         "{message} Wait until one begins, end one with `/cancel`, or take another tier."

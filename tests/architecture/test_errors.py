@@ -80,6 +80,7 @@ def test_every_error_says_what_to_do() -> None:
         errors.ImageNotFound(),
         errors.ReviewNotFound(),
         errors.FamilyUnavailable(family="sd3", available=()),
+        errors.NoLiveWorker(family="sd3", patience_s=120, live=()),
         errors.TooManyWaiting(tier="fast", limit=50),
         errors.JobFinished(),
         errors.JobNotDelivered(),

@@ -28,6 +28,7 @@ from backend.domain.requests import JobId
 from backend.domain.results import GenerationResult, ImageVariant
 from backend.prompt.pipeline import PromptVerdict
 from backend.service.accounts import Accounts
+from backend.service.fleet import Fleet
 from backend.service.generations import Generations
 from backend.service.predictions import Predictions
 from backend.service.reviews import Reviews
@@ -41,6 +42,7 @@ from tests.fakes.events import (
     MemoryOutbox,
     MemoryOutlooks,
     MemoryPictures,
+    MemoryPresence,
 )
 from tests.fakes.openapi import openapi_document
 from tests.fakes.stores import (
@@ -145,6 +147,8 @@ class Town:
         self.pictures = MemoryPictures()
         self.flags = MemoryCancelFlags()
         self.outlooks = MemoryOutlooks()
+        self.presence = MemoryPresence(ModelFamily.SDXL)
+        self.fleet_s = 0.0
         self._options = ClientOptions(
             state_dir=state_dir, shard_count=1, moderator_role_ids=moderator_role_ids
         )
@@ -164,6 +168,11 @@ class Town:
     def services(self) -> Services:
         outbox = MemoryOutbox(jobs=self.jobs, bus=self.bus)
         clock = self.now
+        fleet = Fleet(
+            presence=self.presence,
+            families=(ModelFamily.SDXL,),
+            seconds=lambda: self.fleet_s,
+        )
         return Services(
             generations=Generations(
                 jobs=self.jobs,
@@ -173,7 +182,7 @@ class Town:
                 outlooks=self.outlooks,
                 predictions=Predictions(documents=MemoryQueueDocuments()),
                 screen=screen,
-                families=(ModelFamily.SDXL,),
+                fleet=fleet,
                 clock=clock,
             ),
             reviews=Reviews(
@@ -190,6 +199,7 @@ class Town:
             ),
             messages=self.messages,
             events=self.bus,
+            fleet=fleet,
         )
 
     def now(self) -> Any:

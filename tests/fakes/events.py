@@ -1,4 +1,4 @@
-"""In-memory twins of event bus, outbox, cancel flags, stored pictures and worker queues."""
+"""In-memory twins of event bus, outbox, cancel flags, stored pictures, workers and their queues."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -21,6 +21,7 @@ __all__ = [
     "MemoryOutbox",
     "MemoryOutlooks",
     "MemoryPictures",
+    "MemoryPresence",
     "MemoryQueues",
 ]
 
@@ -81,6 +82,19 @@ class MemoryGauges:
         if self.is_away:
             raise Unavailable
         return self.board
+
+
+class MemoryPresence:
+    """The `Presence` in memory; `is_silent` makes it fail."""
+
+    def __init__(self, *families: ModelFamily) -> None:
+        self.there = set(families)
+        self.is_silent = False
+
+    async def families(self) -> frozenset[ModelFamily]:
+        if self.is_silent:
+            raise Unavailable
+        return frozenset(self.there)
 
 
 class MemoryOutbox:

@@ -6,6 +6,7 @@ from backend.domain.requests import GenerationRequest
 from backend.domain.results import GenerationResult
 from backend.prompt.pipeline import PromptVerdict
 from backend.service.accounts import Accounts
+from backend.service.fleet import Fleet
 from backend.service.generations import Generations
 from backend.service.predictions import Predictions
 from backend.service.reviews import Reviews
@@ -17,6 +18,7 @@ from tests.fakes.events import (
     MemoryOutbox,
     MemoryOutlooks,
     MemoryPictures,
+    MemoryPresence,
 )
 from tests.fakes.stores import (
     Memory,
@@ -50,6 +52,12 @@ class FakeWorkshop:
         self.outlooks = MemoryOutlooks()
         self.pictures = MemoryPictures()
         self.messages = MemoryMessageStore()
+        self.presence = MemoryPresence(ModelFamily.SDXL)
+        self.fleet = Fleet(
+            presence=self.presence,
+            families=(ModelFamily.SDXL,),
+            seconds=lambda: self.seconds,
+        )
         self.services = Services(
             generations=Generations(
                 jobs=self.jobs,
@@ -59,7 +67,7 @@ class FakeWorkshop:
                 outlooks=self.outlooks,
                 predictions=Predictions(documents=MemoryQueueDocuments()),
                 screen=block_forbidden,
-                families=(ModelFamily.SDXL,),
+                fleet=self.fleet,
                 clock=self.now,
             ),
             reviews=Reviews(
@@ -73,6 +81,7 @@ class FakeWorkshop:
             ),
             messages=self.messages,
             events=self.events,
+            fleet=self.fleet,
         )
 
     def now(self):

@@ -3,8 +3,9 @@
 import discord
 import pytest
 
+from backend.domain.families import ModelFamily
 from backend.domain.jobs import JobState
-from backend.domain.tiers import Tier
+from backend.domain.tiers import TIER_POLICIES, Tier
 from tests.fakes.discord import FORBIDDEN_WORD, Town, labels
 
 DEFERRED = discord.InteractionResponseType.deferred_channel_message.value
@@ -77,6 +78,29 @@ async def test_bad_input_is_one_private_sentence(
     assert sentence in said.content
     # The public "thinking…" is gone.
     assert town.channel.history() == []
+
+
+async def test_a_family_without_a_live_worker_is_refused_with_one_that_has(town: Town) -> None:
+    town.presence.there = {ModelFamily.FLUX}
+    town.fleet_s += 121
+    answer = await town.alice.slash(town.channel, "imagine", prompt="a fox", family="sdxl")
+    [said] = answer.followups
+    assert said.ephemeral
+    assert "No worker that draws with sdxl" in said.content
+    assert "Use flux now" in said.content
+    assert town.memory.jobs == {}
+
+
+async def test_a_member_with_too_many_waiting_is_told_how_to_go_on(town: Town) -> None:
+    for _ in range(TIER_POLICIES[Tier.TURBO].waiting_max or 0):
+        await town.alice.slash(town.channel, "imagine", prompt="a fox", tier="turbo")
+    answer = await town.alice.slash(town.channel, "imagine", prompt="a fox", tier="turbo")
+    [said] = answer.followups
+    assert said.ephemeral
+    assert said.content == (
+        "You have 20 jobs waiting in turbo, the most at once. "
+        "Wait until one begins, end one with `/cancel`, or take another tier."
+    )
 
 
 async def test_a_held_prompt_is_answered_neutrally(town: Town) -> None:

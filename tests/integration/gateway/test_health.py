@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from backend.domain.families import ModelFamily
 from backend.gateway.readiness import Check, run_checks
 from tests.integration.gateway.workshop import Workshop, open_workshop
 
@@ -54,6 +55,14 @@ async def test_a_check_that_hangs_has_failed() -> None:
     assert result.problem == "TimeoutError"
 
 
-async def test_the_models_are_the_families_served_here(workshop: Workshop) -> None:
-    response = await workshop.client.get("/v1/models", headers=workshop.alice)
-    assert [model["id"] for model in (await response.json())["data"]] == ["sdxl"]
+async def test_the_models_are_the_families_served_here_and_those_that_are_live(
+    workshop: Workshop,
+) -> None:
+    async def listed() -> dict[str, bool]:
+        await workshop.services.fleet.look()
+        response = await workshop.client.get("/v1/models", headers=workshop.alice)
+        return {model["id"]: model["is_live"] for model in (await response.json())["data"]}
+
+    assert await listed() == {"sdxl": True}
+    workshop.presence.there = {ModelFamily.FLUX}
+    assert await listed() == {"sdxl": False, "flux": True}

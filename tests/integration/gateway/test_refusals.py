@@ -1,6 +1,7 @@
 """What the gateway refuses, and how it says so."""
 
 import json
+from datetime import timedelta
 from http import HTTPStatus
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from backend.domain.errors import ImpastoError
+from backend.domain.families import ModelFamily
 from backend.domain.tiers import TIER_POLICIES, Tier
 from backend.gateway.middlewares import HTTP_PROBLEMS, PROBLEMS
 from backend.gateway.schemas import GenerationIn
@@ -76,6 +78,30 @@ async def test_a_problem_document_says_all_that_rfc_9457_and_we_promise(
         "request_id": "mine-1",
         "way_out": "Say what you would like to see.",
     }
+
+
+async def test_what_no_live_worker_can_draw_is_refused_and_what_could_is_named(
+    workshop: Workshop,
+) -> None:
+    key = {**workshop.alice, "Idempotency-Key": "before"}
+    ask = {"prompt": "a fox", "family": "sdxl"}
+    first = await workshop.client.post("/v1/generations", json=ask, headers=key)
+    workshop.presence.there = {ModelFamily.FLUX}
+    workshop.clock.now += timedelta(seconds=121)
+    response = await workshop.client.post("/v1/generations", json=ask, headers=workshop.alice)
+    problem = await response.json()
+    assert (response.status, problem["code"]) == (503, "no_live_worker")
+    assert int(response.headers["Retry-After"]) > 0
+    assert problem["live_families"] == ["flux"]
+    assert problem["way_out"] == "Use flux now, or try again later."
+    # What it says works, and so does repeating what was accepted before.
+    await workshop.create(family="flux")
+    again = await workshop.client.post("/v1/generations", json=ask, headers=key)
+    assert (await again.json())["id"] == (await first.json())["id"]
+    # Who does not care is drawn for by who is there.
+    unchosen = await workshop.create()
+    shown = await workshop.client.get(f"/v1/generations/{unchosen}", headers=workshop.alice)
+    assert (await shown.json())["family"] == "flux"
 
 
 async def test_who_has_too_many_waiting_is_told_when_to_come_back(workshop: Workshop) -> None:

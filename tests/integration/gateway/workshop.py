@@ -18,6 +18,7 @@ from backend.gateway.metrics_door import MetricsDoor
 from backend.gateway.readiness import Check
 from backend.prompt.pipeline import PromptVerdict
 from backend.service.accounts import Accounts
+from backend.service.fleet import Fleet
 from backend.service.generations import Generations
 from backend.service.ports import JobStore, KeyStore, ReviewStore
 from backend.service.predictions import Predictions
@@ -33,6 +34,7 @@ from tests.fakes.events import (
     MemoryGauges,
     MemoryOutbox,
     MemoryOutlooks,
+    MemoryPresence,
 )
 from tests.fakes.stores import (
     Memory,
@@ -94,6 +96,7 @@ class Workshop:
     flags: MemoryCancelFlags
     outlooks: MemoryOutlooks
     gauges: MemoryGauges
+    presence: MemoryPresence
     alice: dict[str, str]
     bob: dict[str, str]
 
@@ -182,6 +185,12 @@ async def open_workshop(
     accounts = Accounts(
         keys=keys or MemoryKeyStore(), jobs=jobs, books=MemoryBooks(memory=memory), clock=clock
     )
+    presence = MemoryPresence(ModelFamily.SDXL)
+    fleet = Fleet(
+        presence=presence,
+        families=(ModelFamily.SDXL,),
+        seconds=lambda: clock().timestamp(),
+    )
     services = Services(
         generations=Generations(
             jobs=jobs,
@@ -191,13 +200,14 @@ async def open_workshop(
             outlooks=outlooks,
             predictions=Predictions(documents=MemoryQueueDocuments()),
             screen=screen,
-            families=(ModelFamily.SDXL,),
+            fleet=fleet,
             clock=clock,
         ),
         reviews=Reviews(reviews=reviews, jobs=jobs, outbox=outbox, clock=clock),
         accounts=accounts,
         messages=MemoryMessageStore(),
         events=bus,
+        fleet=fleet,
     )
     app = make_app(
         services=services,
@@ -205,7 +215,6 @@ async def open_workshop(
         metrics_door=MetricsDoor(gauges=gauges, token=metrics_token, public_url=public_url),
         readiness=readiness,
         public_url=public_url,
-        families=(ModelFamily.SDXL,),
         clock=clock,
     )
     async with TestClient(TestServer(app)) as client:
@@ -218,6 +227,7 @@ async def open_workshop(
             flags=flags,
             outlooks=outlooks,
             gauges=gauges,
+            presence=presence,
             alice=await _member(accounts, "alice"),
             bob=await _member(accounts, "bob"),
         )

@@ -3,15 +3,24 @@
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from backend.__main__ import main
 from backend.bootstrap import open_accounts
 from backend.db.migrate import upgrade
 from backend.domain.tiers import TIER_POLICIES, Tier
 from backend.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    yield
+    # A process logs to standard error, which here is closed when the test ends.
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)

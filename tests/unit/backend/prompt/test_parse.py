@@ -24,7 +24,7 @@ from tests.builders import a_request
 
 
 def read(prompt, **fields):
-    return parse(a_request(prompt, **fields))
+    return parse(a_request(prompt, **fields), default_family=ModelFamily.SDXL)
 
 
 def negative(prompt, **fields):
@@ -263,3 +263,16 @@ SPECS = st.builds(
 @given(SPECS.filter(lambda spec: "--" not in spec.positive_text and " —" not in spec.positive_text))
 def test_a_spec_written_and_read_again_is_the_same(spec):
     assert read(render(spec)) == spec
+
+
+def test_a_family_is_the_texts_then_the_fields_then_the_houses() -> None:
+    def family_of(prompt: str, **fields: object) -> ModelFamily:
+        request = a_request(prompt, **fields)
+        return parse(request, default_family=ModelFamily.FLUX).family
+
+    assert family_of("a fox") is ModelFamily.FLUX
+    assert family_of("a fox", family=ModelFamily.SD3) is ModelFamily.SD3
+    assert family_of("a fox --family sdxl", family=ModelFamily.SD3) is ModelFamily.SDXL
+    # A sampler is judged by the family that draws.
+    with pytest.raises(SamplerNotSupported):
+        family_of("a fox --sampler ddim")

@@ -1,6 +1,7 @@
 import pytest
 
 from backend.domain.errors import PromptEmpty
+from backend.domain.families import ModelFamily
 from backend.prompt.pipeline import PromptVerdict, SafetyScreen, understand
 from safety.prompt_checks import open_prompt_checks
 from tests.builders import a_request
@@ -20,11 +21,15 @@ class Recorder:
 
 
 def verdict(prompt, **fields):
-    return understand(a_request(prompt, **fields), screen=SCREEN).verdict
+    return understand(
+        a_request(prompt, **fields), screen=SCREEN, default_family=ModelFamily.SDXL
+    ).verdict
 
 
 def test_an_everyday_prompt_is_understood_and_allowed():
-    understood = understand(a_request("a fox --ar 3:2"), screen=SCREEN)
+    understood = understand(
+        a_request("a fox --ar 3:2"), screen=SCREEN, default_family=ModelFamily.SDXL
+    )
     assert understood.verdict == PromptVerdict(outcome="allow")
     assert understood.spec.positive_text == "a fox"
 
@@ -38,7 +43,7 @@ def test_a_held_prompt_is_understood_and_says_why():
 def test_what_cannot_be_understood_is_not_screened():
     screen = Recorder()
     with pytest.raises(PromptEmpty):
-        understand(a_request("--ar 3:2"), screen=screen)
+        understand(a_request("--ar 3:2"), screen=screen, default_family=ModelFamily.SDXL)
     assert screen.heard == []
 
 
@@ -58,5 +63,5 @@ def test_leaving_out_harmless_things_is_allowed():
 
 def test_a_held_negative_term_is_not_put_beside_the_words():
     screen = Recorder("gore")
-    understand(a_request("a fox --no gore, hats"), screen=screen)
+    understand(a_request("a fox --no gore, hats"), screen=screen, default_family=ModelFamily.SDXL)
     assert screen.heard[-1] == "a fox, without hats"
