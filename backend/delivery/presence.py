@@ -21,7 +21,7 @@ class PoolPresence:
     async def families(self) -> frozenset[ModelFamily]:
         try:
             async with asyncio.timeout(PATIENCE_S):
-                return frozenset(await self._pool.slots())
+                return frozenset(worker.family for worker in await self._pool.workers())
         except (RedisError, OSError) as error:
             # A timeout is an OSError too.
             raise Unavailable from error
