@@ -51,6 +51,19 @@ class Balance:
         return cls(charged_s=sums.get(EntryKind.SETTLE, 0) / 1000, held_s=held_ms / 1000)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a job costs as it stands now, in GPU-seconds.
+
+    `held_s` is what it will probably cost, while it is not finished; `refunded_s` is what of that
+    was not charged in the end.
+    """
+
+    held_s: float
+    charged_s: float
+    refunded_s: float
+
+
 def entries_of(change: Change) -> tuple[Entry, ...]:
     """Return what a change adds to the books; amounts of nothing are left out but for deliveries.
 
@@ -106,6 +119,14 @@ def charged_ms(job: Job) -> int:
             return 0
         case _:
             assert_never(job.state)
+
+
+def cost_of(job: Job) -> Cost:
+    """Return what a job costs as it stands now."""
+    held, charged = held_ms(job), charged_ms(job)
+    if not job.is_terminal:
+        return Cost(held_s=held / 1000, charged_s=0.0, refunded_s=0.0)
+    return Cost(held_s=0.0, charged_s=charged / 1000, refunded_s=max(0, held - charged) / 1000)
 
 
 def _held(job: Job, kind: EntryKind, gpu_ms: int) -> tuple[Entry, ...]:

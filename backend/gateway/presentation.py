@@ -5,6 +5,7 @@ from backend.domain.outlook import Outlook
 from backend.domain.results import Timings
 from backend.gateway.schemas import (
     BlockedOut,
+    CostOut,
     ErrorOut,
     EtaOut,
     GenerationAccepted,
@@ -17,7 +18,7 @@ from backend.gateway.schemas import (
     Urls,
     WhyOut,
 )
-from backend.service.generations import JobView
+from backend.service.job_view import JobView
 
 # Their messages are for the operator: they name folders of the worker's host.
 _NAMES_FOLDERS = frozenset({"model_missing", "model_broken"})
@@ -41,12 +42,18 @@ def summary_of(job: Job, public_url: str) -> GenerationSummary:
 
 
 def accepted_of(view: JobView, public_url: str) -> GenerationAccepted:
-    """Present a job that has just been put in line."""
+    """Present a job that has just been put in line, or was cancelled."""
     return GenerationAccepted(
         **vars(summary_of(view.job, public_url)),
         position=view.position,
         eta=_eta(view.outlook),
         why=None if view.outlook is None else view.outlook.why,
+        cost=CostOut(
+            held_gpu_s=view.cost.held_s,
+            charged_gpu_s=view.cost.charged_s,
+            refunded_gpu_s=view.cost.refunded_s,
+        ),
+        receipt=view.receipt or None,
     )
 
 

@@ -195,15 +195,26 @@ class EtaOut(BaseModel):
     p90_s: float
 
 
+class CostOut(BaseModel):
+    """GPU-seconds: held while a job is unfinished, then charged, and refunded of what was held."""
+
+    held_gpu_s: float
+    charged_gpu_s: float
+    refunded_gpu_s: float
+
+
 class GenerationAccepted(GenerationSummary):
     """The answer to a creation; `position` 0 is next, null once it no longer waits.
 
-    `eta` and `why` are null too while nobody has worked them out yet.
+    `eta` and `why` are null too while nobody has worked them out yet. `receipt` says what an ended
+    generation was charged, in one sentence; null before.
     """
 
     position: int | None
     eta: EtaOut | None
     why: str | None
+    cost: CostOut
+    receipt: str | None
 
 
 class WhyOut(BaseModel):

@@ -4,8 +4,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import assert_never
+from dataclasses import asdict, replace
 
 from backend.domain.errors import (
     ImageNotFound,
@@ -16,13 +15,13 @@ from backend.domain.errors import (
 )
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.jobs import Block, Change, Job, JobState
-from backend.domain.outlook import Outlook
 from backend.domain.prompts import SEED_MAX, PromptSpec
 from backend.domain.requests import GenerationRequest, JobId, Requester, SourceImage
 from backend.domain.results import ImageRef, ImageVariant
 from backend.domain.tiers import TIER_POLICIES, Tier, TierPolicy
 from backend.prompt.pipeline import PromptScreen, PromptVerdict, understand
 from backend.service.fleet import Fleet
+from backend.service.job_view import JobView
 from backend.service.ports import (
     CancelFlags,
     Clock,
@@ -35,41 +34,6 @@ from backend.service.predictions import Predictions
 
 VARIATION_STRENGTH = 0.85
 LINK_TTL_S = 3600
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobView:
-    """A job and, while it waits, how many jobs are served before it (0 = next).
-
-    The outlook is missing while nobody dispatches; the position is then counted in the table.
-    """
-
-    job: Job
-    position: int | None = None
-    outlook: Outlook | None = None
-
-    @property
-    def why(self) -> str:
-        """Why the job is where it is, in one sentence."""
-        match self.job.state:
-            case JobState.QUEUED if self.outlook is not None:
-                return self.outlook.why
-            case JobState.QUEUED if not self.job.is_waiting:
-                return "It has been handed to a worker, and begins in a moment."
-            case JobState.QUEUED:
-                return "It waits in line; where exactly is being worked out."
-            case JobState.RENDERING:
-                return "It is being drawn."
-            case JobState.DELIVERED:
-                return "It is done; its pictures are there."
-            case JobState.BLOCKED:
-                return "It is held back by a safety check; a moderator may look at it."
-            case JobState.FAILED:
-                return self.job.failure.message if self.job.failure else "It failed."
-            case JobState.CANCELLED:
-                return "It was cancelled."
-            case _:
-                assert_never(self.job.state)
 
 
 def new_job_id() -> JobId:
@@ -127,7 +91,7 @@ class Generations:
         """
         first = await self._repeated(request)
         if first is not None:
-            return await self.snapshot(first.id)
+            return replace(await self.snapshot(first.id), is_repeated=True)
         understood = understand(
             request, screen=self._screen, default_family=self._fleet.default_family()
         )
@@ -145,7 +109,7 @@ class Generations:
             waiting_max=self._policies[spec.tier].waiting_max,
         )
         await self._outbox.publish_pending()
-        return await self.snapshot(job.id)
+        return replace(await self.snapshot(job.id), is_repeated=job.id != birth.job.id)
 
     async def view(self, job_id: JobId, requester: Requester) -> JobView:
         """Return a job to its owner or a moderator.

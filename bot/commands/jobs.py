@@ -7,7 +7,7 @@ from discord.ext import commands
 from backend.domain.deliveries import DiscordMessage
 from backend.domain.jobs import JobState
 from backend.domain.requests import JobId
-from backend.service.generations import JobView
+from backend.service.job_view import JobView
 from bot.presenters.results import job_text
 from bot.views.answers import acknowledge, answering, only, say
 from bot.views.job_message import answer_with_job
@@ -52,7 +52,9 @@ class Jobs(commands.Cog):
             requester = workshop.identity.requester(interaction)
             view = await workshop.services.generations.cancel(JobId(job_id.strip()), requester)
             workshop.follow(view.job.id)
-            await interaction.edit_original_response(content=f"🛑 Cancelled `{view.job.id}`.")
+            await interaction.edit_original_response(
+                content=f"🛑 Cancelled `{view.job.id}`. {view.receipt}"
+            )
 
     @show.autocomplete("job_id")
     @cancel.autocomplete("job_id")

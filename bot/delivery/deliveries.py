@@ -17,7 +17,7 @@ from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.jobs import Job, JobState, Progress
 from backend.domain.requests import JobId
 from backend.domain.reviews import NEVER_RELEASED
-from backend.service.generations import JobView
+from backend.service.job_view import JobView
 from backend.service.services import Services
 from bot.delivery.editor import JobEditor
 from bot.delivery.posting import Post, Poster, Unreachable

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from backend.domain.jobs import JobState, Progress
 from backend.domain.outlook import Outlook
-from backend.service.generations import JobView
+from backend.service.job_view import JobView
 from bot.presenters.errors import failure_sentence
 
 BAR_SQUARES = 10
@@ -21,14 +21,14 @@ def status_line(view: JobView, *, progress: Progress | None) -> str:
         case JobState.RENDERING:
             return progress_line(progress)
         case JobState.DELIVERED:
-            return "✅ Done."
+            return f"✅ Done. {view.receipt}"
         case JobState.BLOCKED:
             return "🔒 This is held back. A moderator may look at it; you may also rephrase it."
         case JobState.FAILED:
             reason = failure_sentence(job.failure) if job.failure else "It is not known why."
-            return f"⚠️ This could not be drawn. {reason}"
+            return f"⚠️ This could not be drawn. {reason} {view.receipt}"
         case JobState.CANCELLED:
-            return "🛑 Cancelled."
+            return f"🛑 Cancelled. {view.receipt}"
         case _:
             assert_never(job.state)
 

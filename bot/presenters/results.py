@@ -2,7 +2,7 @@
 
 from backend.domain.jobs import Job, JobState, Progress
 from backend.domain.results import ImageRef
-from backend.service.generations import JobView
+from backend.service.job_view import JobView
 from bot.presenters.prompts import plain, shorten
 from bot.presenters.queue_status import status_line
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from backend.domain.jobs import Job, JobState
 from backend.service.accounts import AccountInfo
+from backend.service.job_view import gpu_time
 from bot.presenters.prompts import plain
 
 _RECENT_SHOWN = 5
@@ -18,11 +19,14 @@ _WORDS = {
 
 
 def standing_text(info: AccountInfo, recent: Sequence[Job]) -> str:
-    """Return how many of a member's newest jobs are in each state, and the newest few of them."""
+    """Return how a member's newest jobs stand, what they were charged, and the newest few jobs."""
     counted = [
         f"{info.counts[state]} {word}" for state, word in _WORDS.items() if info.counts[state]
     ]
     lines = ["Your newest jobs: " + (", ".join(counted) or "none yet. Begin with `/imagine`") + "."]
+    balance = info.balance
+    held = f"; {gpu_time(balance.held_s)} held for what is not finished" if balance.held_s else ""
+    lines.append(f"Charged so far: {gpu_time(balance.charged_s)}{held}.")
     lines += [
         f"`{job.id}` · {_WORDS[job.state]} · {plain(job.request.prompt, 60)}"
         for job in recent[:_RECENT_SHOWN]

@@ -3,7 +3,7 @@
 import discord
 
 from backend.domain.deliveries import DiscordMessage
-from backend.service.generations import JobView
+from backend.service.job_view import JobView
 from bot.presenters.results import job_text
 from bot.views.answers import only
 from bot.views.workshop import workshop_of

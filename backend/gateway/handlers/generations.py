@@ -17,9 +17,11 @@ from backend.gateway.paths import job_id_of
 from backend.gateway.presentation import accepted_of, generation_of, summary_of, why_of
 from backend.gateway.problems import PROBLEM_MEMBERS
 from backend.gateway.schemas import GenerationIn, GenerationList, ImageOut, ListQuery
-from backend.service.generations import LINK_TTL_S, JobView
+from backend.service.generations import LINK_TTL_S
+from backend.service.job_view import JobView
 
 RETRY_AFTER_MAX_S: Final = 10
+REPLAYED_HEADER: Final = "Idempotent-Replayed"
 THUMBNAILS: Final = {"256": ImageVariant.THUMBNAIL_256, "512": ImageVariant.THUMBNAIL_512}
 
 
@@ -66,7 +68,7 @@ async def list_own(request: web.Request, requester: Requester) -> web.Response:
 
 
 async def cancel(request: web.Request, requester: Requester) -> web.Response:
-    """Cancel a generation; asking again changes nothing and answers the same."""
+    """Cancel a generation and say what was refunded; asking again changes and says nothing else."""
     generations = request.app[SERVICES].generations
     view = await generations.view(job_id_of(request), requester)
     if view.job.state is not JobState.CANCELLED:
@@ -92,6 +94,8 @@ def _accepted(request: web.Request, view: JobView) -> web.Response:
         hdrs.LOCATION: f"/v1/generations/{view.job.id}",
         hdrs.RETRY_AFTER: _retry_after(view),
     }
+    if view.is_repeated:
+        headers[REPLAYED_HEADER] = "true"
     return _json(out, status=HTTPStatus.ACCEPTED, headers=headers)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import discord
 import pytest
 import simcord.interactions
 
@@ -59,27 +60,68 @@ async def test_all_buttons_survive_a_restart(town: Town) -> None:
         assert labels(town.message_of(job.id))[1] == ["V1", "V2", "V3", "V4"]
 
 
-async def test_a_click_that_arrives_twice_makes_one_job(
-    town: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job_id = await town.deliver()
-    payloads: list[dict[str, Any]] = []
+@pytest.fixture
+def payloads(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What Discord sends of every interaction from now on, newest last."""
+    sent: list[dict[str, Any]] = []
     inner = simcord.interactions.base_payload
 
     def noted(*args: Any, **fields: Any) -> Any:
         record, payload = inner(*args, **fields)
-        payloads.append(payload)
+        sent.append(payload)
         return record, payload
 
     monkeypatch.setattr(simcord.interactions, "base_payload", noted)
-    await town.alice.click(town.message_of(job_id), label="V1")
-    count = len(town.memory.jobs)
+    return sent
+
+
+async def send_again(town: Town, payload: dict[str, Any], *, as_new: bool = False) -> None:
+    """Send an interaction a second time; `as_new`: as if nobody had acknowledged it yet."""
+
+    async def defer(*_: Any, **__: Any) -> None:
+        """Succeed: the process that took it died before it could say so."""
 
     async def again() -> None:
-        town.bot._connection.parse_interaction_create(payloads[-1])  # type: ignore[arg-type]
+        town.bot._connection.parse_interaction_create(payload)  # type: ignore[arg-type]
 
-    await town.owned(again)
+    with pytest.MonkeyPatch.context() as patch:
+        if as_new:
+            patch.setattr(discord.InteractionResponse, "defer", defer)
+        await town.owned(again)
+
+
+@pytest.mark.parametrize("as_new", [False, True])
+@pytest.mark.parametrize("label", ["V1", "🔄"])
+async def test_a_click_that_arrives_twice_makes_one_job(
+    town: Town, payloads: list[dict[str, Any]], label: str, *, as_new: bool
+) -> None:
+    job_id = await town.deliver()
+    custom_id = {"V1": f"imp:1:vary:{job_id}:0", "🔄": f"imp:1:reroll:{job_id}:0"}[label]
+    await town.alice.click(town.message_of(job_id), custom_id=custom_id)
+    count = len(town.memory.jobs)
+    assert count == 2
+    await send_again(town, payloads[-1], as_new=as_new)
     assert len(town.memory.jobs) == count
+
+
+@pytest.mark.parametrize("as_new", [False, True])
+async def test_a_command_that_arrives_twice_makes_one_job(
+    town: Town, payloads: list[dict[str, Any]], *, as_new: bool
+) -> None:
+    await town.alice.slash(town.channel, "imagine", prompt="a fox")
+    await send_again(town, payloads[-1], as_new=as_new)
+    assert len(town.memory.jobs) == 1
+    assert town.newest_job().request.idempotency_key == f"discord:{payloads[-1]['id']}"
+
+
+async def test_a_cancelling_that_arrives_twice_refunds_once(
+    town: Town, payloads: list[dict[str, Any]]
+) -> None:
+    job_id = await town.ask()
+    await town.alice.click(town.message_of(job_id), label="Cancel")
+    await send_again(town, payloads[-1], as_new=True)
+    kinds = [kind for _, kind, _ in town.memory.ledger]
+    assert sorted(kinds) == ["hold", "refund"]
 
 
 async def test_each_reroll_has_its_own_seed(town: Town) -> None:

@@ -35,7 +35,21 @@ async def test_cancel_ends_a_job_of_ones_own(town: Town) -> None:
     answer = await town.alice.slash(town.channel, "cancel", job_id=str(job_id))
     assert answer.ephemeral
     assert town.memory.jobs[job_id].state is JobState.CANCELLED
-    assert "Cancelled" in town.message_of(job_id).content
+    assert answer.response is not None
+    assert answer.response.content == f"🛑 Cancelled `{job_id}`. Nothing was charged."
+    assert "🛑 Cancelled. Nothing was charged." in town.message_of(job_id).content
+
+
+async def test_cancel_of_what_is_drawn_says_what_was_charged_and_refunded(town: Town) -> None:
+    job_id = await town.ask()
+    await town.start(job_id)
+    await town.beat(job_id, 10)
+    answer = await town.alice.slash(town.channel, "cancel", job_id=str(job_id))
+    assert answer.response is not None
+    charged_s = 0.5 * town.memory.jobs[job_id].predicted_s
+    receipt = f"After 10 of 20 steps: {charged_s:.2g} GPU-seconds charged, the rest refunded."
+    assert receipt in answer.response.content
+    assert receipt in town.message_of(job_id).content
 
 
 async def test_cancel_of_somebody_elses_job_is_refused(town: Town) -> None:
@@ -62,6 +76,9 @@ async def test_info_is_private_and_counts(town: Town) -> None:
     assert answer.response is not None
     assert "1 in line, 1 delivered" in answer.response.content
     assert "a second fox" in answer.response.content
+    held_s = town.newest_job().predicted_s
+    held = f"Charged so far: 0 GPU-seconds; {held_s:.2g} GPU-seconds held"
+    assert held in answer.response.content
 
 
 async def test_why_explains_the_place_of_ones_newest_job(town: Town) -> None:

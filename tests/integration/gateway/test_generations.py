@@ -106,6 +106,8 @@ async def test_the_same_idempotency_key_makes_one_job(workshop: Workshop) -> Non
             headers={**workshop.alice, "Idempotency-Key": key},
         )
         assert response.status == 202
+        replayed = response.headers.get("Idempotent-Replayed")
+        assert replayed == ("true" if ids else None)
         ids.add((await response.json())["id"])
     assert len(ids) == 1
 
@@ -161,6 +163,41 @@ async def test_progress_is_shown_while_a_job_is_drawn(workshop: Workshop) -> Non
     assert shown["attempt"] == 1
     assert shown["images"] == []
     assert "Retry-After" in response.headers
+
+
+async def cancelled(workshop: Workshop, job_id: str) -> dict[str, object]:
+    response = await workshop.client.post(
+        f"/v1/generations/{job_id}/cancel", headers=workshop.alice
+    )
+    assert response.status == 202
+    document: dict[str, object] = await response.json()
+    return document
+
+
+async def test_cancelling_what_waits_says_that_nothing_was_charged(workshop: Workshop) -> None:
+    job_id = await workshop.create(steps=30, n=1)
+    shown = await workshop.client.get(f"/v1/generations/{job_id}", headers=workshop.alice)
+    before = await shown.json()
+    assert before["receipt"] is None
+    held = before["cost"]["held_gpu_s"]
+    assert held > 0
+    assert before["cost"] == {"held_gpu_s": held, "charged_gpu_s": 0, "refunded_gpu_s": 0}
+    after = await cancelled(workshop, job_id)
+    assert after["receipt"] == "Nothing was charged."
+    assert after["cost"] == {"held_gpu_s": 0, "charged_gpu_s": 0, "refunded_gpu_s": held}
+    # Asking again tells the same.
+    assert await cancelled(workshop, job_id) == after
+
+
+async def test_cancelling_what_is_drawn_charges_the_steps_that_were(workshop: Workshop) -> None:
+    job_id = await workshop.create(steps=30, n=1)
+    await workshop.start(job_id, Progress(step=12, steps=30))
+    after = await cancelled(workshop, job_id)
+    # One picture of 30 steps is expected to take 0.95 s before anything was learned.
+    assert after["cost"] == {"held_gpu_s": 0, "charged_gpu_s": 0.38, "refunded_gpu_s": 0.57}
+    assert after["receipt"] == (
+        "After 12 of 30 steps: 0.38 GPU-seconds charged, the rest refunded."
+    )
 
 
 async def test_a_delivered_job_shows_its_pictures_by_links_that_work(workshop: Workshop) -> None:

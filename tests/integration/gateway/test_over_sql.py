@@ -57,7 +57,29 @@ async def test_retries_at_the_same_moment_make_one_job(workshop: Workshop) -> No
         assert response.status == 202, await response.text()
         return str((await response.json())["id"])
 
-    assert len(set(await asyncio.gather(*(ask() for _ in range(8))))) == 1
+    assert len(set(await asyncio.gather(*(ask() for _ in range(20))))) == 1
+    listed = await workshop.client.get("/v1/generations", headers=workshop.alice)
+    assert len((await listed.json())["data"]) == 1
+
+
+async def test_of_two_requests_under_one_key_at_the_same_moment_one_is_refused(
+    workshop: Workshop,
+) -> None:
+    headers = {**workshop.alice, "Idempotency-Key": "one"}
+
+    async def ask(prompt: str) -> tuple[str, int, str]:
+        response = await workshop.client.post(
+            "/v1/generations", json={"prompt": prompt}, headers=headers
+        )
+        answer = await response.json()
+        return prompt, response.status, str(answer.get("code") or answer["id"])
+
+    answers = await asyncio.gather(*(ask(("a fox", "an owl")[n % 2]) for n in range(20)))
+    accepted = {(prompt, said) for prompt, status, said in answers if status == 202}
+    refused = {(prompt, status, said) for prompt, status, said in answers if status != 202}
+    ((winner, _),) = accepted
+    (loser,) = {"a fox", "an owl"} - {winner}
+    assert refused == {(loser, 422, "idempotency_mismatch")}
     listed = await workshop.client.get("/v1/generations", headers=workshop.alice)
     assert len((await listed.json())["data"]) == 1
 

@@ -13,7 +13,7 @@ from backend.domain.jobs import Block, Failure, Job, JobState, Lease, Progress
 from backend.domain.outlook import Outlook
 from backend.domain.requests import AccountId
 from backend.domain.reviews import Review, ReviewId
-from backend.service.generations import JobView
+from backend.service.job_view import JobView
 from backend.service.reviews import ReviewCard
 from bot.presenters.errors import ERROR_SENTENCES, failure_sentence, sentence_for
 from bot.presenters.grid import compose

@@ -6,7 +6,7 @@ import pytest
 
 from backend.domain.jobs import Failure, JobState
 from backend.gateway.presentation import generation_of
-from backend.service.generations import JobView
+from backend.service.job_view import JobView
 from tests.builders import a_job
 
 

@@ -14,7 +14,7 @@ from backend.domain.prompts import AspectRatio
 from backend.domain.tiers import Tier
 from backend.gateway.presentation import generation_of
 from backend.gateway.schemas import GenerationIn, ratio_of
-from backend.service.generations import JobView
+from backend.service.job_view import JobView
 from tests.builders import a_job, a_requester
 
 

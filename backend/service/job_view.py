@@ -1,0 +1,79 @@
+"""A job as it is shown: where it stands, why, and what it costs."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from backend.billing.ledger import Cost, cost_of
+from backend.domain.jobs import Job, JobState
+from backend.domain.outlook import Outlook
+
+NOTHING_CHARGED = "Nothing was charged."
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobView:
+    """A job and, while it waits, how many jobs are served before it (0 = next).
+
+    The outlook is missing while nobody dispatches; the position is then counted in the table.
+    `is_repeated` tells that a submission was the repetition of the one that made this job.
+    """
+
+    job: Job
+    position: int | None = None
+    outlook: Outlook | None = None
+    is_repeated: bool = False
+
+    @property
+    def cost(self) -> Cost:
+        """What is held for the job, and what of it was charged and refunded."""
+        return cost_of(self.job)
+
+    @property
+    def receipt(self) -> str:
+        """What an ended job was charged, in one sentence; empty while it goes on or is held."""
+        charged_s = self.cost.charged_s
+        match self.job.state:
+            case JobState.DELIVERED:
+                return f"{gpu_time(charged_s)} charged."
+            case JobState.CANCELLED if charged_s and self.job.progress is not None:
+                done = f"{self.job.progress.step} of {self.job.progress.steps} steps"
+                return f"After {done}: {gpu_time(charged_s)} charged, the rest refunded."
+            case JobState.CANCELLED | JobState.FAILED:
+                return NOTHING_CHARGED
+            case JobState.QUEUED | JobState.RENDERING | JobState.BLOCKED:
+                return ""
+            case _:
+                assert_never(self.job.state)
+
+    @property
+    def why(self) -> str:
+        """Why the job is where it is, and what it was charged if it has ended."""
+        return f"{self._why} {self.receipt}".rstrip()
+
+    @property
+    def _why(self) -> str:
+        match self.job.state:
+            case JobState.QUEUED if self.outlook is not None:
+                return self.outlook.why
+            case JobState.QUEUED if not self.job.is_waiting:
+                return "It has been handed to a worker, and begins in a moment."
+            case JobState.QUEUED:
+                return "It waits in line; where exactly is being worked out."
+            case JobState.RENDERING:
+                return "It is being drawn."
+            case JobState.DELIVERED:
+                return "It is done; its pictures are there."
+            case JobState.BLOCKED:
+                return "It is held back by a safety check; a moderator may look at it."
+            case JobState.FAILED:
+                return self.job.failure.message if self.job.failure else "It failed."
+            case JobState.CANCELLED:
+                return "It was cancelled."
+            case _:
+                assert_never(self.job.state)
+
+
+def gpu_time(seconds: float) -> str:
+    """Say an amount of GPU time with two digits."""
+    digits = f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.2g}"
+    return f"{digits} GPU-second{'' if digits == '1' else 's'}"
