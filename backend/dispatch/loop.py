@@ -128,6 +128,7 @@ class Dispatcher:
             asyncio.create_task(self._receiver.run(ended)),
             asyncio.create_task(self._reconciler.run(ended, every_s=self._rhythm.reconcile_s)),
             asyncio.create_task(self._teller.run(ended, every_s=self._rhythm.tell_s)),
+            asyncio.create_task(self._teller.run_gauges(ended, every_s=self._rhythm.tell_s)),
         ]
         holding = asyncio.create_task(self._hold_lock(stop))
         try:

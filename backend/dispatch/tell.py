@@ -1,8 +1,8 @@
-"""Tells where waiting jobs stand: beside the dispatching, and never a burden to it."""
+"""Tells where waiting jobs stand, and what is measured: never a burden to the dispatching."""
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import structlog
@@ -21,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Teller:
-    """Runs every family's line forward now and then and writes down what is expected, and measured.
+    """Writes down what is measured of every family's line, and runs it forward now and then.
 
     `slots` says how many jobs the live workers of each family draw at once.
     """
@@ -42,23 +42,38 @@ class Teller:
         self._clock = clock
 
     async def run(self, ended: asyncio.Event, *, every_s: float) -> None:
-        """Tell until `ended`, every `every_s` or as rarely as the work asks for."""
+        """Tell outlooks until `ended`, every `every_s` or as rarely as the work asks for."""
         while not ended.is_set():
             began_at = self._clock()
-            try:
-                await self.tell()
-            except (RedisError, OSError, Unavailable) as error:
-                _log.warning("telling_waits", error=str(error))
-            except Exception:  # noqa: BLE001 - the edge of a round: the next one tries again
-                _log.exception("telling_failed")
+            await _attempt(self.tell)
             await pause(ended, rest_s(self._clock() - began_at, every_s=every_s))
+
+    async def run_gauges(self, ended: asyncio.Event, *, every_s: float) -> None:
+        """Tell gauges until `ended`, every `every_s`: they cost little however long the lines."""
+        while not ended.is_set():
+            await _attempt(self.tell_gauges)
+            await pause(ended, every_s)
 
     async def tell(self) -> None:
         """Say where the waiting jobs stand, those of families without a worker too."""
         for family in ModelFamily:
-            slots = self._slots().get(family, 0)
-            await self._outlooks.tell(family, await self._line.outlooks(family, slots))
-            await self._gauges.tell(family, await self._line.gauges(family, slots))
+            outlooks = await self._line.outlooks(family, self._slots().get(family, 0))
+            await self._outlooks.tell(family, outlooks)
+
+    async def tell_gauges(self) -> None:
+        """Say what is measured of each line, also without a worker."""
+        for family in ModelFamily:
+            gauges = await self._line.gauges(family, self._slots().get(family, 0))
+            await self._gauges.tell(family, gauges)
+
+
+async def _attempt(tell: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await tell()
+    except (RedisError, OSError, Unavailable) as error:
+        _log.warning("telling_waits", error=str(error))
+    except Exception:  # noqa: BLE001 - the edge of a round: the next one tries again
+        _log.exception("telling_failed")
 
 
 def rest_s(took_s: float, *, every_s: float) -> float:

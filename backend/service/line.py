@@ -114,9 +114,7 @@ class Line:
         """
         turns = self._turns_of(family)
         async with turns.lock:
-            if slots == 0:
-                # Nobody is handed anything, so nobody has looked.
-                await turns.look()
+            await self._look_if_nobody_does(turns, slots)
             foresight = turns.foresight(slots=slots)
         foreseen = await asyncio.to_thread(foresight.look_ahead)
         turns.note_told(foreseen, at_s=foresight.now_s)
@@ -124,7 +122,15 @@ class Line:
 
     async def gauges(self, family: ModelFamily, slots: int) -> FamilyGauges:
         """Return what an operator is told of a family's line, as it was last looked at."""
-        return await self._turns_of(family).gauges(slots=slots)
+        turns = self._turns_of(family)
+        async with turns.lock:
+            await self._look_if_nobody_does(turns, slots)
+            return await turns.gauges(slots=slots)
+
+    async def _look_if_nobody_does(self, turns: Turns, slots: int) -> None:
+        """Look where nobody is handed anything, or nobody has been since we lead."""
+        if slots == 0 or not turns.is_open:
+            await turns.look()
 
     def look_again(self) -> None:
         """Note that jobs came back to the line, which a look at newcomers would not find."""

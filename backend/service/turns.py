@@ -45,7 +45,10 @@ class _Told:
 
 
 class Turns:
-    """Decides whose turn it is in one family. Whoever looks or takes holds `lock` meanwhile."""
+    """Decides whose turn it is in one family. Whoever looks or takes holds `lock` meanwhile.
+
+    It `is_open` once it has looked for the first time.
+    """
 
     def __init__(
         self,
@@ -73,12 +76,12 @@ class Turns:
         self._told: dict[JobId, _Told] = {}
         self._newest = 0
         self._looked_s = -float("inf")
-        self._is_open = False
+        self.is_open = False
         self._is_changed = False
 
     async def look(self) -> None:
         """Bring the line up to date: newcomers each time, everything now and then."""
-        if not self._is_open:
+        if not self.is_open:
             await self._open()
         await self._settle()
         now_s = self._now_s()
@@ -176,7 +179,7 @@ class Turns:
         self._costs = CostModel(document=document.get("costs"))
         self._errors = EtaErrors(document=document.get("eta"))
         self._meter = Meter(document=document.get("meter"), charged_s=self._queue.served_s())
-        self._is_open = True
+        self.is_open = True
 
     async def _look_at_all(self) -> None:
         """Let exactly the waiting rows wait, and charge what was leased without our knowledge."""
