@@ -83,9 +83,12 @@ class Family(Protocol):
         """Return one row for what to keep away from; empty is what it was trained to drop."""
 
     def predict_noise(
-        self, latents: torch.Tensor, timestep: torch.Tensor, conditioning: Conditioning
+        self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: Conditioning
     ) -> torch.Tensor:
-        """Run the network once: [rows, channels, height, width] to the same shape."""
+        """Run the network once: [rows, channels, height, width] to the same shape.
+
+        Every row stands at its own of the timesteps [rows], and is told of its own conditioning.
+        """
 
     def encode_picture(
         self, pixels: torch.Tensor, generators: Sequence[torch.Generator]

@@ -65,12 +65,12 @@ class FluxFamily:
         return self.encode_prompt(text, width=width, height=height, guidance=guidance)
 
     def predict_noise(
-        self, latents: torch.Tensor, timestep: torch.Tensor, conditioning: Conditioning
+        self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: Conditioning
     ) -> torch.Tensor:
-        rows, _, height, width = latents.shape
+        height, width = latents.shape[2:]
         velocity = self._transformer(
             hidden_states=pack(latents),
-            timestep=timestep.expand(rows).to(latents.dtype) / 1000,
+            timestep=timesteps.to(latents.dtype) / 1000,
             guidance=conditioning.facts[:, 0] if self.guides_itself else None,
             encoder_hidden_states=conditioning.embeds,
             pooled_projections=conditioning.pooled,

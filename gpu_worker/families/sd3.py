@@ -67,11 +67,11 @@ class Sd3Family:
         return self.encode_prompt(text, width=width, height=height, guidance=guidance)
 
     def predict_noise(
-        self, latents: torch.Tensor, timestep: torch.Tensor, conditioning: Conditioning
+        self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: Conditioning
     ) -> torch.Tensor:
         velocity: torch.Tensor = self._transformer(
             hidden_states=latents,
-            timestep=timestep.expand(latents.shape[0]),
+            timestep=timesteps,
             encoder_hidden_states=conditioning.embeds,
             pooled_projections=conditioning.pooled,
             return_dict=False,

@@ -70,11 +70,11 @@ class SdxlFamily:
         )
 
     def predict_noise(
-        self, latents: torch.Tensor, timestep: torch.Tensor, conditioning: Conditioning
+        self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: Conditioning
     ) -> torch.Tensor:
         noise: torch.Tensor = self._unet(
             latents,
-            timestep,
+            timesteps,
             encoder_hidden_states=conditioning.embeds,
             added_cond_kwargs={
                 "text_embeds": conditioning.pooled,

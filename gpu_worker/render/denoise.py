@@ -1,33 +1,25 @@
-"""The loop: from noise to latents, one visible step after another."""
+"""One step of several paintings: one look of the network, then each by its own sampler."""
 
 from collections.abc import Sequence
 
 import torch
 
 from gpu_worker.family import Conditioning, Family
-from gpu_worker.render.drawing import OnStep
-from gpu_worker.render.guidance import Guidance
-from gpu_worker.sampler import Sampler
+from gpu_worker.render.painting import Painting
 
 
-def denoise(
-    *,
-    family: Family,
-    sampler: Sampler,
-    guidance: Guidance,
-    conditioning: Conditioning,
-    latents: torch.Tensor,
-    timesteps: torch.Tensor,
-    generators: Sequence[torch.Generator],
-    on_step: OnStep,
-) -> torch.Tensor:
-    """Return the clean latents [pictures, channels, height, width].
+def take_step(family: Family, paintings: Sequence[Painting]) -> None:
+    """Bring every painting one step further; they may stand at different ones.
 
-    `on_step` may raise to stop here; nothing but this call's own tensors is left behind.
+    If the look fails, none has moved.
     """
-    for done, timestep in enumerate(timesteps, start=1):
-        seen = sampler.scale_input(guidance.widen(latents), timestep)
-        noise = guidance.combine(family.predict_noise(seen, timestep, conditioning))
-        latents = sampler.step(noise, timestep, latents, generators)
-        on_step(done, len(timesteps))
-    return latents
+    seen = torch.cat([painting.show() for painting in paintings])
+    # The networks turn whole timesteps into floats themselves; as floats they can be joined.
+    timesteps = torch.cat(
+        [painting.timestep.float().expand(painting.rows) for painting in paintings]
+    )
+    conditioning = Conditioning.join([painting.conditioning for painting in paintings])
+    noise = family.predict_noise(seen, timesteps, conditioning)
+    shares = torch.split(noise, [painting.rows for painting in paintings])
+    for painting, share in zip(paintings, shares, strict=True):
+        painting.advance(share)

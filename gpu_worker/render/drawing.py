@@ -1,9 +1,9 @@
-"""What is ordered from a renderer, and what it hands back.
+"""What is ordered from an artist, how it is drawn step by step, and what is handed back.
 
 Knows no torch, so that a worker without a model starts light.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,8 +14,8 @@ from backend.contracts import RenderJob
 MOST_IMAGES = 16
 MOST_STEPS = 500
 
-# Called before the first step and after each with (steps done, steps in all); raising ends the
-# drawing there.
+# Called with (steps done, steps in all) before the first step and after each, and now and then with
+# the same numbers while a job waits between two; raising ends the drawing there.
 OnStep = Callable[[int, int], None]
 
 
@@ -29,7 +29,10 @@ class DrawOrder:
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """Pictures in order of index, unchecked: they go to `release/` and nowhere else."""
+    """Pictures in order of index, unchecked: they go to `release/` and nowhere else.
+
+    Seconds are the job's own: a step shared with others counts for its share of the rows.
+    """
 
     pictures: tuple[Image.Image, ...]
     encode_s: float = 0.0
@@ -38,13 +41,53 @@ class Drawing:
     upscale_s: float = 0.0
 
 
-class Artist(Protocol):
-    """Draws; used by the engine's one thread only."""
+class Run(Protocol):
+    """One job on its way through an artist; all that is its own between two steps."""
 
-    def draw(self, order: DrawOrder, on_step: OnStep) -> Drawing:
-        """Draw all pictures of a job.
+    @property
+    def key(self) -> Hashable:
+        """Return what must be equal in two runs that take a step together."""
+
+    @property
+    def rows(self) -> int:
+        """Return how many pictures the network sees of it in a step."""
+
+    @property
+    def row_pixels(self) -> int:
+        """Return how many pixels each of them has."""
+
+    @property
+    def steps(self) -> int:
+        """Return how many steps it takes in all; a sampler's second looks count."""
+
+    @property
+    def done(self) -> int:
+        """Return how many of them have been taken."""
+
+
+class Artist(Protocol):
+    """Draws many jobs, each step by step; used by the engine's one thread only."""
+
+    def begin(self, order: DrawOrder) -> Run:
+        """Encode a job's words and lay out what its pictures begin with.
 
         Raises:
             RenderError: it cannot be drawn.
+
+        """
+
+    def step(self, runs: Sequence[Run]) -> None:
+        """Take one step of every run, in one look of the network; their keys are equal.
+
+        Raises:
+            RenderError: it did not succeed. A run that is not a step further can be tried again.
+
+        """
+
+    def finish(self, run: Run) -> Drawing | None:
+        """Decode or enlarge one more picture of a run with no steps left; the last brings them all.
+
+        Raises:
+            RenderError: it did not succeed.
 
         """

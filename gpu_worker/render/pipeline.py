@@ -1,9 +1,9 @@
-"""Draws one job: encode, latents, denoise, decode, upscale; each stage timed."""
+"""Draws jobs step by step over one family: encode, latents, denoise, decode, upscale; all timed."""
 
 import time
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
 
 import torch
 
@@ -11,8 +11,8 @@ from backend.contracts import RenderJob
 from backend.contracts import Sampler as SamplerName
 from gpu_worker.family import Family
 from gpu_worker.render.decode import decode
-from gpu_worker.render.denoise import denoise
-from gpu_worker.render.drawing import MOST_IMAGES, MOST_STEPS, Drawing, DrawOrder, OnStep
+from gpu_worker.render.denoise import take_step
+from gpu_worker.render.drawing import MOST_IMAGES, MOST_STEPS, Drawing, DrawOrder, Run
 from gpu_worker.render.encode import encode
 from gpu_worker.render.guidance import Guidance
 from gpu_worker.render.latents import (
@@ -21,23 +21,15 @@ from gpu_worker.render.latents import (
     open_generators,
     to_pixels,
 )
+from gpu_worker.render.pace import Pace
+from gpu_worker.render.painting import Painting
 from gpu_worker.render.sizes import fit_ratio
 from gpu_worker.render.upscale import Upscaler
 from gpu_worker.sampler import Sampler
 from gpu_worker.state import BadRequest, OutOfMemory
 from gpu_worker.vram.probe import give_back_memory, is_out_of_memory
 
-
-@dataclass(frozen=True, kw_only=True)
-class _Plan:
-    """A job with every choice made."""
-
-    width: int
-    height: int
-    steps: int
-    strength: float
-    guidance: Guidance
-    sampler: Sampler
+T = TypeVar("T")
 
 
 class Renderer:
@@ -56,106 +48,133 @@ class Renderer:
         self._family = family
         self._open_sampler = open_sampler
         self._upscaler = upscaler
+        self._pace = Pace(device=family.device)
 
-    def draw(self, order: DrawOrder, on_step: OnStep) -> Drawing:
-        plan = self._plan(order)
-        try:
-            with torch.inference_mode():
-                return self._draw(order, plan, on_step)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            # The traceback's frames hold the very tensors that filled the memory.
-            traceback.clear_frames(error.__traceback__)
-        give_back_memory()
-        raise OutOfMemory(
-            f"{order.job.image_count} pictures of {plan.width}x{plan.height} "
-            "did not fit into memory."
+    def begin(self, order: DrawOrder) -> Painting:
+        return _within_memory(lambda: self._begin(order), what=f"{order.job.image_count} pictures")
+
+    def step(self, runs: Sequence[Run]) -> None:
+        # An engine hands back what this artist began.
+        paintings = cast("Sequence[Painting]", runs)
+        begun_at = time.perf_counter()
+        _within_memory(lambda: take_step(self._family, paintings), what=_tell_sizes(paintings))
+        self._pace.hold()
+        spent_s = time.perf_counter() - begun_at
+        rows = sum(painting.rows for painting in paintings)
+        for painting in paintings:
+            painting.denoise_s += spent_s * painting.rows / rows
+
+    def finish(self, run: Run) -> Drawing | None:
+        painting = cast("Painting", run)  # as in `step`
+        if len(painting.pictures) < len(painting.latents):
+            _within_memory(lambda: self._decode_next(painting), what=_tell_sizes([painting]))
+        elif self._upscaler is not None and len(painting.enlarged) < len(painting.latents):
+            upscaler = self._upscaler
+            _within_memory(
+                lambda: _enlarge_next(upscaler, painting),
+                what=f"Enlarged, {_tell_sizes([painting])}",
+            )
+        pictures = painting.pictures if self._upscaler is None else painting.enlarged
+        if len(pictures) < len(painting.latents):
+            return None
+        return Drawing(
+            pictures=tuple(pictures),
+            encode_s=painting.encode_s,
+            denoise_s=painting.denoise_s,
+            decode_s=painting.decode_s,
+            upscale_s=painting.upscale_s,
         )
 
-    def _plan(self, order: DrawOrder) -> _Plan:
-        job, defaults = order.job, self._family.defaults
+    def _begin(self, order: DrawOrder) -> Painting:
+        job, family, defaults = order.job, self._family, self._family.defaults
         _check(job)
         width, height = fit_ratio(
             aspect_width=job.aspect_width,
             aspect_height=job.aspect_height,
-            native_side=self._family.native_side,
-            side_multiple=self._family.side_multiple,
-            longest_side=self._family.longest_side,
+            native_side=family.native_side,
+            side_multiple=family.side_multiple,
+            longest_side=family.longest_side,
         )
-        return _Plan(
-            width=width,
-            height=height,
-            steps=defaults.steps if job.steps is None else job.steps,
-            strength=1.0 if job.source is None else job.source.strength,
-            guidance=Guidance(
-                scale=defaults.guidance if job.guidance is None else job.guidance,
-                is_left_to_network=self._family.guides_itself,
-            ),
-            sampler=self._open_sampler(job.sampler or defaults.sampler),
+        guidance = Guidance(
+            scale=defaults.guidance if job.guidance is None else job.guidance,
+            is_left_to_network=family.guides_itself,
         )
-
-    def _draw(self, order: DrawOrder, plan: _Plan, on_step: OnStep) -> Drawing:
-        family, job = self._family, order.job
-        begun_at = time.perf_counter()
-        timesteps = plan.sampler.plan(
-            plan.steps,
+        sampler = self._open_sampler(job.sampler or defaults.sampler)
+        timesteps = sampler.plan(
+            defaults.steps if job.steps is None else job.steps,
             device=family.device,
-            image_tokens=family.count_tokens(width=plan.width, height=plan.height),
-            strength=plan.strength,
+            image_tokens=family.count_tokens(width=width, height=height),
+            strength=1.0 if job.source is None else job.source.strength,
         )
-        on_step(0, len(timesteps))
+        begun_at = time.perf_counter()
         conditioning = encode(
             family,
             prompt=job.prompt,
             negative_prompt=job.negative_prompt,
-            width=plan.width,
-            height=plan.height,
+            width=width,
+            height=height,
             image_count=job.image_count,
-            guidance=plan.guidance,
+            guidance=guidance,
         )
         encoded_at = time.perf_counter()
         generators = open_generators(job.seed, job.image_count)
-        latents = denoise(
-            family=family,
-            sampler=plan.sampler,
-            guidance=plan.guidance,
-            conditioning=conditioning,
-            latents=self._begin(order, plan, timesteps, generators),
-            timesteps=timesteps,
+        if order.source is None:
+            latents = begin_from_nothing(family, sampler, generators, width=width, height=height)
+        else:
+            pixels = to_pixels(order.source, width=width, height=height)
+            latents = begin_from_picture(
+                family, sampler, generators, pixels=pixels, timesteps=timesteps
+            )
+        return Painting(
+            width=width,
+            height=height,
+            guidance=guidance,
+            sampler=sampler,
             generators=generators,
-            on_step=on_step,
-        )
-        denoised_at = time.perf_counter()
-        pictures = decode(family, latents)
-        decoded_at = time.perf_counter()
-        if self._upscaler is not None:
-            pictures = self._upscaler.enlarge(pictures)
-        return Drawing(
-            pictures=pictures,
+            conditioning=conditioning,
+            timesteps=timesteps,
+            latents=latents,
             encode_s=encoded_at - begun_at,
-            denoise_s=denoised_at - encoded_at,
-            decode_s=decoded_at - denoised_at,
-            upscale_s=time.perf_counter() - decoded_at,
+            denoise_s=time.perf_counter() - encoded_at,
         )
 
-    def _begin(
-        self,
-        order: DrawOrder,
-        plan: _Plan,
-        timesteps: torch.Tensor,
-        generators: list[torch.Generator],
-    ) -> torch.Tensor:
-        size = {"width": plan.width, "height": plan.height}
-        if order.source is None:
-            return begin_from_nothing(self._family, plan.sampler, generators, **size)
-        return begin_from_picture(
-            self._family,
-            plan.sampler,
-            generators,
-            pixels=to_pixels(order.source, **size),
-            timesteps=timesteps,
-        )
+    def _decode_next(self, painting: Painting) -> None:
+        begun_at = time.perf_counter()
+        index = len(painting.pictures)
+        painting.pictures += decode(self._family, painting.latents[index : index + 1])
+        painting.decode_s += time.perf_counter() - begun_at
+
+
+def _enlarge_next(upscaler: Upscaler, painting: Painting) -> None:
+    begun_at = time.perf_counter()
+    index = len(painting.enlarged)
+    painting.enlarged += upscaler.enlarge(painting.pictures[index : index + 1])
+    painting.upscale_s += time.perf_counter() - begun_at
+
+
+def _tell_sizes(paintings: Sequence[Painting]) -> str:
+    return ", ".join(
+        f"{len(one.latents)} pictures of {one.width}x{one.height}" for one in paintings
+    )
+
+
+def _within_memory(work: Callable[[], T], *, what: str) -> T:
+    """Do a piece of work on the device; `what` begins the sentence of its failure.
+
+    Raises:
+        OutOfMemory: it did not fit; what it held has been given back.
+
+    """
+    try:
+        with torch.inference_mode():
+            return work()
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        # The traceback's frames hold the very tensors that filled the memory.
+        traceback.clear_frames(error.__traceback__)
+    give_back_memory()
+    raise OutOfMemory(f"{what} did not fit into memory.")
 
 
 def _check(job: RenderJob) -> None:

@@ -1,7 +1,7 @@
 """What a worker reports when things go wrong, over a real broker; its artist is in our hands."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,8 +10,9 @@ from PIL import Image
 
 from backend.contracts import ModelFamily
 from gpu_worker.engine.loop import Engine
+from gpu_worker.engine.rehearsal import SleepingArtist
 from gpu_worker.release.pipeline import ReleasePipeline
-from gpu_worker.render.drawing import Drawing, DrawOrder, OnStep
+from gpu_worker.render.drawing import Drawing, DrawOrder, Run
 from gpu_worker.state import OutOfMemory
 from gpu_worker.worker import Messenger, Worker
 from safety.policy import DEFAULT_POLICY
@@ -23,19 +24,22 @@ from tests.integration.gpu_worker.conftest import PATIENCE_S, Line, a_render_job
 
 @dataclass
 class FailingArtist:
-    """Raises what it is given, once each, then draws."""
+    """Raises what it is given, once each, at the first step; then draws."""
 
     failures: list[Exception] = field(default_factory=list)
 
-    def draw(self, order: DrawOrder, on_step: OnStep) -> Drawing:
-        on_step(0, 1)
+    def begin(self, order: DrawOrder) -> Run:
+        return SleepingArtist(step_s=0.0, steps=1).begin(order)
+
+    def step(self, runs: Sequence[Run]) -> None:
         if self.failures:
             raise self.failures.pop(0)
-        on_step(1, 1)
-        pictures = tuple(
-            Image.new("RGB", (32, 32), (i, 9, 9)) for i in range(order.job.image_count)
+        SleepingArtist(step_s=0.0, steps=1).step(runs)
+
+    def finish(self, run: Run) -> Drawing:
+        return Drawing(
+            pictures=tuple(Image.new("RGB", (32, 32), (i, 9, 9)) for i in range(run.rows))
         )
-        return Drawing(pictures=pictures)
 
 
 class SecondPictureCheck:

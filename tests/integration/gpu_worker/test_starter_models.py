@@ -22,6 +22,7 @@ from gpu_worker.starter.judge import Judge, likeness, load_judge, score
 from gpu_worker.starter.judge.exam import ask
 from gpu_worker.starter.scenes import Figure, Scene
 from gpu_worker.starter.vocabulary import FIRST_LESSON
+from tests.fakes.engines import draw_alone
 from tests.integration.gpu_worker.conftest import a_render_job
 
 ROOT = Path(gpu_worker.__file__).parents[1]
@@ -74,7 +75,7 @@ def draw(
 ) -> list[numpy.ndarray]:
     """Draw pictures of seeds one after another, as a worker draws them."""
     job = a_render_job(family=family, prompt=prompt, image_count=count, seed=1, **fields)
-    drawing = open_renderer(family).draw(DrawOrder(job=job), lambda _done, _steps: None)
+    drawing = draw_alone(open_renderer(family), DrawOrder(job=job))
     return [numpy.asarray(picture) for picture in drawing.pictures]
 
 

@@ -1,20 +1,20 @@
 """A worker's parts over a tiny real model."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from PIL import Image
 
 from backend.contracts import ModelFamily, RenderJob, Tier
 from gpu_worker.compose.composer import load_model
 from gpu_worker.families import open_family
 from gpu_worker.family import Family, LoadedModel
-from gpu_worker.render import pipeline as pipeline_module
+from gpu_worker.render.drawing import Drawing
+from gpu_worker.render.painting import Painting
 from gpu_worker.render.pipeline import Renderer
 from gpu_worker.samplers import open_sampler
 from tests.fakes.models import (  # noqa: F401 - fixtures
@@ -32,6 +32,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings(TORCH_ARRAY))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """As a worker takes for a model of this size; every engine's thread would wake others."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def a_render_job(**fields: Any) -> RenderJob:
@@ -103,15 +112,16 @@ def renderer(sdxl: Family) -> Renderer:
 
 @pytest.fixture
 def latents(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
-    """Collects what renderers hand to their decoder."""
+    """Collects what renderers begin to decode, once for each job."""
     seen: list[torch.Tensor] = []
-    decode = pipeline_module.decode
+    finish = Renderer.finish
 
-    def spy(family: Family, value: torch.Tensor) -> tuple[Image.Image, ...]:
-        seen.append(value)
-        return decode(family, value)
+    def spy(renderer: Renderer, run: Painting) -> Drawing | None:
+        if not run.pictures:
+            seen.append(run.latents)
+        return finish(renderer, run)
 
-    monkeypatch.setattr(pipeline_module, "decode", spy)
+    monkeypatch.setattr(Renderer, "finish", spy)
     return seen
 
 

@@ -11,6 +11,7 @@ from backend.contracts import Sampler
 from gpu_worker.family import LoadedModel
 from gpu_worker.render.drawing import Drawing, DrawOrder
 from gpu_worker.render.pipeline import Renderer
+from tests.fakes.engines import draw_alone
 from tests.unit.gpu_worker.conftest import a_render_job
 
 TOLERANCE = 1e-4
@@ -49,4 +50,4 @@ def a_picture(side: int = 64) -> Image.Image:
 
 def draw(renderer: Renderer, begin_with: Image.Image | None = None, **fields: Any) -> Drawing:
     order = DrawOrder(job=a_render_job(**fields), source=begin_with)
-    return renderer.draw(order, lambda done, steps: None)
+    return draw_alone(renderer, order)

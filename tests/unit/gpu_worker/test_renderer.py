@@ -1,5 +1,6 @@
 """Seeds, cancelling, running out of memory, and what is refused."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,17 +17,14 @@ from gpu_worker.render.drawing import Drawing, DrawOrder, OnStep
 from gpu_worker.render.pipeline import Renderer
 from gpu_worker.samplers import open_sampler
 from gpu_worker.state import BadRequest, Cancelled, OutOfMemory
+from tests.fakes.engines import draw_alone, ignore
 from tests.unit.gpu_worker.conftest import a_render_job, open_renderer
 
 PAIRS = [(family, sampler) for family in ModelFamily for sampler in FAMILY_SAMPLERS[family]]
 
 
-def ignore(done: int, steps: int) -> None:
-    """Take a step for granted."""
-
-
 def draw(renderer: Renderer, on_step: OnStep = ignore, **fields: Any) -> Drawing:
-    return renderer.draw(DrawOrder(job=a_render_job(**fields)), on_step)
+    return draw_alone(renderer, DrawOrder(job=a_render_job(**fields)), on_step)
 
 
 def pixels(picture: Image.Image) -> np.ndarray[Any, Any]:
@@ -60,7 +58,7 @@ def test_picture_i_is_the_picture_of_seed_plus_i(
 
     def pictures_of(**fields: Any) -> tuple[Image.Image, ...]:
         job = a_render_job(sampler=sampler, source=source, **fields)
-        return renderer.draw(DrawOrder(job=job, source=begin), ignore).pictures
+        return draw_alone(renderer, DrawOrder(job=job, source=begin)).pictures
 
     together = pictures_of(image_count=3)
     alone = [pictures_of(seed=7 + i)[0] for i in range(3)]
@@ -99,18 +97,25 @@ def test_cancelling_stops_at_that_step_and_leaves_nothing_behind(renderer: Rende
     ],
 )
 def test_running_out_of_memory_is_typed_and_the_next_job_is_drawn(
-    renderer: Renderer, error: Exception
+    renderer: Renderer, sdxl: Family, monkeypatch: pytest.MonkeyPatch, error: Exception
 ):
     before = draw(renderer).pictures[0].tobytes()
 
-    def run_out(done: int, steps: int) -> None:
-        if done == 2:
-            raise error
+    looks = itertools.count()
 
+    def run_out(*inputs: object) -> torch.Tensor:
+        if next(looks) == 2:
+            raise error
+        return predict(*inputs)
+
+    predict = sdxl.predict_noise
+    monkeypatch.setattr(sdxl, "predict_noise", run_out)
     with pytest.raises(OutOfMemory) as caught:
-        draw(renderer, run_out)
+        draw(renderer)
+    monkeypatch.undo()
     assert caught.value.code == "out_of_memory"
     assert caught.value.is_retryable
+    assert str(caught.value) == "1 pictures of 64x64 did not fit into memory."
     # A chained error would keep the tensors alive by its frames.
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
@@ -199,7 +204,7 @@ def test_a_source_under_no_noise_comes_back_in_every_family(
     opened = open_family(family, loaded[family])
     job = a_render_job(source=SourceKey(key="images/a.png", strength=0.0))
     order = DrawOrder(job=job, source=Image.new("RGB", (64, 64), (200, 30, 90)))
-    drawing = open_renderer(opened).draw(order, ignore)
+    drawing = draw_alone(open_renderer(opened), order)
     assert drawing.pictures[0].size == (64, 64)
     assert latents[0].shape == (1, opened.latent_channels, 8, 8)
 
@@ -225,10 +230,10 @@ def test_strength_nought_takes_no_step_and_copies_the_source(renderer: Renderer)
     told: list[tuple[int, int]] = []
     job = a_render_job(source=SourceKey(key="images/source.png", strength=0.0))
     order = DrawOrder(job=job, source=source)
-    drawing = renderer.draw(order, lambda done, steps: told.append((done, steps)))
+    drawing = draw_alone(renderer, order, lambda done, steps: told.append((done, steps)))
     assert told == [(0, 0)]
     # Not noise: the same source under another seed comes back nearly the same.
-    other = renderer.draw(replace(order, job=job.model_copy(update={"seed": 8})), ignore)
+    other = draw_alone(renderer, replace(order, job=job.model_copy(update={"seed": 8})))
     difference = np.abs(pixels(drawing.pictures[0]) - pixels(other.pictures[0]))
     assert difference.mean() < 64
 
@@ -236,7 +241,7 @@ def test_strength_nought_takes_no_step_and_copies_the_source(renderer: Renderer)
 def test_a_source_of_another_size_and_mode_is_fitted(renderer: Renderer):
     source = Image.new("RGBA", (200, 31), (10, 20, 30, 128))
     job = a_render_job(source=SourceKey(key="images/source.png", strength=0.5), aspect_width=2)
-    drawing = renderer.draw(DrawOrder(job=job, source=source), ignore)
+    drawing = draw_alone(renderer, DrawOrder(job=job, source=source))
     assert drawing.pictures[0].size == (96, 48)
 
 

@@ -29,6 +29,7 @@ from gpu_worker.render.upscale import (
 from gpu_worker.samplers import open_sampler
 from gpu_worker.settings import Settings
 from gpu_worker.state import ModelBroken, ModelMissing
+from tests.fakes.engines import draw_alone
 from tests.unit.gpu_worker.conftest import a_render_job
 
 CPU = torch.device("cpu")
@@ -184,7 +185,7 @@ def twofold_renderer(sdxl: Family) -> Renderer:
 
 
 def draw(renderer: Renderer, order: DrawOrder) -> Drawing:
-    return renderer.draw(order, lambda _done, _steps: None)
+    return draw_alone(renderer, order)
 
 
 def test_pictures_leave_the_renderer_enlarged_and_the_time_is_told(
@@ -224,7 +225,7 @@ def test_a_sidecar_asks_for_a_scale_and_names_an_upscaler(
     settings = settings.model_copy(update={"upscalers": tmp_path / "upscalers"})
     artist = open_artist(settings, ModelFamily.SDXL)
     order = DrawOrder(job=a_render_job(steps=None))
-    assert artist.draw(order, lambda _done, _steps: None).pictures[0].size == (128, 128)
+    assert draw_alone(artist, order).pictures[0].size == (128, 128)
 
     with pytest.raises(ModelMissing, match=r"elsewhere.photos-v3\.safetensors"):
         open_artist(
