@@ -4,6 +4,7 @@ Messages are frozen, refuse unknown fields and carry `version` and `kind`; a mes
 older release must still parse (samples are kept under tests/).
 """
 
+from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -21,11 +22,14 @@ __all__ = [
     "TIER_POLICIES",
     "ImageVariant",
     "ModelFamily",
+    "PromptPart",
+    "PromptTerm",
     "RenderBlocked",
     "RenderCancelled",
     "RenderFailed",
     "RenderFinished",
     "RenderJob",
+    "RenderNote",
     "RenderProgress",
     "RenderReport",
     "RenderStarted",
@@ -145,14 +149,39 @@ class SourceKey(BaseModel):
     strength: Annotated[float, Field(ge=0, le=1)]
 
 
+Weight = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
+
+
+class PromptTerm(BaseModel):
+    """Words and how strongly they count among those they are read with; 1 is plain."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    text: str
+    weight: Weight = 1.0
+
+
+class PromptPart(BaseModel):
+    """Terms that are read together, and how strongly they count beside other parts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    terms: tuple[PromptTerm, ...]
+    weight: Weight = 1.0
+
+
 class RenderJob(Message):
-    """Draw this. Picture i uses seed + i. `None` leaves the choice to the model's defaults."""
+    """Draw this. Picture i uses seed + i. `None` leaves the choice to the model's defaults.
+
+    Where there are `parts`, they are drawn in place of `prompt`: "a (red:1.3) fox::2 snow" is two,
+    of which the first has three terms. So it is with `negative_parts`.
+    """
 
     kind: Literal["render_job"] = "render_job"
     family: ModelFamily
     tier: Tier
     prompt: str
     negative_prompt: str = ""
+    parts: tuple[PromptPart, ...] = ()
+    negative_parts: tuple[PromptPart, ...] = ()
     aspect_width: int = 1
     aspect_height: int = 1
     steps: int | None = None
@@ -198,6 +227,16 @@ class RenderedImage(BaseModel):
     keys: dict[ImageVariant, str]
 
 
+class RenderNote(StrEnum):
+    """What a model could not do as it was asked."""
+
+    WORDS_CUT = "words_cut"  # the prompt goes on where its encoders read no further
+    GIST_UNWEIGHTED = (
+        "gist_unweighted"  # words were weighed one by one, but not in the whole's gist
+    )
+    NEGATIVE_IGNORED = "negative_ignored"  # a distilled model looks at no negative prompt
+
+
 class StageTimings(BaseModel):
     """Seconds spent in each stage."""
 
@@ -216,6 +255,7 @@ class RenderFinished(Message):
     worker: str
     images: tuple[RenderedImage, ...]
     timings: StageTimings
+    notes: tuple[RenderNote, ...] = ()
 
 
 class RenderBlocked(Message):

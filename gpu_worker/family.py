@@ -1,7 +1,8 @@
 """What a model family is to the renderer, and what a loaded model consists of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, Protocol, Self
 
 import torch
@@ -46,6 +47,12 @@ class Conditioning:
         """Return every row `count` times, whole copies one after another."""
         return self.join([self] * count)
 
+    def without_words(self) -> Self:
+        """Return the rows with zeros where words would be."""
+        return replace(
+            self, embeds=torch.zeros_like(self.embeds), pooled=torch.zeros_like(self.pooled)
+        )
+
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
         """Return the rows of all parts in order."""
@@ -54,6 +61,49 @@ class Conditioning:
             pooled=torch.cat([part.pooled for part in parts]),
             facts=torch.cat([part.facts for part in parts]),
         )
+
+
+class EncoderKind(StrEnum):
+    """How a text encoder reads."""
+
+    CLIP = "clip"  # chunk by chunk; for its last layer but one, and for a gist
+    POOLED = "pooled"  # a CLIP asked for the gist of the first chunk alone
+    T5 = "t5"  # all at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextEncoder:
+    """One of a family's text encoders.
+
+    `lengths` are those of a row in tokens, marks included: of a CLIP's chunk, or all that a T5 may
+    be filled up to, the shortest that holds a text being taken.
+    """
+
+    name: str
+    kind: EncoderKind
+    tokenizer: DiffusersPart
+    network: DiffusersPart
+    lengths: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadText:
+    """What one encoder made of a text."""
+
+    embeds: torch.Tensor  # [1, tokens, channels]
+    pooled: torch.Tensor | None  # [1, channels]: the gist, of a CLIP
+
+    @property
+    def gist(self) -> torch.Tensor:
+        """Return the gist of an encoder that gives one."""
+        if self.pooled is None:
+            raise RuntimeError("asked for the gist of an encoder that gives none")
+        return self.pooled
+
+    @property
+    def size_bytes(self) -> int:
+        """Return how much memory it takes."""
+        return self.embeds.nbytes + (0 if self.pooled is None else self.pooled.nbytes)
 
 
 class Family(Protocol):
@@ -70,17 +120,17 @@ class Family(Protocol):
     latent_channels: int
     pixels_per_latent: int
     scheduler_config: Mapping[str, object]  # pristine: samplers copy it
+    encoders: tuple[TextEncoder, ...]
+    drops_empty_negative: bool  # it was trained with nothing at all where there is no negative
 
     def count_tokens(self, *, width: int, height: int) -> int:
         """Return how many tokens a picture is to the network; flow samplers shift by it."""
 
-    def encode_prompt(self, text: str, *, width: int, height: int, guidance: float) -> Conditioning:
-        """Return one row for a prompt; a text too long for the encoders is cut, silently."""
+    def join_texts(self, texts: Sequence[ReadText]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return a row's `embeds` and `pooled` out of what each of `encoders` read, in order."""
 
-    def encode_negative(
-        self, text: str, *, width: int, height: int, guidance: float
-    ) -> Conditioning:
-        """Return one row for what to keep away from; empty is what it was trained to drop."""
+    def tell_facts(self, *, width: int, height: int, guidance: float) -> torch.Tensor:
+        """Return a row's `facts`."""
 
     def predict_noise(
         self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: Conditioning

@@ -5,7 +5,14 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from backend.contracts import ModelFamily
-from gpu_worker.family import Conditioning, DiffusersPart, LoadedModel
+from gpu_worker.family import (
+    Conditioning,
+    DiffusersPart,
+    EncoderKind,
+    LoadedModel,
+    ReadText,
+    TextEncoder,
+)
 
 # What the released models were trained on.
 MOST_T5_TOKENS = 512
@@ -25,14 +32,8 @@ class FluxFamily:
         self.dtype = model.dtype
         self._transformer: DiffusersPart = pipeline.transformer
         self._vae: DiffusersPart = pipeline.vae
-        self._clip: tuple[DiffusersPart, DiffusersPart] = (
-            pipeline.tokenizer,
-            pipeline.text_encoder,
-        )
-        self._t5: tuple[DiffusersPart, DiffusersPart] = (
-            pipeline.tokenizer_2,
-            pipeline.text_encoder_2,
-        )
+        self.encoders: tuple[TextEncoder, ...] = _open_encoders(pipeline)
+        self.drops_empty_negative = False
         self.scheduler_config: Mapping[str, object] = dict(pipeline.scheduler.config)
         self.latent_channels = int(self._transformer.config.in_channels) // PATCH**2
         self.pixels_per_latent: int = 2 ** (len(self._vae.config.block_out_channels) - 1)
@@ -46,23 +47,12 @@ class FluxFamily:
     def count_tokens(self, *, width: int, height: int) -> int:
         return (width // self._pixels_per_token) * (height // self._pixels_per_token)
 
-    def encode_prompt(self, text: str, *, width: int, height: int, guidance: float) -> Conditioning:
-        tokenizer, encoder = self._clip
-        ids = self._tokenize(tokenizer, text, int(tokenizer.model_max_length))
-        pooled = encoder(ids).pooler_output
-        tokenizer, encoder = self._t5
-        limit = min(MOST_T5_TOKENS, int(tokenizer.model_max_length))
-        embeds = encoder(self._tokenize(tokenizer, text, limit))[0]
-        return Conditioning(
-            embeds=embeds.to(self.dtype),
-            pooled=pooled.to(self.dtype),
-            facts=torch.tensor([[guidance]], device=self.device),
-        )
+    def join_texts(self, texts: Sequence[ReadText]) -> tuple[torch.Tensor, torch.Tensor]:
+        clip, t5 = texts
+        return t5.embeds.to(self.dtype), clip.gist.to(self.dtype)
 
-    def encode_negative(
-        self, text: str, *, width: int, height: int, guidance: float
-    ) -> Conditioning:
-        return self.encode_prompt(text, width=width, height=height, guidance=guidance)
+    def tell_facts(self, *, width: int, height: int, guidance: float) -> torch.Tensor:
+        return torch.tensor([[guidance]], device=self.device)
 
     def predict_noise(
         self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: Conditioning
@@ -102,17 +92,28 @@ class FluxFamily:
         places[..., 2] = torch.arange(columns, device=self.device)[None, :]
         return places.view(rows * columns, 3)
 
-    def _tokenize(self, tokenizer: DiffusersPart, text: str, limit: int) -> torch.Tensor:
-        tokens = tokenizer(
-            text, padding="max_length", max_length=limit, truncation=True, return_tensors="pt"
-        )
-        ids: torch.Tensor = tokens.input_ids.to(self.device)
-        return ids
-
     def _latent_statistics(self) -> tuple[float, float]:
         """Return what is taken off the VAE's latents, and what the rest is multiplied by."""
         config = self._vae.config
         return config.shift_factor or 0.0, config.scaling_factor
+
+
+def _open_encoders(pipeline: DiffusersPart) -> tuple[TextEncoder, TextEncoder]:
+    clip = TextEncoder(
+        name="clip_l",
+        kind=EncoderKind.POOLED,
+        tokenizer=pipeline.tokenizer,
+        network=pipeline.text_encoder,
+        lengths=(int(pipeline.tokenizer.model_max_length),),
+    )
+    t5 = TextEncoder(
+        name="t5",
+        kind=EncoderKind.T5,
+        tokenizer=pipeline.tokenizer_2,
+        network=pipeline.text_encoder_2,
+        lengths=(min(MOST_T5_TOKENS, int(pipeline.tokenizer_2.model_max_length)),),
+    )
+    return clip, t5
 
 
 def pack(latents: torch.Tensor) -> torch.Tensor:

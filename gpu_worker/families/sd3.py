@@ -5,10 +5,17 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from backend.contracts import ModelFamily
-from gpu_worker.family import Conditioning, DiffusersPart, LoadedModel
+from gpu_worker.family import (
+    Conditioning,
+    DiffusersPart,
+    EncoderKind,
+    LoadedModel,
+    ReadText,
+    TextEncoder,
+)
 
-# What the released models were trained on; their tokenizers allow more.
-MOST_T5_TOKENS = 256
+# What the released models were trained on, and for longer texts what T5 reads at most.
+T5_LENGTHS = (256, 512)
 
 
 class Sd3Family:
@@ -23,13 +30,8 @@ class Sd3Family:
         self.dtype = model.dtype
         self._transformer: DiffusersPart = pipeline.transformer
         self._vae: DiffusersPart = pipeline.vae
-        self._clips = (
-            (pipeline.tokenizer, pipeline.text_encoder),
-            (pipeline.tokenizer_2, pipeline.text_encoder_2),
-        )
-        self._clip_tokens = int(pipeline.tokenizer.model_max_length)
-        self._t5_tokenizer: DiffusersPart = pipeline.tokenizer_3
-        self._t5: DiffusersPart = pipeline.text_encoder_3
+        self.encoders = _open_encoders(pipeline)
+        self.drops_empty_negative = False
         self.scheduler_config: Mapping[str, object] = dict(pipeline.scheduler.config)
         config = self._transformer.config
         self.latent_channels = int(config.in_channels)
@@ -40,31 +42,24 @@ class Sd3Family:
         # Beyond its table of positions the network has no word for where a token is.
         self.longest_side = int(config.pos_embed_max_size) * self._pixels_per_token
         self.guides_itself = False
+        # A model that came without its T5 is told zeros in its place.
+        no_t5 = (1, min(T5_LENGTHS), int(config.joint_attention_dim))
+        self._no_t5 = torch.zeros(no_t5, device=self.device, dtype=self.dtype)
 
     def count_tokens(self, *, width: int, height: int) -> int:
         return (width // self._pixels_per_token) * (height // self._pixels_per_token)
 
-    def encode_prompt(self, text: str, *, width: int, height: int, guidance: float) -> Conditioning:
-        layers, pooled = [], []
-        for tokenizer, encoder in self._clips:
-            ids = self._tokenize(tokenizer, text, self._clip_tokens)
-            output = encoder(ids, output_hidden_states=True)
-            layers.append(output.hidden_states[-2])
-            pooled.append(output[0])
-        clip = torch.cat(layers, dim=-1).to(self.dtype)
-        t5 = self._encode_t5(text)
+    def join_texts(self, texts: Sequence[ReadText]) -> tuple[torch.Tensor, torch.Tensor]:
+        clips = texts[:2]
+        clip = torch.cat([text.embeds for text in clips], dim=-1).to(self.dtype)
+        pooled = torch.cat([text.gist for text in clips], dim=-1).to(self.dtype)
+        t5 = texts[2].embeds.to(self.dtype) if len(texts) > 2 else self._no_t5
         # The CLIPs' narrower rows are filled up with zeros and stand before T5's.
         clip = torch.nn.functional.pad(clip, (0, t5.shape[-1] - clip.shape[-1]))
-        return Conditioning(
-            embeds=torch.cat([clip, t5], dim=-2),
-            pooled=torch.cat(pooled, dim=-1).to(self.dtype),
-            facts=torch.empty((1, 0), device=self.device),
-        )
+        return torch.cat([clip, t5], dim=-2), pooled
 
-    def encode_negative(
-        self, text: str, *, width: int, height: int, guidance: float
-    ) -> Conditioning:
-        return self.encode_prompt(text, width=width, height=height, guidance=guidance)
+    def tell_facts(self, *, width: int, height: int, guidance: float) -> torch.Tensor:
+        return torch.empty((1, 0), device=self.device)
 
     def predict_noise(
         self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: Conditioning
@@ -93,25 +88,36 @@ class Sd3Family:
         pictures = [self._vae.decode(one, return_dict=False)[0] for one in torch.split(latents, 1)]
         return torch.cat(pictures).float().cpu()
 
-    def _encode_t5(self, text: str) -> torch.Tensor:
-        """Return [1, tokens, channels]; zeros where the model came without its T5."""
-        limit = MOST_T5_TOKENS
-        if self._t5_tokenizer is not None:
-            limit = min(limit, int(self._t5_tokenizer.model_max_length))
-        if self._t5 is None or self._t5_tokenizer is None:
-            width = int(self._transformer.config.joint_attention_dim)
-            return torch.zeros((1, limit, width), device=self.device, dtype=self.dtype)
-        embeds: torch.Tensor = self._t5(self._tokenize(self._t5_tokenizer, text, limit))[0]
-        return embeds.to(self.dtype)
-
-    def _tokenize(self, tokenizer: DiffusersPart, text: str, limit: int) -> torch.Tensor:
-        tokens = tokenizer(
-            text, padding="max_length", max_length=limit, truncation=True, return_tensors="pt"
-        )
-        ids: torch.Tensor = tokens.input_ids.to(self.device)
-        return ids
-
     def _latent_statistics(self) -> tuple[float, float]:
         """Return what is taken off the VAE's latents, and what the rest is multiplied by."""
         config = self._vae.config
         return config.shift_factor or 0.0, config.scaling_factor
+
+
+def _open_encoders(pipeline: DiffusersPart) -> tuple[TextEncoder, ...]:
+    """Return both CLIPs, and T5 where the model came with it."""
+    clip_length = int(pipeline.tokenizer.model_max_length)
+    encoders = [
+        TextEncoder(
+            name=name,
+            kind=EncoderKind.CLIP,
+            tokenizer=tokenizer,
+            network=network,
+            lengths=(clip_length,),
+        )
+        for name, tokenizer, network in (
+            ("clip_l", pipeline.tokenizer, pipeline.text_encoder),
+            ("clip_g", pipeline.tokenizer_2, pipeline.text_encoder_2),
+        )
+    ]
+    if pipeline.text_encoder_3 is not None and pipeline.tokenizer_3 is not None:
+        most = int(pipeline.tokenizer_3.model_max_length)
+        t5 = TextEncoder(
+            name="t5",
+            kind=EncoderKind.T5,
+            tokenizer=pipeline.tokenizer_3,
+            network=pipeline.text_encoder_3,
+            lengths=tuple(min(length, most) for length in T5_LENGTHS),
+        )
+        encoders.append(t5)
+    return tuple(encoders)

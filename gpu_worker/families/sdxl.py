@@ -5,7 +5,14 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from backend.contracts import ModelFamily
-from gpu_worker.family import Conditioning, DiffusersPart, LoadedModel
+from gpu_worker.family import (
+    Conditioning,
+    DiffusersPart,
+    EncoderKind,
+    LoadedModel,
+    ReadText,
+    TextEncoder,
+)
 
 
 class SdxlFamily:
@@ -20,11 +27,11 @@ class SdxlFamily:
         self.dtype = model.dtype
         self._unet: DiffusersPart = pipeline.unet
         self._vae: DiffusersPart = pipeline.vae
-        self._encoders = (
-            (pipeline.tokenizer, pipeline.text_encoder),
-            (pipeline.tokenizer_2, pipeline.text_encoder_2),
+        self.encoders: tuple[TextEncoder, ...] = (
+            _open_clip("clip_l", pipeline.tokenizer, pipeline.text_encoder),
+            _open_clip("clip_g", pipeline.tokenizer_2, pipeline.text_encoder_2),
         )
-        self._drops_empty_prompt = bool(pipeline.config.force_zeros_for_empty_prompt)
+        self.drops_empty_negative = bool(pipeline.config.force_zeros_for_empty_prompt)
         self.scheduler_config: Mapping[str, object] = dict(pipeline.scheduler.config)
         self.latent_channels = int(self._unet.config.in_channels)
         self.pixels_per_latent: int = 2 ** (len(self._vae.config.block_out_channels) - 1)
@@ -37,37 +44,14 @@ class SdxlFamily:
     def count_tokens(self, *, width: int, height: int) -> int:
         return (width // self.pixels_per_latent) * (height // self.pixels_per_latent)
 
-    def encode_prompt(self, text: str, *, width: int, height: int, guidance: float) -> Conditioning:
-        layers = []
-        for tokenizer, encoder in self._encoders:
-            tokens = tokenizer(
-                text,
-                padding="max_length",
-                max_length=tokenizer.model_max_length,
-                truncation=True,
-                return_tensors="pt",
-            )
-            output = encoder(tokens.input_ids.to(self.device), output_hidden_states=True)
-            layers.append(output.hidden_states[-2])
-            pooled = output[0]  # the second encoder's projection is the one that counts
-        size_ids = torch.tensor([[height, width, 0, 0, height, width]])
-        return Conditioning(
-            embeds=torch.cat(layers, dim=-1).to(self.dtype),
-            pooled=pooled.to(self.dtype),
-            facts=size_ids.to(self.device, self.dtype),
-        )
+    def join_texts(self, texts: Sequence[ReadText]) -> tuple[torch.Tensor, torch.Tensor]:
+        embeds = torch.cat([text.embeds for text in texts], dim=-1)
+        # The second encoder's gist is the one that counts.
+        return embeds.to(self.dtype), texts[1].gist.to(self.dtype)
 
-    def encode_negative(
-        self, text: str, *, width: int, height: int, guidance: float
-    ) -> Conditioning:
-        encoded = self.encode_prompt(text, width=width, height=height, guidance=guidance)
-        if text or not self._drops_empty_prompt:
-            return encoded
-        return Conditioning(
-            embeds=torch.zeros_like(encoded.embeds),
-            pooled=torch.zeros_like(encoded.pooled),
-            facts=encoded.facts,
-        )
+    def tell_facts(self, *, width: int, height: int, guidance: float) -> torch.Tensor:
+        sizes = torch.tensor([[height, width, 0, 0, height, width]])
+        return sizes.to(self.device, self.dtype)
 
     def predict_noise(
         self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: Conditioning
@@ -116,6 +100,16 @@ class SdxlFamily:
         shift = torch.tensor(mean, device=like.device, dtype=like.dtype)
         scale = torch.tensor(deviation, device=like.device, dtype=like.dtype)
         return shift.view(1, -1, 1, 1), scale.view(1, -1, 1, 1) / config.scaling_factor
+
+
+def _open_clip(name: str, tokenizer: DiffusersPart, network: DiffusersPart) -> TextEncoder:
+    return TextEncoder(
+        name=name,
+        kind=EncoderKind.CLIP,
+        tokenizer=tokenizer,
+        network=network,
+        lengths=(int(tokenizer.model_max_length),),
+    )
 
 
 class _SafePrecision:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from PIL import Image
 
-from backend.contracts import RenderJob
+from backend.contracts import RenderJob, RenderNote
 
 MOST_IMAGES = 16
 MOST_STEPS = 500
@@ -35,6 +35,7 @@ class Drawing:
     """
 
     pictures: tuple[Image.Image, ...]
+    notes: tuple[RenderNote, ...] = ()
     encode_s: float = 0.0
     denoise_s: float = 0.0
     decode_s: float = 0.0

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from PIL import Image
 
+from backend.contracts import RenderNote
 from gpu_worker.family import Conditioning
 from gpu_worker.render.guidance import Guidance
 from gpu_worker.sampler import Sampler
@@ -23,6 +24,7 @@ class Painting:
     conditioning: Conditioning
     timesteps: torch.Tensor  # [steps]
     latents: torch.Tensor  # [pictures, channels, height, width]
+    notes: tuple[RenderNote, ...] = ()
     done: int = 0
     pictures: list[Image.Image] = field(default_factory=list)
     enlarged: list[Image.Image] = field(default_factory=list)

@@ -13,7 +13,7 @@ from gpu_worker.family import Family
 from gpu_worker.render.decode import decode
 from gpu_worker.render.denoise import take_step
 from gpu_worker.render.drawing import MOST_IMAGES, MOST_STEPS, Drawing, DrawOrder, Run
-from gpu_worker.render.encode import encode
+from gpu_worker.render.encode import PromptEncoder
 from gpu_worker.render.guidance import Guidance
 from gpu_worker.render.latents import (
     begin_from_nothing,
@@ -48,6 +48,7 @@ class Renderer:
         self._family = family
         self._open_sampler = open_sampler
         self._upscaler = upscaler
+        self._encoder = PromptEncoder(family=family)
         self._pace = Pace(device=family.device)
 
     def begin(self, order: DrawOrder) -> Painting:
@@ -79,6 +80,7 @@ class Renderer:
             return None
         return Drawing(
             pictures=tuple(pictures),
+            notes=painting.notes,
             encode_s=painting.encode_s,
             denoise_s=painting.denoise_s,
             decode_s=painting.decode_s,
@@ -107,15 +109,7 @@ class Renderer:
             strength=1.0 if job.source is None else job.source.strength,
         )
         begun_at = time.perf_counter()
-        conditioning = encode(
-            family,
-            prompt=job.prompt,
-            negative_prompt=job.negative_prompt,
-            width=width,
-            height=height,
-            image_count=job.image_count,
-            guidance=guidance,
-        )
+        encoded = self._encoder.encode(job, guidance, width=width, height=height)
         encoded_at = time.perf_counter()
         generators = open_generators(job.seed, job.image_count)
         if order.source is None:
@@ -131,7 +125,8 @@ class Renderer:
             guidance=guidance,
             sampler=sampler,
             generators=generators,
-            conditioning=conditioning,
+            conditioning=encoded.conditioning,
+            notes=encoded.notes,
             timesteps=timesteps,
             latents=latents,
             encode_s=encoded_at - begun_at,

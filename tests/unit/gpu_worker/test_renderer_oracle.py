@@ -98,18 +98,3 @@ def test_decoded_pixels_equal_the_stock_pipelines(renderer: Renderer, loaded_sdx
     ).images[0]
     difference = np.asarray(drawing.pictures[0], np.int16) - np.asarray(expected, np.int16)
     assert np.abs(difference).max() <= 1
-
-
-def test_a_prompt_too_long_for_the_encoders_is_cut_as_the_stock_pipeline_cuts_it(
-    renderer: Renderer, loaded_sdxl: LoadedModel, latents: list[torch.Tensor]
-):
-    prompt = "fox " * 100
-    draw(renderer, sampler=Sampler.DDIM, prompt=prompt)
-    expected = stock_sdxl(loaded_sdxl, diffusers.StableDiffusionXLPipeline, Sampler.DDIM)(
-        prompt=prompt,
-        generator=seeds(7, 1),
-        num_inference_steps=4,
-        guidance_scale=3.0,
-        output_type="latent",
-    ).images
-    assert (latents[0] - expected).abs().max() <= TOLERANCE
