@@ -19,13 +19,15 @@ from pydantic import ValidationError
 
 from backend.contracts import ModelFamily
 from gpu_worker.engine.loop import Engine
-from gpu_worker.engine.rehearsal import SleepingArtist
+from gpu_worker.engine.pace import Bounds
+from gpu_worker.engine.rehearsal import AdapterShelf, SleepingArtist
+from gpu_worker.messenger import Messenger
 from gpu_worker.release.pipeline import ReleasePipeline
 from gpu_worker.render.drawing import Artist
 from gpu_worker.settings import Settings
 from gpu_worker.state import ModelNotConfigured
 from gpu_worker.tasks import open_app, serve
-from gpu_worker.worker import Messenger, Worker
+from gpu_worker.worker import Worker
 from safety.image_checks import open_image_checks
 from safety.policy import DEFAULT_POLICY
 from storage.image_store import ImageStore
@@ -41,7 +43,9 @@ _QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
     "OMP_WAIT_POLICY": "PASSIVE",
 }
-_EXIT_STUCK = 70
+_EXIT_HUNG = 70
+# A check of each of a job's pictures may time out, and the store needs a while.
+_MOST_CHECKS, _STORE_S = 4, 60.0
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 
@@ -68,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _leave)
     worker.start()
     try:
-        return serve(app, family=chosen.family, name=chosen.name)
+        return serve(app, worker=worker)
     finally:
         worker.close()
 
@@ -80,7 +84,7 @@ def _leave(_number: int, _frame: object) -> NoReturn:
 
 def _give_up() -> NoReturn:
     """End at once: no thread can be freed that a device or a library holds; a new process can."""
-    os._exit(_EXIT_STUCK)
+    os._exit(_EXIT_HUNG)
 
 
 def prepare_environment(settings: Settings, family: ModelFamily) -> None:
@@ -93,10 +97,11 @@ def prepare_environment(settings: Settings, family: ModelFamily) -> None:
 def open_worker(settings: Settings, *, family: ModelFamily, name: str) -> Worker:
     """Wire a worker; loads nothing and asks no server yet."""
     images = ImageStore(objects=open_object_store(settings.object_store()))
+    shelf = AdapterShelf()
     return Worker(
         name=name,
         family=family,
-        engine=Engine(open_artist=lambda: open_artist(settings, family)),
+        engine=Engine(open_artist=lambda: open_artist(settings, family, shelf)),
         messenger=Messenger(redis_url=settings.redis_url or "", worker=name),
         images=images,
         release=ReleasePipeline(
@@ -106,12 +111,19 @@ def open_worker(settings: Settings, *, family: ModelFamily, name: str) -> Worker
             images=images,
         ),
         report_retry_s=settings.report_retry_s,
-        on_stuck=_give_up,
+        drawn_at_once=settings.drawn_at_once,
+        bounds=Bounds(
+            least_s=settings.hung_after_s,
+            new_s=settings.warm_up_s,
+            release_s=_MOST_CHECKS * settings.image_check_timeout_s + _STORE_S,
+        ),
+        held_adapters=shelf.held,
+        on_hung=_give_up,
     )
 
 
-def open_artist(settings: Settings, family: ModelFamily) -> Artist:
-    """Open what draws; called on the engine's thread, and slow.
+def open_artist(settings: Settings, family: ModelFamily, shelf: AdapterShelf) -> Artist:
+    """Open what draws, and notes on `shelf` what it has loaded; on the engine's thread, and slow.
 
     Raises:
         RenderError: there is no such model, or it does not load.
@@ -119,7 +131,14 @@ def open_artist(settings: Settings, family: ModelFamily) -> Artist:
     """
     match settings.engine:
         case "sleeping":
-            return SleepingArtist(step_s=settings.sleep_step_s, steps=settings.sleep_steps)
+            return SleepingArtist(
+                step_s=settings.sleep_step_s,
+                steps=settings.sleep_steps,
+                decode_s=settings.sleep_decode_s,
+                adapter_s=settings.sleep_adapter_s,
+                hang_seed=settings.sleep_hang_seed,
+                shelf=shelf,
+            )
         case "diffusers":
             return _open_renderer(settings, family)
         case _:

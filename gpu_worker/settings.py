@@ -39,6 +39,12 @@ class Settings(BaseSettings):
     engine: Literal["diffusers", "sleeping"] = "diffusers"
     sleep_step_s: Annotated[float, Field(ge=0)] = 0.1
     sleep_steps: Annotated[int, Field(ge=1)] = 10
+    sleep_decode_s: Annotated[float, Field(ge=0)] = 0.0
+    sleep_adapter_s: Annotated[float, Field(ge=0)] = 0.0
+    sleep_hang_seed: int | None = None
+    drawn_at_once: Annotated[int, Field(ge=1, le=16)] = 1
+    hung_after_s: Annotated[float, Field(gt=0)] = 12.0
+    warm_up_s: Annotated[float, Field(gt=0)] = 1800.0
     report_retry_s: Annotated[float, Field(ge=0)] = 300.0
     image_check_timeout_s: Annotated[float, Field(gt=0)] = 30.0
 

@@ -11,6 +11,7 @@ RenderError
 ├── BadRequest · SourceMissing
 ├── OutOfMemory
 ├── StorageFull · StorageUnavailable
+├── Hung
 └── InternalError
 Cancelled is no failure: the asker wanted it.
 """
@@ -184,6 +185,13 @@ class StorageUnavailable(RenderError):
     """The object store did not answer."""
 
     code = "storage_unavailable"
+    is_retryable = True
+
+
+class Hung(RenderError):
+    """The worker stopped moving while it drew this; it ends itself."""
+
+    code = "hung"
     is_retryable = True
 
 

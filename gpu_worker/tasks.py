@@ -1,23 +1,27 @@
-"""The consuming end of Celery: takes messages from the family's three queues, in weighted order."""
+"""The consuming end of Celery: takes from the family's three queues and the worker's own.
+
+In weighted order, and only when the worker wants something.
+"""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 import structlog
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_shutting_down
 from pydantic import ValidationError
 
 from backend.contracts import (
     BROKER_TRANSPORT_OPTIONS,
     TASK_RENDER,
-    ModelFamily,
     RenderJob,
     Tier,
+    own_queue_name,
     queue_name,
 )
-from gpu_worker.weighted_order import StrideOrder
-from gpu_worker.worker import SLOTS, Worker
+from gpu_worker.weighted_order import AskingOrder
+from gpu_worker.worker import Worker
 
 _CONNECT_TIMEOUT_S: Final = 5.0
 
@@ -35,6 +39,8 @@ def open_app(*, redis_url: str, worker: Worker) -> Celery:
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,
+        # The order class knows what is wanted, also after a reconnect.
+        worker_enable_prefetch_count_reduction=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
@@ -45,7 +51,7 @@ def open_app(*, redis_url: str, worker: Worker) -> Celery:
         broker_connection_max_retries=None,
         broker_transport_options={
             **BROKER_TRANSPORT_OPTIONS,
-            "queue_order_strategy": StrideOrder,
+            "queue_order_strategy": partial(AskingOrder, appetite=worker.desk),
             "socket_connect_timeout": _CONNECT_TIMEOUT_S,
             "socket_keepalive": True,
         },
@@ -54,21 +60,35 @@ def open_app(*, redis_url: str, worker: Worker) -> Celery:
     return app
 
 
-def serve(app: Celery, *, family: ModelFamily, name: str) -> int:
-    """Consume until SIGTERM, which lets the job in hand finish; return the exit status."""
+def serve(app: Celery, *, worker: Worker) -> int:
+    """Consume until SIGTERM, which lets the jobs in hand finish; return the exit status."""
     setup_logging.connect(_leave_logging_alone)
+
+    def ask_no_more(**_: object) -> None:
+        worker.desk.stop_asking()
+
+    worker_shutting_down.connect(ask_no_more, weak=False)
+    tiers = [queue_name(worker.family, tier) for tier in Tier]
     consumer = app.Worker(
-        hostname=name,
+        hostname=worker.name,
         pool="threads",
-        concurrency=SLOTS,
-        queues=[queue_name(family, tier) for tier in Tier],
+        concurrency=worker.desk.slots,
+        queues=[own_queue_name(worker.family, worker.name), *tiers],
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
         quiet=True,
     )
+    if consumer.hub is not None:
+        # Celery's loop asks the queues when it turns; it sleeps while there is nothing to ask.
+        call_soon: Callable[..., object] = consumer.hub.call_soon  # type: ignore[attr-defined]  # older stubs
+        worker.on_appetite = partial(call_soon, _turn)
     consumer.start()
     return int(consumer.exitcode or 0)
+
+
+def _turn() -> None:
+    """Let Celery's loop go round once."""
 
 
 def _render_task(worker: Worker) -> Callable[[object], None]:
@@ -79,6 +99,7 @@ def _render_task(worker: Worker) -> Callable[[object], None]:
             # Never the error itself: it quotes what it could not read, and that may be a prompt.
             fields = [".".join(str(part) for part in issue["loc"]) for issue in error.errors()]
             _log.error("message_refused", fields=fields)
+            worker.desk.unpop()
             _refuse(worker, message)
             return
         worker.run(job)

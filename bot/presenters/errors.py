@@ -58,6 +58,7 @@ FAILURE_SENTENCES: Mapping[str, str] = {
     "source_missing": "The picture to start from is no longer stored. Press 🔄 on a newer one.",
     "image_not_found": "The picture to start from no longer exists. Press 🔄 on a newer one.",
     "storage_full": f"There is no room left for pictures. {_TELL}",
+    "hung": "The graphics card got stuck while drawing this. Press 🔄 to try again.",
     "storage_unavailable": "The pictures could not be stored. Press 🔄 to try again.",
     "internal": f"Something broke. Press 🔄 to try again. {_TELL}",
 }

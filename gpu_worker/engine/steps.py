@@ -1,63 +1,154 @@
-"""What happens between two steps: tell how far it is, and look whether the job is still wanted."""
+"""What is noted of a job between two steps. The engine's thread only notes; others tell and ask."""
 
 import threading
-import time
 from collections.abc import Callable
+from typing import Final
 
+from backend.contracts import RenderJob
+from gpu_worker.engine.pace import Pace, Stage, shape_of
 from gpu_worker.state import Cancelled
 
-REPORT_EVERY_S = 0.2
-# No load, step or decoding takes so long, not even a large model's on a CPU.
-STUCK_AFTER_S = 1800.0
+REPORT_EVERY_S: Final = 0.2
+BEAT_EVERY_S: Final = 2.0
+# The next job is asked for when about so much of this one is left: late, so that whose turn it is
+# is decided late, and early enough for the answer to be there before the device is idle.
+ASK_AHEAD_S: Final = 0.3
 
 
 class StepWatch:
-    """An `OnStep` for one job: throttles its reports, raises when it has been cancelled."""
+    """An `OnStep` for one job: notes its stage and how far it is, raises when it was cancelled.
+
+    `on_news` is called, on whatever thread it happens, when somebody should be told at once.
+    """
 
     def __init__(
         self,
         *,
-        report: Callable[[int, int], None],
-        is_cancelled: Callable[[], bool],
-        expected_steps: int,
-        clock: Callable[[], float] = time.monotonic,
+        job: RenderJob,
+        pace: Pace,
+        clock: Callable[[], float],
+        on_news: Callable[[], None] = lambda: None,
+        ask_ahead_s: float = ASK_AHEAD_S,
     ) -> None:
-        self._report = report
-        self._is_cancelled = is_cancelled
+        self.job = job
+        # Held while this job's progress is told, so that none is told after its end.
+        self.telling = threading.Lock()
+        self._pace = pace
         self._clock = clock
-        self._done = 0
-        self._steps = expected_steps
-        self._reported_at: float | None = None
-        self._moved_at = clock()
+        self._on_news = on_news
+        self._ask_ahead_s = ask_ahead_s
+        self._shape = shape_of(job)
         self._lock = threading.Lock()
+        self._stage = Stage.WAITING
+        self._since = self._moved_at = clock()
+        self._done = 0
+        self._steps = job.steps or 1
+        self._told: tuple[int, int] | None = None
+        self._told_at = -float("inf")
+        self._is_ending = self._is_cancelled = False
+
+    @property
+    def stage(self) -> Stage:
+        """Where the job is."""
+        return self._stage
+
+    @property
+    def stage_s(self) -> float:
+        """For how long it has been there, or at this step."""
+        return self._clock() - self._since
+
+    @property
+    def bound_s(self) -> float:
+        """After how long there it is hung."""
+        return self._pace.bound_s(self._stage, self._shape)
+
+    @property
+    def moved_at(self) -> float:
+        """When the engine last showed, by this job, that it is alive."""
+        return self._moved_at
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether so little of it is left to draw that the next job should be at hand."""
+        return self._is_ending
 
     def __call__(self, done: int, steps: int) -> None:
-        """Report this step, unless one was reported a moment ago; first and last always are.
+        """Note that so many steps are done.
 
         Raises:
             Cancelled: the job is no longer wanted.
 
         """
         with self._lock:
-            is_first = self._done == 0 or self._reported_at is None
-            self._done, self._steps = done, steps
-            now = self._moved_at = self._clock()
-            if is_first or done >= steps or now - self._last_report() >= REPORT_EVERY_S:
-                self._reported_at = now
-                self._report(done, steps)
-        if self._is_cancelled():
+            is_news = self._note(done, steps)
+        if is_news:
+            self._on_news()
+        if self._is_cancelled:
             raise Cancelled
 
-    def hold(self) -> bool:
-        """Say again how far it is: a long load, step or check must not look like a lost job.
-
-        False, and nothing is said, once so long has passed that it will never end.
-        """
+    def drawn(self) -> None:
+        """Note that the engine is done with it."""
         with self._lock:
-            if self._clock() - self._moved_at >= STUCK_AFTER_S:
-                return False
-            self._report(self._done, self._steps)
-            return True
+            self._learn(1)
+            self._go_on(Stage.RELEASING)
+            self._is_ending = True
+        self._on_news()
 
-    def _last_report(self) -> float:
-        return self._reported_at if self._reported_at is not None else float("-inf")
+    def end(self) -> None:
+        """Let no more progress be told; waits until what is being told has been."""
+        with self.telling, self._lock:
+            if self._stage is Stage.RELEASING:
+                self._learn(1)
+            self._stage = Stage.TOLD
+            self._is_ending = True
+
+    def cancel(self) -> None:
+        """Have it end at its next step."""
+        self._is_cancelled = True
+
+    def news(self) -> tuple[int, int] | None:
+        """Return how far it is if that is to be told now: the lease lives by it."""
+        with self._lock:
+            now, state = self._clock(), (self._done, self._steps)
+            passed_s = now - self._told_at
+            is_due = passed_s >= (BEAT_EVERY_S if state == self._told else REPORT_EVERY_S)
+            is_end = self._stage is Stage.DECODING and state != self._told
+            if self._stage is Stage.TOLD or not (is_due or is_end):
+                return None
+            self._told, self._told_at = state, now
+            return state
+
+    def _note(self, done: int, steps: int) -> bool:
+        """Note a step; True if that should be told at once."""
+        self._moved_at = self._clock()
+        self._steps = steps
+        is_first = self._stage is Stage.WAITING
+        if not is_first and done <= self._done:
+            # It waits between two steps, for others to take theirs.
+            return False
+        if is_first:
+            self._learn(1)
+            self._go_on(Stage.BEGINNING)
+        else:
+            self._learn(done - self._done)
+            self._go_on(Stage.DECODING if done >= steps else Stage.STEPPING)
+        self._done = done
+        was_ending, self._is_ending = self._is_ending, self._is_ending or self._is_near_end()
+        return is_first or self._is_ending != was_ending or done in (1, steps)
+
+    def _learn(self, count: int) -> None:
+        self._pace.learn(self._stage, self._shape, (self._clock() - self._since) / count)
+
+    def _go_on(self, stage: Stage) -> None:
+        now = self._clock()
+        self._stage, self._since, self._moved_at = stage, now, now
+
+    def _is_near_end(self) -> bool:
+        left = self._steps - self._done
+        if left <= 1:
+            return True
+        step_s = self._pace.usual_s(Stage.STEPPING, self._shape)
+        if step_s is None:
+            return False
+        decode_s = self._pace.usual_s(Stage.DECODING, self._shape) or 0.0
+        return left * step_s + decode_s <= self._ask_ahead_s

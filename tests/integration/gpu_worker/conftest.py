@@ -58,11 +58,23 @@ def wait_for(condition: Callable[[], Any], what: str) -> Any:
     raise AssertionError(f"waited in vain for {what}")
 
 
+def wait_while_moving(measure: Callable[[], int], goal: int, what: str) -> None:
+    """Wait until a count reaches its goal, for as long as it grows now and then."""
+    seen, seen_at = measure(), time.monotonic()
+    while seen < goal:
+        assert time.monotonic() - seen_at < PATIENCE_S, f"{what} stopped at {seen} of {goal}"
+        time.sleep(POLL_S)
+        if (count := measure()) > seen:
+            seen, seen_at = count, time.monotonic()
+
+
 class Line:
     """The dispatcher's end: sends jobs, reads reports."""
 
     def __init__(self, redis_url: str) -> None:
         self.redis: redis.Redis = redis.Redis.from_url(redis_url)
+        self._heard: list[RenderReport] = []
+        self._heard_to = "-"
         self._app = Celery("tests", broker=redis_url, set_as_current=False)
         self._app.conf.broker_transport_options = dict(BROKER_TRANSPORT_OPTIONS)
 
@@ -73,8 +85,13 @@ class Line:
         self._app.send_task(TASK_RENDER, args=[message], queue=queue, ignore_result=True)
 
     def reports(self) -> list[RenderReport]:
-        entries = self.redis.xrange(REPORT_STREAM)
-        return [parse_report(fields[b"report"]) for _, fields in entries]
+        """Return all that was ever reported, also of what a lost server has forgotten."""
+        for name, fields in self.redis.xrange(REPORT_STREAM, min=self._heard_to):
+            self._heard_to = f"({name.decode()}"
+            # Others are nudges.
+            if b"report" in fields:
+                self._heard.append(parse_report(fields[b"report"]))
+        return list(self._heard)
 
     def reports_of(self, job: RenderJob) -> list[RenderReport]:
         return [

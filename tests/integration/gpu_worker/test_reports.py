@@ -8,13 +8,15 @@ import pytest
 import structlog
 from PIL import Image
 
-from backend.contracts import ModelFamily
+from backend.contracts import ModelFamily, worker_key
 from gpu_worker.engine.loop import Engine
+from gpu_worker.engine.pace import Bounds
 from gpu_worker.engine.rehearsal import SleepingArtist
+from gpu_worker.messenger import Messenger
 from gpu_worker.release.pipeline import ReleasePipeline
 from gpu_worker.render.drawing import Drawing, DrawOrder, Run
 from gpu_worker.state import OutOfMemory
-from gpu_worker.worker import Messenger, Worker
+from gpu_worker.worker import Worker
 from safety.policy import DEFAULT_POLICY
 from safety.verdict import Finding, Outcome
 from storage.image_store import ImageStore
@@ -71,7 +73,8 @@ def start(redis_url: str) -> Iterator[Start]:
     def start(
         *failures: Exception,
         objects: MemoryObjectStore | None = None,
-        on_stuck: Callable[[], None] = lambda: None,
+        on_hung: Callable[[], None] = lambda: None,
+        bounds: Bounds | None = None,
     ) -> Worker:
         images = ImageStore(objects=objects or MemoryObjectStore())
         artist = FailingArtist(failures=list(failures))
@@ -88,7 +91,8 @@ def start(redis_url: str) -> Iterator[Start]:
                 images=images,
             ),
             report_retry_s=5.0,
-            on_stuck=on_stuck,
+            on_hung=on_hung,
+            bounds=bounds,
         )
         worker.start()
         started.append(worker)
@@ -156,7 +160,7 @@ def test_the_same_attempt_is_run_once(line: Line, start: Start):
 def test_a_long_check_after_the_last_step_is_held_on_to(
     line: Line, start: Start, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("gpu_worker.worker.PRESENCE_EVERY_S", 0.01)
+    monkeypatch.setattr("gpu_worker.engine.steps.BEAT_EVERY_S", 0.01)
     is_held = threading.Event()
 
     def check(_check: SecondPictureCheck, _pixels: Image.Image) -> list[Finding]:
@@ -181,18 +185,19 @@ def test_a_long_check_after_the_last_step_is_held_on_to(
 def test_a_job_that_never_moves_again_calls_for_help(
     line: Line, start: Start, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("gpu_worker.worker.PRESENCE_EVERY_S", 0.01)
-    monkeypatch.setattr("gpu_worker.engine.steps.STUCK_AFTER_S", 0)
-    is_stuck, is_helped = threading.Event(), threading.Event()
+    is_hung, is_helped = threading.Event(), threading.Event()
 
     def check(_check: SecondPictureCheck, _pixels: Image.Image) -> list[Finding]:
         is_helped.wait(PATIENCE_S)
         return []
 
     monkeypatch.setattr(SecondPictureCheck, "check", check)
-    worker = start(on_stuck=is_stuck.set)
+    worker = start(on_hung=is_hung.set, bounds=Bounds(new_s=1))
     running = threading.Thread(target=worker.run, args=[a_render_job()])
     running.start()
-    assert is_stuck.wait(PATIENCE_S)
+    assert is_hung.wait(PATIENCE_S)
+    assert not line.redis.exists(worker_key(ModelFamily.SDXL, "worker-1"))
     is_helped.set()
     running.join()
+    outcome = line.outcome(a_render_job())
+    assert (outcome.code, outcome.is_retryable) == ("hung", True)

@@ -4,7 +4,12 @@ import sys
 from collections import Counter
 
 from backend.contracts import RenderStarted, Tier
-from tests.integration.gpu_worker.conftest import Line, StartWorker, a_render_job, wait_for
+from tests.integration.gpu_worker.conftest import (
+    Line,
+    StartWorker,
+    a_render_job,
+    wait_while_moving,
+)
 
 JOBS = 320
 IDEAL = {Tier.TURBO: 10 / 16, Tier.FAST: 5 / 16, Tier.RELAX: 1 / 16}
@@ -20,14 +25,14 @@ def test_backlogged_tiers_share_a_worker_ten_to_five_to_one(
     start_worker()
 
     def started() -> list[Tier]:
-        tiers = [
+        return [
             Tier(report.job_id.partition("-")[0])
             for report in line.reports()
             if isinstance(report, RenderStarted)
         ]
-        return tiers[:JOBS] if len(tiers) >= JOBS else []
 
-    counts = Counter(wait_for(started, f"{JOBS} jobs"))
+    wait_while_moving(lambda: len(started()), JOBS, "jobs begun")
+    counts = Counter(started()[:JOBS])
     with capsys.disabled():
         shares = ", ".join(f"{tier} {counts[tier]}" for tier in IDEAL)
         sys.stdout.write(f"\n{JOBS} jobs from three backlogged queues: {shares}\n")

@@ -13,6 +13,8 @@ from backend.contracts import (
     Tier,
     cancel_key,
     claim_key,
+    own_queue_name,
+    parse_presence,
     worker_key,
 )
 from tests.fakes.servers import ValkeyServer
@@ -22,7 +24,7 @@ from tests.integration.gpu_worker.conftest import Line, StartWorker, a_render_jo
 def test_a_job_is_drawn_checked_stored_and_reported(
     line: Line, start_worker: StartWorker, tmp_path
 ):
-    start_worker()
+    start_worker(sleep_step_s=0.3)
     job = a_render_job(image_count=2)
     line.send(job)
     outcome = line.outcome(job)
@@ -47,6 +49,17 @@ def test_a_claimed_attempt_is_not_drawn_again(line: Line, start_worker: StartWor
     start_worker()
     line.outcome(next_job)
     assert line.reports_of(job) == []
+
+
+def test_what_lies_in_its_own_queue_is_drawn_first(line: Line, start_worker: StartWorker):
+    for number, queue in enumerate(
+        ["sdxl.turbo", own_queue_name(ModelFamily.SDXL, "worker-1"), "sdxl.worker.worker-2"]
+    ):
+        line.send_raw(a_render_job(number).as_message(), queue)
+    start_worker()
+    line.outcome(a_render_job(0))
+    started = [report.job_id for report in line.reports() if isinstance(report, RenderStarted)]
+    assert started == ["gen_1", "gen_0"]
 
 
 def test_a_message_delivered_twice_is_drawn_once(line: Line, start_worker: StartWorker):
@@ -114,11 +127,12 @@ def test_an_idle_worker_ends_at_once(line: Line, start_worker: StartWorker):
     assert worker.terminate() == 0
 
 
-def test_presence_says_how_many_slots_there_are_and_runs_out(line: Line, start_worker: StartWorker):
+def test_presence_says_what_is_wanted_and_runs_out(line: Line, start_worker: StartWorker):
     worker = start_worker(family=ModelFamily.FLUX)
     worker.wait_until_present(line)
     key = worker_key(ModelFamily.FLUX, "worker-1")
-    assert line.redis.get(key) == b"1"
+    presence = parse_presence(line.redis.get(key))
+    assert (presence.slots, presence.wants, presence.adapters) == (1, 1, ())
     assert 0 < int(line.redis.ttl(key)) <= 15
 
 

@@ -149,5 +149,6 @@ def test_every_failure_has_a_code_of_its_own():
     assert {kind.code for kind in failures if kind.is_retryable} == {
         "out_of_memory",
         "storage_unavailable",
+        "hung",
         "internal",
     }

@@ -1,85 +1,175 @@
-"""Throttled progress, and the flag that is looked at on every step."""
+"""What is noted between two steps: progress to tell, the stage, and whether the end is near."""
 
 import pytest
 
-from gpu_worker.engine.steps import STUCK_AFTER_S, StepWatch
+from gpu_worker.engine.pace import Bounds, Pace, Stage, shape_of
+from gpu_worker.engine.steps import ASK_AHEAD_S, BEAT_EVERY_S, StepWatch
 from gpu_worker.state import Cancelled
+from tests.unit.gpu_worker.conftest import a_render_job
 
 
 class Bench:
-    """A watch with a clock and a flag in our hands."""
+    """A watch with a clock in our hands, and a herald that looks after every step."""
 
-    def __init__(self, expected_steps: int = 1) -> None:
+    def __init__(self, **fields) -> None:
         self.now = 100.0
-        self.is_cancelled = False
-        self.looked = 0
+        self.news = 0
         self.told: list[tuple[int, int]] = []
-        self.watch = StepWatch(
-            report=lambda done, steps: self.told.append((done, steps)),
-            is_cancelled=self.look,
-            expected_steps=expected_steps,
-            clock=lambda: self.now,
-        )
+        self.pace = Pace(bounds=Bounds(least_s=12, times_usual=10, new_s=1800, release_s=180))
+        self.job = a_render_job(**fields)
+        self.watch = self.watch_again()
 
-    def look(self) -> bool:
-        self.looked += 1
-        return self.is_cancelled
+    def watch_again(self) -> StepWatch:
+        return StepWatch(job=self.job, pace=self.pace, clock=lambda: self.now, on_news=self.hear)
+
+    def hear(self) -> None:
+        self.news += 1
+
+    def look(self) -> None:
+        news = self.watch.news()
+        if news is not None:
+            self.told.append(news)
+
+    def step(self, done: int, steps: int, *, after_s: float = 0.0) -> None:
+        self.now += after_s
+        self.watch(done, steps)
+        self.look()
+
+    def draw(self, steps: int, *, step_s: float, decode_s: float) -> None:
+        """Draw a whole job of its own."""
+        self.watch = self.watch_again()
+        self.watch(0, steps)
+        for done in range(1, steps + 1):
+            self.step(done, steps, after_s=step_s)
+        self.now += decode_s
+        self.watch.drawn()
+        self.watch.end()
 
 
-def test_first_and_last_step_are_always_told_and_the_flag_is_looked_at_every_time():
+def test_the_beginning_and_the_end_are_told_and_little_between():
     bench = Bench()
-    for done in range(1, 31):
-        bench.watch(done, 30)
-    assert bench.told == [(1, 30), (30, 30)]
-    assert bench.looked == 30
+    for done in range(31):
+        bench.step(done, 30)
+    assert bench.told == [(0, 30), (30, 30)]
 
 
 def test_reports_keep_their_distance():
     bench = Bench()
-    for done in range(1, 21):
-        bench.watch(done, 20)
-        bench.now += 0.05
-    told = [done for done, _ in bench.told]
-    assert told[0] == 1
-    assert told[-1] == 20
-    assert 5 <= len(told) <= 7
+    for done in range(21):
+        bench.step(done, 20, after_s=0.05)
+    assert bench.told[0] == (0, 20)
+    assert bench.told[-1] == (20, 20)
+    assert 5 <= len(bench.told) <= 7
 
 
 def test_slow_steps_are_all_told():
     bench = Bench()
-    for done in range(1, 5):
-        bench.watch(done, 4)
-        bench.now += 1
-    assert [done for done, _ in bench.told] == [1, 2, 3, 4]
+    for done in range(5):
+        bench.step(done, 4, after_s=1)
+    assert [done for done, _ in bench.told] == [0, 1, 2, 3, 4]
 
 
-def test_a_raised_flag_stops_at_the_next_step():
+def test_how_far_it_is_is_said_again_at_every_stage_until_the_end():
+    bench = Bench(steps=9)
+    for stage in (lambda: None, lambda: bench.watch(0, 4), lambda: bench.watch(4, 4)):
+        stage()
+        for _ in range(2):
+            bench.now += BEAT_EVERY_S
+            bench.look()
+    assert bench.told == [(0, 9), (0, 9), (0, 4), (0, 4), (4, 4), (4, 4)]
+    bench.watch.drawn()
+    bench.now += BEAT_EVERY_S
+    bench.look()
+    assert bench.told[-1] == (4, 4)
+    bench.watch.end()
+    bench.now += BEAT_EVERY_S
+    assert bench.watch.news() is None
+
+
+def test_a_cancelled_job_stops_at_its_next_step():
     bench = Bench()
-    bench.watch(1, 9)
-    bench.is_cancelled = True
+    bench.step(1, 9)
+    bench.watch.cancel()
     with pytest.raises(Cancelled):
         bench.watch(2, 9)
 
 
-def test_holding_on_says_again_how_far_it_is_in_every_phase():
-    bench = Bench(expected_steps=9)
-    bench.watch.hold()
-    bench.watch(0, 4)
-    bench.watch.hold()
-    bench.watch(1, 4)
-    bench.watch.hold()
-    bench.watch(4, 4)
-    bench.watch.hold()
-    assert bench.told == [(0, 9), (0, 4), (0, 4), (1, 4), (1, 4), (4, 4), (4, 4)]
-
-
-def test_holding_on_ends_when_nothing_has_moved_for_very_long():
+def test_a_cancelled_job_that_waits_between_two_steps_stops_there():
     bench = Bench()
-    bench.watch(1, 4)
-    bench.now += STUCK_AFTER_S - 1
-    assert bench.watch.hold()
-    bench.now += 2
-    assert not bench.watch.hold()
-    assert bench.told == [(1, 4), (1, 4)]
-    bench.watch(2, 4)
-    assert bench.watch.hold()
+    bench.step(1, 9)
+    bench.watch.cancel()
+    with pytest.raises(Cancelled):
+        bench.watch(1, 9)
+
+
+def test_the_stages_follow_what_the_engine_does():
+    bench = Bench()
+    seen = [bench.watch.stage]
+    for done in (0, 1, 1, 2):
+        bench.watch(done, 2)
+        seen.append(bench.watch.stage)
+    bench.watch.drawn()
+    seen.append(bench.watch.stage)
+    bench.watch.end()
+    assert seen == [
+        Stage.WAITING,
+        Stage.BEGINNING,
+        Stage.STEPPING,
+        Stage.STEPPING,
+        Stage.DECODING,
+        Stage.RELEASING,
+    ]
+    assert bench.watch.stage is Stage.TOLD
+
+
+def test_of_a_kind_never_drawn_the_last_step_is_the_end():
+    bench = Bench()
+    ends = []
+    for done in range(5):
+        bench.step(done, 4, after_s=1)
+        ends.append(bench.watch.is_ending)
+    assert ends == [False, False, False, True, True]
+
+
+def test_of_a_known_kind_the_end_is_near_when_the_next_job_must_be_asked_for():
+    bench = Bench()
+    bench.draw(20, step_s=0.05, decode_s=0.1)
+    bench.watch = bench.watch_again()
+    first_ending = None
+    for done in range(21):
+        bench.step(done, 20, after_s=0.05)
+        if bench.watch.is_ending and first_ending is None:
+            first_ending = done
+    assert first_ending is not None
+    assert (20 - first_ending) * 0.05 + 0.1 <= ASK_AHEAD_S + 0.001
+    assert (21 - first_ending) * 0.05 + 0.1 > ASK_AHEAD_S
+
+
+def test_whoever_asks_for_jobs_hears_at_once_that_the_end_is_near():
+    bench = Bench()
+    bench.step(0, 9)
+    bench.step(1, 9)
+    heard = bench.news
+    for done in range(2, 8):
+        bench.step(done, 9, after_s=1)
+    assert bench.news == heard
+    bench.step(8, 9, after_s=1)
+    assert bench.news == heard + 1
+
+
+def test_each_stage_learns_how_long_it_takes():
+    bench = Bench()
+    bench.draw(4, step_s=0.5, decode_s=3)
+    shape = shape_of(bench.job)
+    assert bench.pace.usual_s(Stage.BEGINNING, shape) == 0.5
+    assert bench.pace.usual_s(Stage.STEPPING, shape) == 0.5
+    assert bench.pace.usual_s(Stage.DECODING, shape) == 3
+
+
+def test_what_broke_in_the_middle_teaches_nothing_of_that_stage():
+    bench = Bench()
+    bench.step(0, 9)
+    bench.step(1, 9)
+    bench.now += 60
+    bench.watch.end()
+    assert bench.pace.usual_s(Stage.STEPPING, shape_of(bench.job)) is None

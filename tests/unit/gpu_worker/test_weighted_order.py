@@ -3,11 +3,11 @@
 from collections import Counter
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.contracts import ModelFamily, Tier, queue_name
-from gpu_worker.weighted_order import StrideOrder
+from backend.contracts import ModelFamily, Tier, own_queue_name, queue_name
+from gpu_worker.weighted_order import AskingOrder, StrideOrder
 
 TURBO, FAST, RELAX = (queue_name(ModelFamily.SDXL, tier) for tier in Tier)
 QUEUES = [RELAX, TURBO, FAST]
@@ -15,7 +15,7 @@ QUEUES = [RELAX, TURBO, FAST]
 
 def serve(order: StrideOrder, backlog: Counter[str]) -> str | None:
     """Serve one message as BRPOP does: from the first queue in order that has one."""
-    for queue in order.consume(len(QUEUES)):
+    for queue in order.consume(len(QUEUES) + 1):
         if backlog[queue]:
             backlog[queue] -= 1
             return order.rotate(queue)
@@ -51,6 +51,7 @@ def test_relax_never_waits_longer_than_a_round():
     assert max(gaps) <= 17
 
 
+@settings(deadline=None)
 @given(idle=st.integers(min_value=0, max_value=2000), empty=st.sampled_from(QUEUES))
 def test_a_queue_that_was_empty_has_saved_up_nothing(idle: int, empty: str):
     order = StrideOrder(QUEUES)
@@ -62,6 +63,7 @@ def test_a_queue_that_was_empty_has_saved_up_nothing(idle: int, empty: str):
     assert all(abs(counts[queue] - ideal[queue]) <= 1 for queue in QUEUES)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([*QUEUES, None]), max_size=300))
 def test_whatever_comes_no_message_is_passed_over(arrivals: list[str | None]):
     order, backlog = StrideOrder(QUEUES), Counter[str]()
@@ -91,3 +93,38 @@ def test_kombu_makes_one_without_arguments_and_may_name_queues_it_forgot():
     assert order.rotate("sdxl.turbo") == "sdxl.turbo"
     order.update(["celery"])
     assert order.consume(1) == ["celery"]
+
+
+class Hunger:
+    """An appetite that is told how much it wants."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def wants(self) -> int:
+        return self.count
+
+    def pop(self) -> None:
+        self.count -= 1
+
+
+OWN = own_queue_name(ModelFamily.SDXL, "host.turbo")
+
+
+def test_a_workers_own_queue_goes_before_all_tiers_and_changes_nobodys_share():
+    order, backlog = StrideOrder([*QUEUES, OWN]), everything_waits()
+    for _ in range(20):
+        backlog[OWN] = 1
+        assert [serve(order, backlog), serve(order, backlog)][0] == OWN
+    unbroken = StrideOrder(QUEUES)
+    served(unbroken, everything_waits(), 20)
+    backlog[OWN] = 0
+    assert served(order, backlog, 160) == served(unbroken, everything_waits(), 160)
+
+
+def test_no_queue_is_asked_while_nothing_is_wanted():
+    hunger = Hunger(2)
+    order, backlog = AskingOrder(QUEUES, appetite=hunger), everything_waits()
+    assert [serve(order, backlog) for _ in range(4)] == [TURBO, FAST, None, None]
+    hunger.count = 1
+    assert serve(order, backlog) == TURBO

@@ -1,0 +1,104 @@
+"""The jobs a worker has in hand, how many more it wants, and which of them hang."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from gpu_worker.engine.pace import Stage
+from gpu_worker.engine.steps import StepWatch
+
+# Jobs in hand at once: those that are drawn, the next, and finished ones that are checked, stored
+# and told. More would only wait.
+SLOTS: Final = 4
+# A message that was popped reaches its slot within milliseconds, unless it was thrown away.
+POPPED_FOR_S: Final = 5.0
+_ON_ENGINE: Final = frozenset({Stage.BEGINNING, Stage.STEPPING, Stage.DECODING})
+
+
+class Desk:
+    """Counts the worker's jobs; safe to share between threads.
+
+    `drawn_at_once` is how many jobs the engine draws together. The next one is wanted as soon as
+    one of them is about to end.
+    """
+
+    def __init__(
+        self, *, clock: Callable[[], float], drawn_at_once: int = 1, slots: int = SLOTS
+    ) -> None:
+        self.drawn_at_once = drawn_at_once
+        self._clock = clock
+        self.slots = max(slots, drawn_at_once + 1)
+        self._watches: list[StepWatch] = []
+        self._popped: deque[float] = deque()
+        self._is_asking = True
+        # Moves of jobs that have left the desk count too: the engine was alive then.
+        self._moved_at = clock()
+        self._lock = threading.Lock()
+
+    def wants(self) -> int:
+        """Return how many more jobs are wanted now."""
+        with self._lock:
+            if not self._is_asking:
+                return 0
+            while self._popped and self._clock() - self._popped[0] > POPPED_FOR_S:
+                self._popped.popleft()
+            coming = len(self._popped)
+            busy = sum(not watch.is_ending for watch in self._watches)
+            room = self.slots - len(self._watches) - coming
+            return max(0, min(self.drawn_at_once - busy - coming, room))
+
+    def stop_asking(self) -> None:
+        """Want nothing any more; safe in a signal's handler."""
+        self._is_asking = False
+
+    def pop(self) -> None:
+        """Count a message that was taken from its queue and is on its way to a slot."""
+        with self._lock:
+            self._popped.append(self._clock())
+
+    def unpop(self) -> None:
+        """Forget a message that reached its slot and is no job."""
+        with self._lock:
+            if self._popped:
+                self._popped.popleft()
+
+    def put(self, watch: StepWatch) -> None:
+        """Have a job in hand, whose message reached its slot."""
+        with self._lock:
+            if self._popped:
+                self._popped.popleft()
+            self._watches.append(watch)
+
+    def drop(self, watch: StepWatch) -> None:
+        """Be done with a job."""
+        with self._lock:
+            self._moved_at = max(self._moved_at, watch.moved_at)
+            self._watches.remove(watch)
+
+    def watches(self) -> list[StepWatch]:
+        """Return the jobs in hand, first come first."""
+        with self._lock:
+            return list(self._watches)
+
+    def hung(self) -> list[StepWatch]:
+        """Return the jobs that will never end: what holds them has taken far too long.
+
+        The engine's jobs share one thread: none of them hangs while any of them moves, or while
+        one is at something new that may take long.
+        """
+        watches = self.watches()
+        on_engine = [watch for watch in watches if watch.stage in _ON_ENGINE] or [
+            watch for watch in watches if watch.stage is Stage.WAITING
+        ]
+        moved_at = max([self._moved_at, *(watch.moved_at for watch in watches)])
+        still_s = self._clock() - moved_at
+        limit_s = max((watch.bound_s for watch in on_engine), default=0.0)
+        return [
+            *(watch for watch in on_engine if still_s >= limit_s),
+            *(
+                watch
+                for watch in watches
+                if watch.stage is Stage.RELEASING and watch.stage_s >= watch.bound_s
+            ),
+        ]
