@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
@@ -124,12 +126,27 @@ async def run_gateway(settings: Settings) -> None:
 async def run_dispatcher(settings: Settings) -> None:
     """Dispatch until SIGTERM."""
     stop = stop_signal()
+    async with open_dispatcher(settings) as dispatcher:
+        await dispatcher.run(stop)
+
+
+@asynccontextmanager
+async def open_dispatcher(
+    settings: Settings, *, rules: FairRules | None = None
+) -> AsyncIterator[Dispatcher]:
+    """Open a dispatcher over the configured servers; `rules` are the settings' if not given.
+
+    Raises:
+        Unavailable: no Redis-protocol server is configured.
+
+    """
+    rules = rules or FairRules(tiers=settings.tier_policies)
     async with open_database(settings) as database, open_redis(settings) as redis:
         jobs = SqlJobStore(database=database)
         bus = open_bus(redis)
         outbox = Outbox(jobs=jobs, bus=bus)
         documents = SqlQueueDocuments(database=database)
-        dispatcher = Dispatcher(
+        yield Dispatcher(
             redis=redis,
             jobs=jobs,
             line=Line(
@@ -140,7 +157,7 @@ async def run_dispatcher(settings: Settings) -> None:
                     jobs=jobs,
                     documents=documents,
                     clock=now,
-                    rules=FairRules(tiers=settings.tier_policies),
+                    rules=rules,
                 ),
                 clock=now,
                 dispatch_lease_s=settings.dispatch_lease_s,
@@ -168,7 +185,6 @@ async def run_dispatcher(settings: Settings) -> None:
             gauges=open_gauges(redis),
             clock=now,
         )
-        await dispatcher.run(stop)
 
 
 def open_image_door(settings: Settings) -> ImageDoor | None:

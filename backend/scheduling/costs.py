@@ -47,16 +47,6 @@ class JobKind:
         return f"{self.family.value}/{self.pixels}/{self.steps}/{self.images}/{self.adapters}"
 
 
-def kind_of(spec: PromptSpec) -> JobKind:
-    """Return what a job's time depends on, as far as it is known before a worker has it."""
-    return JobKind(
-        family=spec.family,
-        steps=spec.steps or STEPS_USUAL,
-        images=spec.image_count,
-        adapters=len(spec.adapters),
-    )
-
-
 def first_guess_s(kind: JobKind) -> float:
     """Guess from size alone."""
     pictures_s = PICTURE_S[kind.family] * kind.images * kind.steps / STEPS_USUAL
@@ -79,6 +69,8 @@ class CostModel:
         self._kinds: dict[str, deque[float]] = {
             key: deque(ratios, RECENT_OF_KIND) for key, ratios in document.get("kinds", {}).items()
         }
+        # Pixels of a picture by family and aspect ratio: the model decides, not the asker.
+        self._sizes: dict[str, int] = dict(document.get("sizes", {}))
         # Remembered predictions: of kinds judged by their own times, and of others by family.
         self._own: dict[JobKind, float] = {}
         self._shared: dict[ModelFamily, dict[JobKind, float]] = {
@@ -94,6 +86,30 @@ class CostModel:
             own = self._own if len(of_kind) >= TRUSTED else self._shared[kind.family]
             own[kind] = known
         return known
+
+    def kind_of(self, spec: PromptSpec) -> JobKind:
+        """Return what a job's time depends on, pictures as large as the last of their ratio.
+
+        Of a ratio never drawn, they are taken to be as large as the family's last of any.
+        """
+        pixels = self._sizes.get(_ratio_key(spec)) or self._sizes.get(spec.family.value)
+        return JobKind(
+            family=spec.family,
+            pixels=pixels or PIXELS_USUAL,
+            steps=spec.steps or STEPS_USUAL,
+            images=spec.image_count,
+            adapters=len(spec.adapters),
+        )
+
+    def learn_job(self, spec: PromptSpec, *, gpu_s: float, pixels: int) -> None:
+        """Take in what a delivered job took, and the size of each of its pictures."""
+        if pixels > 0:
+            for key in (_ratio_key(spec), spec.family.value):
+                self._sizes.pop(key, None)
+                self._sizes[key] = pixels
+            while len(self._sizes) > KINDS_MAX:
+                del self._sizes[next(iter(self._sizes))]
+        self.learn(self.kind_of(spec), gpu_s)
 
     def learn(self, kind: JobKind, gpu_s: float) -> None:
         """Take in a measured time; one that cannot be is passed over."""
@@ -125,6 +141,7 @@ class CostModel:
             "families": {family.value: list(kept) for family, kept in self._families.items()},
             "errors": {family.value: list(kept) for family, kept in self._errors.items()},
             "kinds": {key: list(kept) for key, kept in self._kinds.items()},
+            "sizes": dict(self._sizes),
         }
 
     def _predict_s(self, kind: JobKind) -> float:
@@ -135,3 +152,7 @@ class CostModel:
             trust = min(1.0, len(of_kind) / TRUSTED)
             ratio = trust * median(of_kind) + (1 - trust) * ratio
         return min(COST_MAX_S, max(COST_MIN_S, first_guess_s(kind) * exp(ratio)))
+
+
+def _ratio_key(spec: PromptSpec) -> str:
+    return f"{spec.family.value}/{spec.aspect_ratio}"

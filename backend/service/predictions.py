@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from backend.domain.families import ModelFamily
 from backend.domain.prompts import PromptSpec
-from backend.scheduling.costs import CostModel, kind_of
+from backend.scheduling.costs import CostModel
 from backend.service.ports import QueueDocuments
 
 KEPT_S = 30.0
@@ -23,7 +23,8 @@ class Predictions:
 
     async def predict_s(self, spec: PromptSpec) -> float:
         """Return the GPU-seconds that a job will most likely take."""
-        return (await self._costs(spec.family)).predict_s(kind_of(spec))
+        costs = await self._costs(spec.family)
+        return costs.predict_s(costs.kind_of(spec))
 
     async def _costs(self, family: ModelFamily) -> CostModel:
         read_at, costs = self._kept.get(family, (-KEPT_S, None))

@@ -17,7 +17,7 @@ from backend.domain.jobs import Job, JobState
 from backend.domain.requests import JobId
 from backend.domain.tiers import Tier
 from backend.scheduling.arrivals import RecentArrivals
-from backend.scheduling.costs import CostModel, kind_of
+from backend.scheduling.costs import CostModel
 from backend.scheduling.eta import Eta, EtaErrors
 from backend.scheduling.fair_queue import ANYONE, FairQueue
 from backend.scheduling.forecast import Place
@@ -226,7 +226,7 @@ class Turns:
             case JobState.DELIVERED:
                 gpu_s = _gpu_s(job)
                 if gpu_s is not None and job is not None:
-                    self._costs.learn(kind_of(job.spec), gpu_s)
+                    self._costs.learn_job(job.spec, gpu_s=gpu_s, pixels=_pixels(job))
                 self._queue.finish(job_id, gpu_s)
             case JobState.CANCELLED:
                 self._queue.finish(job_id, cost_s * (1 - _left_share(job)))
@@ -256,7 +256,7 @@ class Turns:
             job_id=row.job_id,
             account=row.account_id,
             tier=row.spec.tier,
-            cost_s=self._costs.predict_s(kind_of(row.spec)),
+            cost_s=self._costs.predict_s(self._costs.kind_of(row.spec)),
             arrived_s=row.created_at.timestamp(),
             adapters=frozenset(row.spec.adapters),
         )
@@ -271,6 +271,12 @@ def _gpu_s(job: Job | None) -> float | None:
         return None
     timings = job.result.timings
     return timings.encode_s + timings.denoise_s + timings.decode_s
+
+
+def _pixels(job: Job) -> int:
+    """Return how many pixels each picture of a delivered job has."""
+    images = job.result.images if job.result is not None else ()
+    return images[0].width * images[0].height if images else 0
 
 
 def _left_share(job: Job | None) -> float:

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain.families import ModelFamily
-from backend.scheduling.costs import KINDS_MAX, CostModel, JobKind
+from backend.domain.prompts import AspectRatio
+from backend.scheduling.costs import KINDS_MAX, PIXELS_USUAL, CostModel, JobKind
+from tests.builders import a_spec
 
 kinds = st.builds(
     JobKind,
@@ -106,6 +108,39 @@ def test_kinds_nobody_asks_for_any_more_are_forgotten() -> None:
     for steps in range(1, KINDS_MAX + 100):
         model.learn(JobKind(family=ModelFamily.SDXL, steps=steps), 1.0)
     assert len(model.as_json()["kinds"]) == KINDS_MAX
+
+
+def test_pictures_are_taken_to_be_as_large_as_the_last_of_their_ratio() -> None:
+    model = CostModel()
+    square, wide = a_spec(), a_spec(aspect_ratio=AspectRatio(width=3, height=1))
+    assert model.kind_of(square).pixels == PIXELS_USUAL
+    model.learn_job(square, gpu_s=1.0, pixels=512 * 512)
+    model.learn_job(wide, gpu_s=0.5, pixels=768 * 256)
+    restored = CostModel(document=json.loads(json.dumps(model.as_json())))
+    assert restored.kind_of(square).pixels == 512 * 512
+    assert restored.kind_of(wide).pixels == 768 * 256
+    assert restored.kind_of(a_spec(family=ModelFamily.FLUX)).pixels == PIXELS_USUAL
+    tall = restored.kind_of(a_spec(aspect_ratio=AspectRatio(width=1, height=3)))
+    assert tall.pixels == 768 * 256
+
+
+def test_jobs_of_larger_pictures_are_learned_apart() -> None:
+    model = CostModel()
+    square, wide = a_spec(), a_spec(aspect_ratio=AspectRatio(width=3, height=1))
+    for _ in range(9):
+        model.learn_job(square, gpu_s=4.0, pixels=1024 * 1024)
+        model.learn_job(wide, gpu_s=1.0, pixels=512 * 170)
+    assert model.predict_s(model.kind_of(square)) == pytest.approx(4.0)
+    assert model.predict_s(model.kind_of(wide)) == pytest.approx(1.0)
+
+
+def test_ratios_nobody_asks_for_any_more_are_forgotten() -> None:
+    model = CostModel()
+    for width in range(1000, 1000 + KINDS_MAX + 100):
+        spec = a_spec(aspect_ratio=AspectRatio(width=width, height=997))
+        model.learn_job(spec, gpu_s=1.0, pixels=width * 997)
+    assert len(model.as_json()["sizes"]) == KINDS_MAX
+    assert model.kind_of(spec).pixels == width * 997
 
 
 def _fields(kind: JobKind) -> dict:
