@@ -35,7 +35,7 @@ def check_model_folder(folder: Path) -> None:
         raise ModelMissing(f"There is no model folder at {folder}.")
     for name, is_there in _read_components(folder).items():
         if is_there:
-            _check_component(folder / name)
+            check_component(folder / name)
 
 
 def read_class_name(folder: Path) -> str:
@@ -88,7 +88,13 @@ def _read_components(folder: Path) -> dict[str, bool]:
     }
 
 
-def _check_component(folder: Path) -> None:
+def check_component(folder: Path) -> None:
+    """Check that one part's folder holds whole safetensors files; a part without weights may not.
+
+    Raises:
+        ModelBroken: as for a whole pipeline.
+
+    """
     if not folder.is_dir():
         raise ModelBroken(f"{folder} is missing, though model_index.json names it.")
     if folder.name.startswith(_WEIGHTLESS):
