@@ -16,6 +16,8 @@ from backend.service.ports import Gauges, Outlooks
 
 # A look ahead over ten thousand jobs costs a core a tenth of a second: it gets a tenth of the time.
 REST_PER_WORK: Final = 10.0
+# What was told is forgotten after fifteen seconds.
+REST_MAX_S: Final = 10.0
 
 _log = structlog.get_logger(__name__)
 
@@ -78,4 +80,4 @@ async def _attempt(tell: Callable[[], Awaitable[None]]) -> None:
 
 def rest_s(took_s: float, *, every_s: float) -> float:
     """Return how long to rest after a round that took so long."""
-    return max(every_s, REST_PER_WORK * took_s)
+    return max(every_s, min(REST_MAX_S, REST_PER_WORK * took_s))
