@@ -1,8 +1,11 @@
 """`impasto simulate TRACE|--synthetic`: replay a trace with the line of production, and others."""
 
 import argparse
+import csv
+import gzip
 import json
 import time
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -24,6 +27,14 @@ from backend.scheduling.rules import FairRules, plain_stride
 
 JOBS_DEFAULT: Final = 200_000
 LOAD_DEFAULT: Final = 0.85
+UNREADABLE: Final = (
+    BadTrace,
+    UnicodeDecodeError,
+    csv.Error,
+    gzip.BadGzipFile,
+    zlib.error,
+    EOFError,
+)
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -138,7 +149,7 @@ def make_arrivals(arguments: argparse.Namespace, gpus: Mapping[ModelFamily, int]
     else:
         try:
             arrivals = _read(arguments, gpus)
-        except (BadTrace, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise BadInput(str(error), way_out="See `impasto simulate --help`.") from error
     arrivals = [arrival for arrival in arrivals if arrival.family in gpus]
     if not arrivals:

@@ -27,6 +27,7 @@ COLUMNS = (
 # As the log's hour of day tells; in this order they are one evening.
 BUSIEST_HOURS = (17, 18, 21, 22, 23, 0)
 DAY_S, HOUR_S = 86400.0, 3600.0
+COUNT_MAX = 1000
 
 
 def is_production_log(path: Path) -> bool:
@@ -56,14 +57,14 @@ def read_production_log(path: Path, *, seed: int = 0) -> list[Asked]:
     asked = []
     for line, row in enumerate(rows, start=2):
         try:
-            has_adapter = int(float(row["num_lora"] or 0)) > 0
+            has_adapter = _count(row, "num_lora", default=0, least=0) > 0
             asked.append(
                 Asked(
                     at_s=_moment_s(row["gmt_create"]),
                     user=users[row["groupId"]],
                     model=models[row["checkpoint_model_version_id"]],
-                    images=int(float(row["num_images_per_prompt"] or 1)),
-                    steps=int(float(row["num_inference_steps"] or 30)),
+                    images=_count(row, "num_images_per_prompt", default=1),
+                    steps=_count(row, "num_inference_steps", default=30),
                     adapter=random.choices(range(len(adapters)), adapters)[0]
                     if has_adapter
                     else None,
@@ -71,6 +72,8 @@ def read_production_log(path: Path, *, seed: int = 0) -> list[Asked]:
             )
         except ValueError as error:
             raise BadTrace(f"{path}, line {line}: {error}.") from error
+    if not asked:
+        raise BadTrace(f"{path} has no requests.")
     return sorted(asked, key=lambda request: request.at_s)
 
 
@@ -78,16 +81,23 @@ def overlay_evenings(asked: Sequence[Asked], *, requests: int, seed: int) -> lis
     """Lay the busiest hours of all days over one another, again and again until there are enough.
 
     Each further layer shifts every user by up to half an hour, so that nobody asks twice at once.
+
+    Raises:
+        BadTrace: nothing was asked in those hours.
+
     """
     evening = [
         _moved(each, BUSIEST_HOURS.index(hour) * HOUR_S + each.at_s % HOUR_S)
         for each in asked
         if (hour := int(each.at_s % DAY_S // HOUR_S)) in BUSIEST_HOURS
     ]
+    if not evening:
+        hours = ", ".join(str(hour) for hour in BUSIEST_HOURS)
+        raise BadTrace(f"The log has no requests in its busiest hours, which are {hours}.")
     length_s = len(BUSIEST_HOURS) * HOUR_S
     random = Random(seed)  # noqa: S311 - a model of people, not a secret
     layers: list[Asked] = []
-    while evening and len(layers) < requests:
+    while len(layers) < requests:
         shifts_s: dict[int, float] = {}
         for each in evening:
             if each.user not in shifts_s:
@@ -108,8 +118,22 @@ def _ranks(names: Sequence[str]) -> Mapping[str, int]:
     return {name: rank for rank, (name, _) in enumerate(Counter(names).most_common())}
 
 
-def _moment_s(text: str) -> float:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+def _count(row: Mapping[str, str | None], name: str, *, default: int, least: int = 1) -> int:
+    word = row[name] or str(default)
+    try:
+        number = int(float(word))
+    except (ValueError, OverflowError):
+        number = -1
+    if not least <= number <= COUNT_MAX:
+        raise ValueError(f"{name} must be a number from {least} to {COUNT_MAX}, not {word!r}")
+    return number
+
+
+def _moment_s(text: str | None) -> float:
+    try:
+        return datetime.fromisoformat(text or "").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        raise ValueError(f"gmt_create must be a date and a time, not {text!r}") from None
 
 
 def _moved(asked: Asked, at_s: float) -> Asked:

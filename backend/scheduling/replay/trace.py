@@ -4,13 +4,15 @@ import csv
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 
 from backend.domain.families import ModelFamily
 from backend.domain.tiers import Tier
 
 COLUMNS = ("arrival_s", "user", "tier", "family", "gpu_s", "images", "adapter")
+GPU_S_MIN = 1e-3
+IMAGES_MAX = 1000
 
 
 class BadTrace(ValueError):
@@ -38,7 +40,8 @@ def read_trace(path: Path) -> list[Arrival]:
         OSError: the file cannot be read at all.
 
     """
-    with path.open(newline="", encoding="utf-8") as file:
+    # With a mark of byte order or without: spreadsheets write one.
+    with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
         if missing:
@@ -47,7 +50,7 @@ def read_trace(path: Path) -> list[Arrival]:
         for row in reader:
             try:
                 arrivals.append(_arrival(row))
-            except (TypeError, ValueError) as error:
+            except ValueError as error:
                 raise BadTrace(f"{path}, line {reader.line_num}: {error}.") from error
     if not arrivals:
         raise BadTrace(f"{path} has no requests.")
@@ -104,16 +107,43 @@ def by_family(arrivals: Iterable[Arrival]) -> dict[ModelFamily, list[Arrival]]:
     return dict(parted)
 
 
-def _arrival(row: Mapping[str, str]) -> Arrival:
-    arrival = Arrival(
-        arrival_s=float(row["arrival_s"]),
-        user=row["user"],
-        tier=Tier(row["tier"]),
-        family=ModelFamily(row["family"]),
-        gpu_s=float(row["gpu_s"]),
-        images=int(row["images"] or 1),
-        adapter=row["adapter"] or "",
+def _arrival(row: Mapping[str, str | None]) -> Arrival:
+    fields = {name: row[name] for name in COLUMNS}
+    if None in row or None in fields.values():
+        raise ValueError("it has not as many fields as there are columns")
+    words = {name: (value or "").strip() for name, value in fields.items()}
+    if not words["user"]:
+        raise ValueError("user must not be empty")
+    return Arrival(
+        arrival_s=_number(words, "arrival_s", least=0.0),
+        user=words["user"],
+        tier=Tier(_one_of(words, "tier", Tier)),
+        family=ModelFamily(_one_of(words, "family", ModelFamily)),
+        gpu_s=_number(words, "gpu_s", least=GPU_S_MIN),
+        images=_images(words["images"]),
+        adapter=words["adapter"],
     )
-    if not (isfinite(arrival.arrival_s) and isfinite(arrival.gpu_s) and arrival.gpu_s > 0):
-        raise ValueError("arrival_s and gpu_s must be finite, and gpu_s above 0")
-    return arrival
+
+
+def _number(words: Mapping[str, str], name: str, *, least: float) -> float:
+    try:
+        number = float(words[name])
+    except ValueError:
+        number = nan
+    if not (isfinite(number) and number >= least):
+        raise ValueError(f"{name} must be a number from {least:g} on, not {words[name]!r}")
+    return number
+
+
+def _images(word: str) -> int:
+    if not word:
+        return 1
+    if not (word.isascii() and word.isdecimal() and 0 < int(word) <= IMAGES_MAX):
+        raise ValueError(f"images must be a whole number from 1 to {IMAGES_MAX}, not {word!r}")
+    return int(word)
+
+
+def _one_of(words: Mapping[str, str], name: str, known: Iterable[str]) -> str:
+    if words[name] not in set(known):
+        raise ValueError(f"{name} must be one of {', '.join(known)}, not {words[name]!r}")
+    return words[name]

@@ -1,5 +1,6 @@
 """`impasto simulate`, as it is typed."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -95,6 +96,68 @@ def test_a_file_that_is_no_trace_is_refused(tmp_path: Path, capsys) -> None:
     assert _json(capsys)["error"]["code"] == "bad_input"
     assert main(["simulate", str(tmp_path / "none.csv"), "--json"]) == 4
     assert _json(capsys)["error"]["code"] == "unavailable"
+
+
+HEADER = TRACE.splitlines()[0]
+LOG_HEADER = (
+    "gmt_create,groupId,num_images_per_prompt,num_inference_steps,"
+    "checkpoint_model_version_id,num_lora"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "has no column arrival_s, user"),
+        (f"{HEADER}\n", "has no requests"),
+        ("user,tier,family,gpu_s,images,adapter\nu,turbo,sdxl,1,1,\n", "no column arrival_s."),
+        (f"{HEADER}\nnan,u,turbo,sdxl,1,1,\n", "line 2: arrival_s must be a number"),
+        (f"{HEADER}\n-1,u,turbo,sdxl,1,1,\n", "line 2: arrival_s must be a number"),
+        (f"{HEADER}\n0,u,turbo,sdxl,inf,1,\n", "line 2: gpu_s must be a number"),
+        (f"{HEADER}\n0,u,turbo,sdxl,-1,1,\n", "line 2: gpu_s must be a number"),
+        (f"{HEADER}\n0,u,turbo,sdxl,1,-3,\n", "line 2: images must be a whole number"),
+        (f"{HEADER}\n0,u,turbo,sdxl,1,1.5,\n", "line 2: images must be a whole number"),
+        (f"{HEADER}\n0,u,turbo,dalle,1,1,\n", "family must be one of sdxl, sd3, flux, not 'dalle'"),
+        (f"{HEADER}\n0,u,slow,sdxl,1,1,\n", "tier must be one of turbo, fast, relax, not 'slow'"),
+        (f"{HEADER}\n0,,turbo,sdxl,1,1,\n", "line 2: user must not be empty"),
+        (f"{HEADER}\n0,u\n", "line 2: it has not as many fields"),
+        (f"{HEADER}\n0,u,turbo,sdxl,1,1,,more\n", "line 2: it has not as many fields"),
+        ("gmt_create,predict_type\n2024-01-01,x\n", "has no column groupId"),
+        (f"{LOG_HEADER}\n", "has no requests"),
+        (f"{LOG_HEADER}\n2024-01-01 18:00:00,G,nan,30,M,0\n", "line 2: num_images_per_prompt"),
+        (f"{LOG_HEADER}\n2024-01-01 18:00:00,G,-4,30,M,0\n", "line 2: num_images_per_prompt"),
+        (f"{LOG_HEADER}\nnever,G,4,30,M,0\n", "line 2: gmt_create must be a date"),
+        (f"{LOG_HEADER}\n2024-01-01 05:00:00,G,4,30,M,0\n", "no requests in its busiest hours"),
+    ],
+)
+def test_a_bad_trace_is_refused_in_one_sentence(text, complaint, tmp_path: Path, capsys) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text(text)
+    assert main(["simulate", str(path)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert complaint in told.err
+    assert len(told.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("content", [TRACE.encode(), gzip.compress(TRACE.encode())[:40]])
+def test_a_broken_archive_is_refused_in_one_sentence(content, tmp_path: Path, capsys) -> None:
+    path = tmp_path / "log.csv.gz"
+    path.write_bytes(content)
+    assert main(["simulate", str(path)]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_a_field_without_end_is_refused_in_one_sentence(trace: Path, capsys) -> None:
+    trace.write_text(TRACE + "x" * 200_000)
+    assert main(["simulate", str(trace)]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_a_trace_from_a_spreadsheet_is_read(trace: Path, capsys) -> None:
+    trace.write_text(TRACE, encoding="utf-8-sig")
+    assert main(["simulate", str(trace), "--policy", "fifo", "--json"]) == 0
+    assert _json(capsys)["jobs"] == 4
 
 
 def test_a_trace_of_other_families_is_refused(trace: Path, capsys) -> None:
