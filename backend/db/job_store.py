@@ -1,10 +1,10 @@
 """Jobs in SQL: the waiting line, the leases and the outbox."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, text, update
+from sqlalchemy import ColumnElement, and_, func, or_, text, update
 from sqlalchemy import select as sa_select
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -18,10 +18,12 @@ from backend.domain.families import ModelFamily
 from backend.domain.jobs import Change, Job, JobState
 from backend.domain.requests import AccountId, JobId
 from backend.domain.tiers import Tier
-from backend.service.ports import InLine, StoredEvent
+from backend.service.ports import InLine, Standing, StoredEvent
 
 # Any number will do, as long as nobody else on the server uses it with a second one: "admi".
 ADDING_LOCK = int.from_bytes(b"admi", "big")
+# Of more jobs than these, all are read: statements have room for only so many names.
+AMONG_MAX = 500
 
 
 class SqlJobStore:
@@ -61,7 +63,25 @@ class SqlJobStore:
         async with self._database.write() as session:
             return await move_job(session, job_id, move)
 
-    async def in_line(self, family: ModelFamily, *, after: int) -> list[InLine]:
+    async def standing(self, family: ModelFamily) -> list[Standing]:
+        query = (
+            select(JobRow.sequence, JobRow.id, col(JobRow.lease_until).is_not(None))
+            .where(*_is_in_line(family))
+            .order_by(col(JobRow.created_at), col(JobRow.sequence))
+        )
+        async with self._database.read() as session:
+            return [
+                Standing(sequence or 0, JobId(job_id), is_leased)
+                for sequence, job_id, is_leased in await session.exec(query)
+            ]
+
+    async def in_line(
+        self, family: ModelFamily, *, after: int = 0, among: Collection[JobId] | None = None
+    ) -> list[InLine]:
+        if among is not None and len(among) > AMONG_MAX:
+            wanted = set(among)
+            rows = await self.in_line(family, after=after)
+            return [row for row in rows if row.job_id in wanted]
         query = (
             # Not whole rows: there may be ten thousand.
             sa_select(
@@ -72,13 +92,11 @@ class SqlJobStore:
                 col(JobRow.spec),
                 col(JobRow.lease_until),
             )
-            .where(
-                col(JobRow.family) == family.value,
-                col(JobRow.state).in_([JobState.QUEUED.value, JobState.RENDERING.value]),
-                col(JobRow.sequence) > after,
-            )
+            .where(*_is_in_line(family), col(JobRow.sequence) > after)
             .order_by(col(JobRow.created_at), col(JobRow.sequence))
         )
+        if among is not None:
+            query = query.where(col(JobRow.id).in_(among))
         async with self._database.read() as session:
             # The library has types for no more than four columns.
             rows = await session.exec(query)  # type: ignore[call-overload]
@@ -204,6 +222,13 @@ async def _must_have_room(session: AsyncSession, job: Job, waiting_max: int) -> 
     )
     if (await session.exec(query)).one() >= waiting_max:
         raise TooManyWaiting(tier=job.spec.tier, limit=waiting_max)
+
+
+def _is_in_line(family: ModelFamily) -> tuple[ColumnElement[bool], ...]:
+    return (
+        col(JobRow.family) == family.value,
+        col(JobRow.state).in_([JobState.QUEUED.value, JobState.RENDERING.value]),
+    )
 
 
 def _in_line(

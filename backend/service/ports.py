@@ -1,9 +1,9 @@
 """What the use cases need from outside, as Protocols; `tests/fakes/` holds a twin of each."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from backend.billing.ledger import Balance, Entry
 from backend.domain.accounts import ApiKey
@@ -43,6 +43,14 @@ class InLine:
     account_id: AccountId
     created_at: datetime
     spec: PromptSpec
+    is_leased: bool
+
+
+class Standing(NamedTuple):
+    """That a job waits, or is leased; a line has ten thousand of them."""
+
+    sequence: int
+    job_id: JobId
     is_leased: bool
 
 
@@ -86,8 +94,16 @@ class JobStore(Protocol):
         the outbox.
         """
 
-    async def in_line(self, family: ModelFamily, *, after: int) -> list[InLine]:
-        """Return queued and rendering jobs that came after a sequence number, oldest first."""
+    async def standing(self, family: ModelFamily) -> list[Standing]:
+        """Return all queued and rendering jobs, oldest first, with no more than must be known."""
+
+    async def in_line(
+        self, family: ModelFamily, *, after: int = 0, among: Collection[JobId] | None = None
+    ) -> list[InLine]:
+        """Return queued and rendering jobs that came after a sequence number, oldest first.
+
+        Of those `among` these only, if some are named.
+        """
 
     async def many(self, job_ids: Sequence[JobId]) -> dict[JobId, Job]:
         """Return the jobs of these ids that exist."""

@@ -5,7 +5,7 @@ Jobs, reviews and books share one `Memory`: `MemoryJobStore(memory=m)`, `MemoryB
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from backend.domain.jobs import Change, Job, JobState
 from backend.domain.requests import AccountId, JobId
 from backend.domain.reviews import Decision, Review, ReviewId
 from backend.domain.tiers import Tier
-from backend.service.ports import InLine, StoredEvent
+from backend.service.ports import InLine, Standing, StoredEvent
 
 __all__ = [
     "Memory",
@@ -127,7 +127,14 @@ class MemoryJobStore:
     async def change(self, job_id: JobId, move: Callable[[Job], Change]) -> Job | None:
         return self.memory.move(job_id, move)
 
-    async def in_line(self, family: ModelFamily, *, after: int) -> list[InLine]:
+    async def standing(self, family: ModelFamily) -> list[Standing]:
+        return [
+            Standing(row.sequence, row.job_id, row.is_leased) for row in await self.in_line(family)
+        ]
+
+    async def in_line(
+        self, family: ModelFamily, *, after: int = 0, among: Collection[JobId] | None = None
+    ) -> list[InLine]:
         numbers = {job_id: number for number, job_id in enumerate(self.memory.jobs, start=1)}
         return [
             InLine(
@@ -139,7 +146,10 @@ class MemoryJobStore:
                 is_leased=job.lease is not None,
             )
             for job in self.memory.line()
-            if not job.is_terminal and job.spec.family is family and numbers[job.id] > after
+            if not job.is_terminal
+            and job.spec.family is family
+            and numbers[job.id] > after
+            and (among is None or job.id in among)
         ]
 
     async def many(self, job_ids: Sequence[JobId]) -> dict[JobId, Job]:

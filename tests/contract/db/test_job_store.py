@@ -275,6 +275,24 @@ async def test_newcomers_are_those_after_a_sequence_number(stores: Stores):
     assert await in_line(stores, after=first.sequence) == [newcomer.id]
 
 
+async def test_who_stands_in_line_is_known_without_reading_what_is_asked(stores: Stores):
+    late, leased = [await stored(stores, a_job(created_at=at(second))) for second in (9, 1)]
+    await stored(stores, a_job(spec=a_spec(family=ModelFamily.FLUX)))
+    await moved(stores, leased, dispatch)
+    standing = await stores.jobs.standing(FAMILY)
+    assert [each[1:] for each in standing] == [(leased.id, True), (late.id, False)]
+    rows = await stores.jobs.in_line(FAMILY)
+    assert [each.sequence for each in standing] == [row.sequence for row in rows]
+
+
+@pytest.mark.parametrize("others", [0, 600])
+async def test_some_jobs_in_line_are_read_among_however_many(stores: Stores, others: int):
+    jobs = [await stored(stores, a_job(created_at=at(number))) for number in range(3)]
+    named = [jobs[2].id, jobs[0].id, *(JobId(f"gen_other{number}") for number in range(others))]
+    rows = await stores.jobs.in_line(FAMILY, among=named)
+    assert [row.job_id for row in rows] == [jobs[0].id, jobs[2].id]
+
+
 async def test_many_jobs_are_found_at_once_and_unknown_ones_left_out(stores: Stores):
     jobs = [await stored(stores, a_job()) for _ in range(3)]
     found = await stores.jobs.many([jobs[0].id, jobs[2].id, JobId("gen_nobody")])
