@@ -72,6 +72,11 @@ class StepWatch:
         """Whether so little of it is left to draw that the next job should be at hand."""
         return self._is_ending
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it ends at its next step."""
+        return self._is_cancelled
+
     def __call__(self, done: int, steps: int) -> None:
         """Note that so many steps are done.
 

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from backend.contracts import (
     BROKER_TRANSPORT_OPTIONS,
+    NUDGE_FIELD,
     REPORT_STREAM,
     ImageVariant,
     RenderedImage,
@@ -20,7 +21,9 @@ from backend.contracts import (
     RenderReport,
     RenderStarted,
     StageTimings,
+    WorkerPresence,
     claim_key,
+    own_queue_name,
     queue_name,
     worker_key,
 )
@@ -139,7 +142,8 @@ class Floor:
     async def submit(self, *, tier: Tier = Tier.FAST, is_told: bool = True, **fields) -> JobId:
         """Put a job in line, as the gateway does."""
         moment = self.now()
-        job = a_job(spec=a_spec(tier=tier), created_at=moment, updated_at=moment, **fields)
+        spec = fields.pop("spec", None) or a_spec(tier=tier)
+        job = a_job(spec=spec, created_at=moment, updated_at=moment, **fields)
         await self.jobs.add(a_birth(job), fingerprint=job.id)
         if is_told:
             await self.outbox.publish_pending()
@@ -148,6 +152,26 @@ class Floor:
     async def announce(self, slots: int = 1, *, family: ModelFamily = ModelFamily.SDXL) -> None:
         """Say that a worker is there."""
         await self.redis.set(worker_key(family, "w1"), slots)
+
+    async def present(
+        self, name: str, *, wants: int, adapters: tuple[str, ...] = (), is_nudging: bool = False
+    ) -> None:
+        """Say what a worker wants, as one does."""
+        presence = WorkerPresence(slots=1, wants=wants, adapters=adapters)
+        await self.redis.set(worker_key(ModelFamily.SDXL, name), presence.model_dump_json(), ex=60)
+        if is_nudging:
+            await self.redis.xadd(REPORT_STREAM, {NUDGE_FIELD: name})
+
+    async def queued_for(self, worker: str) -> list[RenderJob]:
+        """Return what waits in a worker's own queue."""
+        raw = await self.redis.lrange(_list_key(own_queue_name(ModelFamily.SDXL, worker)), 0, -1)
+        return [_decoded(message) for message in reversed(raw)]
+
+    async def drawn_by(self, job_id: JobId) -> str:
+        """Return the worker that has claimed the job's attempt."""
+        job = await self.job(job_id)
+        token = await self.redis.get(claim_key(job_id, job.attempt))
+        return "" if token is None else token.decode().rpartition(":")[0]
 
     async def queued(self, tier: Tier = Tier.FAST) -> list[RenderJob]:
         """Return what waits in a worker queue, next first."""
@@ -211,7 +235,11 @@ class Floor:
 
 
 def _key(tier: Tier) -> str:
-    return f"{BROKER_TRANSPORT_OPTIONS['global_keyprefix']}{queue_name(ModelFamily.SDXL, tier)}"
+    return _list_key(queue_name(ModelFamily.SDXL, tier))
+
+
+def _list_key(queue: str) -> str:
+    return f"{BROKER_TRANSPORT_OPTIONS['global_keyprefix']}{queue}"
 
 
 def _decoded(message: bytes) -> RenderJob:

@@ -3,18 +3,21 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 import structlog
 from PIL import Image
 
-from backend.contracts import ModelFamily, worker_key
+from backend.contracts import ModelFamily, cancel_key, worker_key
+from gpu_worker.__main__ import open_artist
 from gpu_worker.engine.loop import Engine
 from gpu_worker.engine.pace import Bounds
-from gpu_worker.engine.rehearsal import SleepingArtist
+from gpu_worker.engine.rehearsal import AdapterShelf, SleepingArtist
 from gpu_worker.messenger import Messenger
 from gpu_worker.release.pipeline import ReleasePipeline
-from gpu_worker.render.drawing import Drawing, DrawOrder, Run
+from gpu_worker.render.drawing import Artist, Drawing, DrawOrder, Run
+from gpu_worker.settings import Settings
 from gpu_worker.state import OutOfMemory
 from gpu_worker.worker import Worker
 from safety.policy import DEFAULT_POLICY
@@ -63,6 +66,26 @@ class SecondPictureCheck:
         ]
 
 
+class NotingArtist:
+    """Counts the steps of another artist, and calls after each."""
+
+    def __init__(self, artist: Artist) -> None:
+        self.artist = artist
+        self.steps = 0
+        self.after_step: Callable[[int], None] = lambda _: None
+
+    def begin(self, order: DrawOrder) -> Run:
+        return self.artist.begin(order)
+
+    def step(self, runs: Sequence[Run]) -> None:
+        self.artist.step(runs)
+        self.steps += 1
+        self.after_step(self.steps)
+
+    def finish(self, run: Run) -> Drawing | None:
+        return self.artist.finish(run)
+
+
 Start = Callable[..., Worker]
 
 
@@ -75,13 +98,14 @@ def start(redis_url: str) -> Iterator[Start]:
         objects: MemoryObjectStore | None = None,
         on_hung: Callable[[], None] = lambda: None,
         bounds: Bounds | None = None,
+        artist: Artist | None = None,
     ) -> Worker:
         images = ImageStore(objects=objects or MemoryObjectStore())
-        artist = FailingArtist(failures=list(failures))
+        opened = artist or FailingArtist(failures=list(failures))
         worker = Worker(
             name="worker-1",
             family=ModelFamily.SDXL,
-            engine=Engine(open_artist=lambda: artist),
+            engine=Engine(open_artist=lambda: opened),
             messenger=Messenger(redis_url=redis_url, worker="worker-1"),
             images=images,
             release=ReleasePipeline(
@@ -201,3 +225,27 @@ def test_a_job_that_never_moves_again_calls_for_help(
     running.join()
     outcome = line.outcome(a_render_job())
     assert (outcome.code, outcome.is_retryable) == ("hung", True)
+
+
+@pytest.mark.parametrize("engine", ["sleeping", "diffusers"])
+def test_a_cancelled_job_takes_no_step_more_than_the_one_it_is_at(
+    line: Line,
+    start: Start,
+    tmp_path: Path,
+    tiny_sdxl: Path,
+    engine: str,
+):
+    settings = Settings(home=tmp_path, engine=engine, model_sdxl=str(tiny_sdxl), sleep_step_s=0)
+    artist = NotingArtist(open_artist(settings, ModelFamily.SDXL, AdapterShelf()))
+    worker = start(artist=artist)
+    job = a_render_job(1, steps=30)
+
+    def cancel_in_the_third(steps: int) -> None:
+        if steps == 3:
+            line.redis.set(cancel_key(job.job_id), 1)
+            wait_for(lambda: worker.desk.watches()[0].is_cancelled, "the flag to be seen")
+
+    artist.after_step = cancel_in_the_third
+    worker.run(job)
+    assert line.outcome(job).kind == "render_cancelled"
+    assert artist.steps == 3
