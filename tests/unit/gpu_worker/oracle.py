@@ -15,6 +15,7 @@ from tests.fakes.engines import draw_alone
 from tests.unit.gpu_worker.conftest import a_render_job
 
 TOLERANCE = 1e-4
+T5_TOKENS = 32  # the tiny models' tokenizers' own
 PROMPT = "a fox in the snow"
 _STOCK_SCHEDULERS = {
     Sampler.DDIM: diffusers.DDIMScheduler,

@@ -13,10 +13,11 @@ from gpu_worker.families import open_family
 from gpu_worker.families.flux import pack, unpack
 from gpu_worker.family import LoadedModel
 from tests.unit.gpu_worker.conftest import open_renderer
-from tests.unit.gpu_worker.oracle import PROMPT, TOLERANCE, a_picture, draw, seeds, stock
+from tests.unit.gpu_worker.oracle import PROMPT, T5_TOKENS, TOLERANCE, a_picture, draw, seeds, stock
 
 SD3_SAMPLERS = [Sampler.FLOW_EULER, Sampler.FLOW_HEUN]
-T5_TOKENS = 32  # the tiny models' tokenizers' own
+
+pytestmark = pytest.mark.oracle
 
 
 @pytest.mark.parametrize("negative_prompt", ["", "blurry"])

@@ -12,6 +12,7 @@ from gpu_worker.family import LoadedModel
 from gpu_worker.render.pipeline import Renderer
 from tests.unit.gpu_worker.oracle import PROMPT, TOLERANCE, a_picture, draw, seeds, stock
 
+pytestmark = pytest.mark.oracle
 SDXL_SAMPLERS = FAMILY_SAMPLERS[ModelFamily.SDXL]
 
 
