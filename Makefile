@@ -29,8 +29,9 @@ check: setup ## formatting, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup ## measure the road beside the bare pipeline, and judge what the starters draw
+bench: setup ## measure the road and the engine beside the bare pipeline, and judge what the starters draw
 	$(BIN)/python bench/overhead.py
+	$(BIN)/python bench/engine.py
 	$(BIN)/python bench/starter.py
 
 audit: setup ## look for known holes in the locked dependencies
