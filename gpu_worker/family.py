@@ -47,6 +47,15 @@ class Conditioning:
         """Return every row `count` times, whole copies one after another."""
         return self.join([self] * count)
 
+    def take(self, begin: int, end: int) -> Self:
+        """Return the rows from `begin` to before `end`."""
+        return replace(
+            self,
+            embeds=self.embeds[begin:end],
+            pooled=self.pooled[begin:end],
+            facts=self.facts[begin:end],
+        )
+
     def without_words(self) -> Self:
         """Return the rows with zeros where words would be."""
         return replace(

@@ -17,8 +17,9 @@ from gpu_worker.compose.model_files import (
     read_sidecar,
 )
 from gpu_worker.family import DiffusersPart, LoadedModel, ModelDefaults
-from gpu_worker.state import ModelBroken, ModelMissing, OutOfMemory
-from gpu_worker.vram.probe import is_out_of_memory
+from gpu_worker.state import ModelBroken, ModelMissing
+from gpu_worker.vram.probe import give_back_memory, is_out_of_memory
+from gpu_worker.vram.recovery import Portion, Recovery, Stage
 
 ONE_THREAD_WEIGHTS = 100_000_000
 
@@ -65,9 +66,14 @@ def choose_dtype(choice: DtypeChoice, device: torch.device) -> torch.dtype:
 
 
 def load_model(
-    family: ModelFamily, source: str, *, device: DeviceChoice, dtype: DtypeChoice
+    family: ModelFamily,
+    source: str,
+    *,
+    device: DeviceChoice,
+    dtype: DtypeChoice,
+    recovery: Recovery | None = None,
 ) -> LoadedModel:
-    """Load a family's pipeline from a diffusers folder or a hub id.
+    """Load a family's pipeline from a diffusers folder or a hub id, twice if memory runs out.
 
     Raises:
         ModelMissing, ModelBroken: there is nothing to load, or it does not load.
@@ -84,13 +90,13 @@ def load_model(
         source = str(folder)
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(dtype, chosen_device)
-    try:
-        pipeline = _load_pipeline(family, source, dtype=chosen_dtype, is_local=is_local)
-        pipeline.to(chosen_device)
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        raise OutOfMemory(f"The model of {family} did not fit into memory.") from None
+
+    def load(_portion: Portion) -> DiffusersPart:
+        loaded = _load_pipeline(family, source, dtype=chosen_dtype, is_local=is_local)
+        return loaded.to(chosen_device)
+
+    recovery = recovery or Recovery(free=give_back_memory)
+    pipeline = recovery.run(Stage.LOAD, load, what=f"The model of {family}")
     defaults = replace(_usual_defaults(family, pipeline), **said.model_dump(exclude_none=True))
     return LoadedModel(
         pipeline=pipeline, defaults=defaults, device=chosen_device, dtype=chosen_dtype

@@ -8,6 +8,11 @@ from gpu_worker.family import Family
 
 def decode(family: Family, latents: torch.Tensor) -> tuple[Image.Image, ...]:
     """Return one RGB picture for each row of latents [pictures, channels, height, width]."""
-    values = (family.decode(latents) / 2 + 0.5).clamp(0, 1)
+    return to_pictures(family.decode(latents))
+
+
+def to_pictures(decoded: torch.Tensor) -> tuple[Image.Image, ...]:
+    """Return RGB pictures of what a decoder gave, [pictures, 3, height, width], about -1..1."""
+    values = (decoded / 2 + 0.5).clamp(0, 1)
     pixels = (values.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).numpy()
     return tuple(Image.fromarray(one) for one in pixels)

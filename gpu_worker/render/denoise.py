@@ -8,10 +8,11 @@ from gpu_worker.family import Conditioning, Family
 from gpu_worker.render.painting import Painting
 
 
-def take_step(family: Family, paintings: Sequence[Painting]) -> None:
+def take_step(family: Family, paintings: Sequence[Painting], *, looks: int = 1) -> None:
     """Bring every painting one step further; they may stand at different ones.
 
-    If the look fails, none has moved.
+    With several looks the network sees part of the rows at a time, for want of memory. If a look
+    fails, none has moved.
     """
     seen = torch.cat([painting.show() for painting in paintings])
     # The networks turn whole timesteps into floats themselves; as floats they can be joined.
@@ -19,7 +20,30 @@ def take_step(family: Family, paintings: Sequence[Painting]) -> None:
         [painting.timestep.float().expand(painting.rows) for painting in paintings]
     )
     conditioning = Conditioning.join([painting.conditioning for painting in paintings])
-    noise = family.predict_noise(seen, timesteps, conditioning)
+    if looks == 1:
+        noise = family.predict_noise(seen, timesteps, conditioning)
+    else:
+        noise = _look_by_parts(family, seen, timesteps, conditioning, looks=looks)
     shares = torch.split(noise, [painting.rows for painting in paintings])
     for painting, share in zip(paintings, shares, strict=True):
         painting.advance(share)
+
+
+def _look_by_parts(
+    family: Family,
+    seen: torch.Tensor,
+    timesteps: torch.Tensor,
+    conditioning: Conditioning,
+    *,
+    looks: int,
+) -> torch.Tensor:
+    each = -(-len(seen) // looks)
+    parts = [(begin, begin + each) for begin in range(0, len(seen), each)]
+    return torch.cat(
+        [
+            family.predict_noise(
+                seen[begin:end], timesteps[begin:end], conditioning.take(begin, end)
+            )
+            for begin, end in parts
+        ]
+    )

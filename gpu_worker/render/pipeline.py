@@ -1,16 +1,15 @@
 """Draws jobs step by step over one family: encode, latents, denoise, decode, upscale; all timed."""
 
 import time
-import traceback
 from collections.abc import Callable, Sequence
-from typing import TypeVar, cast
+from typing import cast
 
 import torch
 
 from backend.contracts import RenderJob
 from backend.contracts import Sampler as SamplerName
 from gpu_worker.family import Family
-from gpu_worker.render.decode import decode
+from gpu_worker.render.decode import decode, to_pictures
 from gpu_worker.render.denoise import take_step
 from gpu_worker.render.drawing import MOST_IMAGES, MOST_STEPS, Drawing, DrawOrder, Run
 from gpu_worker.render.encode import PromptEncoder
@@ -24,12 +23,12 @@ from gpu_worker.render.latents import (
 from gpu_worker.render.pace import Pace
 from gpu_worker.render.painting import Painting
 from gpu_worker.render.sizes import fit_ratio
+from gpu_worker.render.tiles import decode_in_tiles, enlarge_in_tiles
 from gpu_worker.render.upscale import Upscaler
 from gpu_worker.sampler import Sampler
-from gpu_worker.state import BadRequest, OutOfMemory
-from gpu_worker.vram.probe import give_back_memory, is_out_of_memory
-
-T = TypeVar("T")
+from gpu_worker.state import BadRequest
+from gpu_worker.vram.probe import give_back_memory
+from gpu_worker.vram.recovery import Portion, Recovery, Stage
 
 
 class Renderer:
@@ -44,37 +43,44 @@ class Renderer:
         family: Family,
         open_sampler: Callable[[SamplerName], Sampler],
         upscaler: Upscaler | None = None,
+        recovery: Recovery | None = None,
     ) -> None:
         self._family = family
         self._open_sampler = open_sampler
         self._upscaler = upscaler
+        self._recovery = recovery or Recovery(free=give_back_memory)
         self._encoder = PromptEncoder(family=family)
         self._pace = Pace(device=family.device)
 
     def begin(self, order: DrawOrder) -> Painting:
-        return _within_memory(lambda: self._begin(order), what=f"{order.job.image_count} pictures")
+        with torch.inference_mode():
+            return self._recovery.run(
+                Stage.ENCODE,
+                lambda _portion: self._begin(order),
+                what=f"{order.job.image_count} pictures",
+            )
 
     def step(self, runs: Sequence[Run]) -> None:
         # An engine hands back what this artist began.
         paintings = cast("Sequence[Painting]", runs)
         begun_at = time.perf_counter()
-        _within_memory(lambda: take_step(self._family, paintings), what=_tell_sizes(paintings))
+        rows = sum(painting.rows for painting in paintings)
+        with torch.inference_mode():
+            self._recovery.run(
+                Stage.DENOISE,
+                lambda portion: take_step(self._family, paintings, looks=_looks(portion)),
+                rows=rows,
+                what=_tell_sizes(paintings),
+            )
         self._pace.hold()
         spent_s = time.perf_counter() - begun_at
-        rows = sum(painting.rows for painting in paintings)
         for painting in paintings:
             painting.denoise_s += spent_s * painting.rows / rows
 
     def finish(self, run: Run) -> Drawing | None:
         painting = cast("Painting", run)  # as in `step`
-        if len(painting.pictures) < len(painting.latents):
-            _within_memory(lambda: self._decode_next(painting), what=_tell_sizes([painting]))
-        elif self._upscaler is not None and len(painting.enlarged) < len(painting.latents):
-            upscaler = self._upscaler
-            _within_memory(
-                lambda: _enlarge_next(upscaler, painting),
-                what=f"Enlarged, {_tell_sizes([painting])}",
-            )
+        with torch.inference_mode():
+            self._finish_next(painting)
         pictures = painting.pictures if self._upscaler is None else painting.enlarged
         if len(pictures) < len(painting.latents):
             return None
@@ -133,43 +139,51 @@ class Renderer:
             denoise_s=time.perf_counter() - encoded_at,
         )
 
-    def _decode_next(self, painting: Painting) -> None:
+    def _finish_next(self, painting: Painting) -> None:
+        """Decode one more picture, or enlarge one more when all are decoded."""
+        what = _tell_sizes([painting])
+        upscaler = self._upscaler
+        if len(painting.pictures) < len(painting.latents):
+            self._recovery.run(
+                Stage.DECODE, lambda portion: self._decode_next(painting, portion), what=what
+            )
+        elif upscaler is not None and len(painting.enlarged) < len(painting.latents):
+            self._recovery.run(
+                Stage.UPSCALE,
+                lambda portion: _enlarge_next(upscaler, painting, portion),
+                what=f"Enlarged, {what}",
+            )
+
+    def _decode_next(self, painting: Painting, portion: Portion) -> None:
         begun_at = time.perf_counter()
         index = len(painting.pictures)
-        painting.pictures += decode(self._family, painting.latents[index : index + 1])
+        latents = painting.latents[index : index + 1]
+        if portion is Portion.TILES:
+            painting.pictures += to_pictures(decode_in_tiles(self._family, latents))
+        else:
+            painting.pictures += decode(self._family, latents)
         painting.decode_s += time.perf_counter() - begun_at
 
 
-def _enlarge_next(upscaler: Upscaler, painting: Painting) -> None:
+def _enlarge_next(upscaler: Upscaler, painting: Painting, portion: Portion) -> None:
     begun_at = time.perf_counter()
-    index = len(painting.enlarged)
-    painting.enlarged += upscaler.enlarge(painting.pictures[index : index + 1])
+    picture = painting.pictures[len(painting.enlarged)]
+    if portion is Portion.TILES:
+        painting.enlarged.append(enlarge_in_tiles(upscaler.enlarge, picture, scale=upscaler.scale))
+    else:
+        painting.enlarged += upscaler.enlarge([picture])
     painting.upscale_s += time.perf_counter() - begun_at
+
+
+def _looks(portion: Portion) -> int:
+    """Return in how many looks of the network a step is taken."""
+    return 2 if portion is Portion.HALVES else 1
 
 
 def _tell_sizes(paintings: Sequence[Painting]) -> str:
     return ", ".join(
         f"{len(one.latents)} pictures of {one.width}x{one.height}" for one in paintings
     )
-
-
-def _within_memory(work: Callable[[], T], *, what: str) -> T:
-    """Do a piece of work on the device; `what` begins the sentence of its failure.
-
-    Raises:
-        OutOfMemory: it did not fit; what it held has been given back.
-
-    """
-    try:
-        with torch.inference_mode():
-            return work()
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        # The traceback's frames hold the very tensors that filled the memory.
-        traceback.clear_frames(error.__traceback__)
-    give_back_memory()
-    raise OutOfMemory(f"{what} did not fit into memory.")
 
 
 def _check(job: RenderJob) -> None:

@@ -72,11 +72,13 @@ class Recovery:
         self._free = free
         self._strike = strike
 
-    def run(self, stage: Stage, work: Callable[[Portion], T], *, rows: int = 1) -> T:
+    def run(
+        self, stage: Stage, work: Callable[[Portion], T], *, rows: int = 1, what: str = ""
+    ) -> T:
         """Do the work of a stage, whole; if memory runs out, free some and try once more.
 
         `work` must leave nothing half done behind when it raises: it is called again. `rows` says
-        how many rows of a batch there are to halve.
+        how many rows of a batch there are to halve, and `what` begins the sentence of a failure.
 
         Raises:
             OutOfMemory: it ran out again; what can be freed has been.
@@ -93,7 +95,7 @@ class Recovery:
             return done[0]
         self._free()
         _log.error("out_of_memory_again", stage=stage, portion=portion)
-        raise OutOfMemory(f"The memory did not suffice to {_IN_WORDS[stage]}, not even in parts.")
+        raise OutOfMemory(f"{what or _IN_WORDS[stage]} did not fit into memory.")
 
     def _attempt(
         self, stage: Stage, work: Callable[[Portion], T], portion: Portion
@@ -111,12 +113,12 @@ class Recovery:
 
 
 _IN_WORDS = {
-    Stage.LOAD: "load the model",
-    Stage.LOAD_ADAPTERS: "load its LoRAs or ControlNets",
-    Stage.ENCODE: "read the prompt",
-    Stage.DENOISE: "draw the picture",
-    Stage.DECODE: "make a picture of what was drawn",
-    Stage.UPSCALE: "enlarge the picture",
+    Stage.LOAD: "The model",
+    Stage.LOAD_ADAPTERS: "Its LoRAs or ControlNets",
+    Stage.ENCODE: "Reading the prompt",
+    Stage.DENOISE: "Drawing the picture",
+    Stage.DECODE: "Making a picture of what was drawn",
+    Stage.UPSCALE: "Enlarging the picture",
 }
 
 

@@ -45,7 +45,7 @@ def test_a_stage_that_runs_out_once_is_done_after_freeing(stage: Stage):
 def test_a_stage_that_runs_out_again_is_a_typed_failure_and_the_next_one_is_not(stage: Stage):
     freed: list[int] = []
     recovery = Recovery(free=lambda: freed.append(1), strike=Shortage(stage, 2))
-    with pytest.raises(OutOfMemory, match="did not suffice to"):
+    with pytest.raises(OutOfMemory, match="did not fit into memory"):
         recovery.run(stage, lambda _portion: "done")
     assert len(freed) == 2
     assert recovery.run(stage, lambda _portion: "done") == "done"
