@@ -7,7 +7,14 @@ older release must still parse (samples are kept under tests/).
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    model_serializer,
+)
 
 from backend.domain.families import FAMILY_SAMPLERS, ModelFamily, Sampler
 from backend.domain.results import ImageVariant
@@ -195,7 +202,13 @@ class RenderJob(Message):
 
     def as_message(self) -> dict[str, Any]:
         """Return it as JSON types, less what older workers refuse where it says nothing."""
-        return self.model_dump(mode="json", exclude=None if self.adapters else {"adapters"})
+        said = {
+            "adapters": self.adapters,
+            "parts": self.parts,
+            "negative_parts": self.negative_parts,
+        }
+        silent = {name for name, value in said.items() if not value}
+        return self.model_dump(mode="json", exclude=silent)
 
 
 class RenderStarted(Message):
@@ -256,6 +269,12 @@ class RenderFinished(Message):
     images: tuple[RenderedImage, ...]
     timings: StageTimings
     notes: tuple[RenderNote, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _less_what_says_nothing(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what an older backend refuses, where it says nothing."""
+        fields: dict[str, Any] = dump(self)
+        return fields if self.notes else {k: v for k, v in fields.items() if k != "notes"}
 
 
 class RenderBlocked(Message):

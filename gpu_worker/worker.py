@@ -235,6 +235,7 @@ class Worker:
         return RenderFinished(
             **self._address(job),
             images=tuple(_rendered(job, index, image) for index, image in enumerate(stored)),
+            notes=drawing.notes,
             timings=_timings(drawing, release_s=ended_at - drawn_at, total_s=ended_at - began_at),
         )
 

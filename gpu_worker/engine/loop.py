@@ -16,9 +16,6 @@ from gpu_worker.engine.preempt import choose_aside
 from gpu_worker.engine.seat import Seat, Stage
 from gpu_worker.render.drawing import Artist, Drawing, DrawOrder, OnStep
 
-# A job that takes no part for long is still asked whether it is wanted; the answer is a round trip.
-ASK_EVERY_TICKS = 8
-
 
 class Engine:
     """Draws all orders in flight together, step by step."""
@@ -62,9 +59,7 @@ class Engine:
 
     def _run(self) -> None:
         shares = Shares()
-        for tick_number in itertools.count():
-            if not self._take_in():
-                return
+        while self._take_in():
             present = self._choose_present()
             tick, shares = choose_tick(present, shares, most_pixels=self._most_pixels)
             match tick.stage:
@@ -74,8 +69,8 @@ class Engine:
                     self._step(tick.numbers)
                 case Stage.FINISHING:
                     self._finish(tick.numbers)
-            if tick_number % ASK_EVERY_TICKS == 0:
-                self._tell(self._flights.keys() - tick.numbers)
+            # Those who took no part may be wanted no more as well.
+            self._tell(self._flights.keys() - tick.numbers)
 
     def _choose_present(self) -> list[Seat]:
         """Let some stand aside, and return the others."""

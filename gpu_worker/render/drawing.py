@@ -14,8 +14,8 @@ from backend.contracts import RenderJob, RenderNote
 MOST_IMAGES = 16
 MOST_STEPS = 500
 
-# Called with (steps done, steps in all) before the first step and after each, and now and then with
-# the same numbers while a job waits between two; raising ends the drawing there.
+# Called with (steps done, steps in all) before the first step and after each, and with the same
+# numbers while others take theirs; raising ends the drawing there. It must not keep the engine.
 OnStep = Callable[[int, int], None]
 
 

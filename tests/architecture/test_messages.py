@@ -84,3 +84,15 @@ def test_a_job_without_adapters_says_nothing_an_older_worker_would_refuse() -> N
     assert "adapters" not in job.as_message()
     warm = job.model_copy(update={"adapters": ("fox",)})
     assert RenderJob.model_validate(warm.as_message()) == warm
+
+
+def test_a_plain_prompt_and_a_picture_as_asked_for_say_nothing_an_older_end_would_refuse() -> None:
+    messages = ROOT / "tests/architecture/messages"
+    job = RenderJob.model_validate_json((messages / "render_job_least.json").read_text())
+    assert not {"parts", "negative_parts"} & job.as_message().keys()
+    weighed = RenderJob.model_validate_json((messages / "render_job_parts.json").read_text())
+    assert RenderJob.model_validate(weighed.as_message()) == weighed
+    plain = parse_report((messages / "render_finished.json").read_text())
+    assert "notes" not in plain.model_dump()
+    noted = parse_report((messages / "render_finished_notes.json").read_text())
+    assert parse_report(noted.model_dump_json()) == noted

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from backend.contracts import Tier
-from gpu_worker.engine.loop import ASK_EVERY_TICKS, Engine
+from gpu_worker.engine.loop import Engine
 from gpu_worker.engine.preempt import MOST_TICKS_ASIDE
 from gpu_worker.engine.rehearsal import SleepingArtist
 from gpu_worker.render.drawing import Artist, Drawing, DrawOrder, Run
@@ -205,7 +205,7 @@ def test_a_job_that_is_parked_can_be_cancelled():
     artist = NotingArtist()
     asked: list[int] = []
     with running(artist) as engine:
-        cue = Cue(engine, turbo=(2, an_order(2, Tier.TURBO, steps=3 * ASK_EVERY_TICKS)))
+        cue = Cue(engine, turbo=(2, an_order(2, Tier.TURBO, steps=4)))
 
         def cancel_when_parked(done: int, steps: int) -> None:
             cue(done, steps)
