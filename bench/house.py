@@ -32,6 +32,8 @@ from backend.settings import Settings
 FAMILY = ModelFamily.SDXL
 STEPS = 4
 PATIENCE_S = 300.0
+# Nothing is lost here: on a busy machine a short lease would only send jobs twice.
+PATIENT_LEASES = dict.fromkeys(("dispatch_lease_s", "start_lease_s", "progress_lease_s"), 60.0)
 
 
 @contextmanager
@@ -148,7 +150,9 @@ class Run:
 @asynccontextmanager
 async def open_run(stack, name: str):
     file = stack.settings.home / f"{name}.db"
-    settings = stack.settings.model_copy(update={"database_url": f"sqlite+aiosqlite:///{file}"})
+    settings = stack.settings.model_copy(
+        update={"database_url": f"sqlite+aiosqlite:///{file}", **PATIENT_LEASES}
+    )
     upgrade(settings.database)
     async with open_database(settings) as database, open_redis(settings) as redis:
         jobs = SqlJobStore(database=database)

@@ -34,7 +34,7 @@ TABLE = Path(__file__).with_suffix(".md")
 WEIGHTS = {tier: TIER_POLICIES[tier].weight / 16 for tier in Tier}
 WITH_RESERVES = {Tier.TURBO: 0.6, Tier.FAST: 0.3, Tier.RELAX: 0.1}
 # What of each tier is still in line when the last counted job begins, at least.
-LEFT_OVER = 20
+LEFT_OVER = 12
 # So that jobs of a run of half a minute become overdue; all else is as in production.
 PROMISES_SHORTENED = 60
 WHALE, GUESTS, OF_EACH = 500, 20, 3
@@ -46,7 +46,7 @@ PEERS = ("round_robin", "weighted_random")
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--workers", type=int, default=8)
-    parser.add_argument("--jobs", type=int, default=320, help="jobs counted in each run")
+    parser.add_argument("--jobs", type=int, default=320, help="jobs counted in each run (0: none)")
     parser.add_argument("--job-s", type=float, default=0.4, help="how long a job sleeps")
     parser.add_argument("--whale", type=int, default=WHALE, help="jobs of the whale (0: no whale)")
     parser.add_argument("--json", action="store_true", help="print JSON; write no table")
@@ -64,21 +64,25 @@ def main() -> int:
 
 def measure(arguments) -> dict:
     document, jobs = {}, arguments.jobs
+
+    def note(name: str, figures: dict) -> None:
+        document[name] = figures
+        sys.stderr.write(f"{name}: {json.dumps(figures)}\n")
+
+    for order in PEERS if jobs else ():
+        with tempfile.TemporaryDirectory() as home:
+            note(order, peer_run(Path(home), order, arguments))
     with (
         tempfile.TemporaryDirectory() as home,
         open_house(Path(home), workers=arguments.workers, job_s=arguments.job_s) as stack,
     ):
-        document["weights_only"] = asyncio.run(
-            share_run(stack, "weights", plain_stride(), WEIGHTS, jobs)
-        )
-        document["all_rules"] = asyncio.run(
-            share_run(stack, "rules", all_rules(), WITH_RESERVES, jobs)
-        )
+        if jobs:
+            run = share_run(stack, "weights", plain_stride(), WEIGHTS, jobs)
+            note("weights_only", asyncio.run(run))
+            run = share_run(stack, "rules", all_rules(), WITH_RESERVES, jobs)
+            note("all_rules", asyncio.run(run))
         if arguments.whale:
-            document["whale"] = asyncio.run(whale_run(stack, arguments))
-    for order in PEERS:
-        with tempfile.TemporaryDirectory() as home:
-            document[order] = peer_run(Path(home), order, arguments)
+            note("whale", asyncio.run(whale_run(stack, arguments)))
     return document
 
 
@@ -216,36 +220,43 @@ def shares(amounts) -> dict[str, float]:
 
 
 def render(document, arguments) -> str:
-    workers, jobs = arguments.workers, arguments.jobs
+    lines = [
+        "# Whose jobs begin",
+        "",
+        f"`python bench/shares.py --workers {arguments.workers} --jobs {arguments.jobs} "
+        f"--job-s {arguments.job_s:g} --whale {arguments.whale}`:",
+        f"{arguments.workers} worker processes on real Celery queues, with jobs that sleep "
+        f"{arguments.job_s:g} s.",
+        "",
+    ]
+    if arguments.jobs:
+        lines += share_lines(document, arguments.jobs)
+    if arguments.whale:
+        lines += whale_lines(document["whale"], arguments.whale)
+    return "\n".join(lines)
+
+
+def share_lines(document, jobs: int) -> list[str]:
     rows = [
         ("ours, by weight alone", document["weights_only"], WEIGHTS),
         ("ours, reserves and promotion on", document["all_rules"], WITH_RESERVES),
         *((f"plain Celery, {order}", document[order], WEIGHTS) for order in PEERS),
     ]
-    lines = [
-        "# Whose jobs begin",
-        "",
-        f"`python bench/shares.py --workers {workers} --jobs {jobs} --job-s {arguments.job_s} "
-        f"--whale {arguments.whale}`: {workers} Celery",
-        f"worker processes, jobs that sleep {arguments.job_s:g} s, everything backlogged; the "
-        f"first {jobs} jobs of each run count.",
-        "The deviation is the most that any tier was away from its share of any prefix, in jobs:",
-        "of the order in which jobs were handed to workers, and of that in which they began.",
+    rules = document["all_rules"]
+    return [
+        f"Everything is backlogged; the first {jobs} jobs of each run count. The deviation is the",
+        "most that any tier was away from its share of any prefix, in jobs: of the order in which",
+        "jobs were handed to workers, and of that in which they began.",
         "",
         "| dispatch | turbo : fast : relax, % | due | handed over | begun |",
         "|---|---|---|---|---|",
         *(row(*each) for each in rows),
         "",
         f"With reserves and promotion on, GPU-seconds were shared "
-        f"{percents(document['all_rules']['shares_of_gpu_s'].values())}, and "
-        f"{document['all_rules']['promotions']} jobs were promoted: promises were shortened "
-        f"{PROMISES_SHORTENED} times, so",
-        "that jobs of so short a run become overdue; all else was as in production.",
+        f"{percents(rules['shares_of_gpu_s'].values())}; {rules['promotions']}",
+        f"jobs were promoted, for whom promises were shortened {PROMISES_SHORTENED} times.",
         "",
     ]
-    if "whale" in document:
-        lines += whale_lines(document["whale"], arguments)
-    return "\n".join(lines)
 
 
 def row(name: str, figures, due) -> str:
@@ -260,11 +271,11 @@ def percents(parts) -> str:
     return " : ".join(f"{100 * part:.1f}" for part in parts)
 
 
-def whale_lines(whale, arguments) -> list[str]:
+def whale_lines(whale, count: int) -> list[str]:
     return [
         "## One account's burst",
         "",
-        f"One account submits {arguments.whale} relax jobs at once; {GUESTS} others submit "
+        f"One account submits {count} relax jobs at once; {GUESTS} others submit "
         f"{OF_EACH} each, one account",
         f"whenever {BETWEEN_GUESTS} more jobs have begun. A job length is the median from",
         "beginning to delivery.",

@@ -15,7 +15,7 @@ from backend.scheduling.forecast import Place
 KEPT: Final = 100
 TRUSTED: Final = 20
 LENGTHS: Final = 14
-UNSURE: Final = log(1.6)
+UNSURE: Final = log(2.0)
 SURE_PART: Final = 0.9
 # By how much (as a logarithm) a kept or a broken p90 moves all later ones of its tier.
 CAUTION_STEP: Final = 0.05
