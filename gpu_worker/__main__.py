@@ -42,6 +42,8 @@ _QUIET = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "OMP_WAIT_POLICY": "PASSIVE",
+    # Blocks that can grow leave fewer gaps between pictures of many sizes.
+    "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
 }
 _EXIT_HUNG = 70
 # A check of each of a job's pictures may time out, and the store needs a while.
@@ -157,14 +159,23 @@ def _open_renderer(settings: Settings, family: ModelFamily) -> Artist:
     import torch
 
     from gpu_worker.compose.composer import choose_threads, load_model
+    from gpu_worker.compose.room import open_books, open_work_memory
     from gpu_worker.families import open_family
     from gpu_worker.render.pipeline import Renderer
     from gpu_worker.render.upscale import open_named
     from gpu_worker.samplers import open_sampler
+    from gpu_worker.vram.probe import give_back_memory
+    from gpu_worker.vram.recovery import Recovery
 
     model = load_model(family, source, device=settings.device, dtype=settings.dtype)
     torch.set_num_threads(settings.threads or choose_threads(model))
     opened = open_family(family, model)
+    books = open_books(model.device)
+
+    def free() -> None:
+        books.evict_all()
+        give_back_memory()
+
     return Renderer(
         family=opened,
         open_sampler=partial(open_sampler, family=family, scheduler_config=opened.scheduler_config),
@@ -174,6 +185,8 @@ def _open_renderer(settings: Settings, family: ModelFamily) -> Artist:
             scale=model.defaults.display_scale,
             device=model.device,
         ),
+        recovery=Recovery(free=free),
+        memory=open_work_memory(books, model, opened),
     )
 
 

@@ -32,6 +32,7 @@ class Desk:
         self._watches: list[StepWatch] = []
         self._popped: deque[float] = deque()
         self._is_asking = True
+        self._rests_until = clock()
         # Moves of jobs that have left the desk count too: the engine was alive then.
         self._moved_at = clock()
         self._lock = threading.Lock()
@@ -39,7 +40,7 @@ class Desk:
     def wants(self) -> int:
         """Return how many more jobs are wanted now."""
         with self._lock:
-            if not self._is_asking:
+            if not self._is_asking or self._clock() < self._rests_until:
                 return 0
             while self._popped and self._clock() - self._popped[0] > POPPED_FOR_S:
                 self._popped.popleft()
@@ -51,6 +52,10 @@ class Desk:
     def stop_asking(self) -> None:
         """Want nothing any more; safe in a signal's handler."""
         self._is_asking = False
+
+    def rest(self, for_s: float) -> None:
+        """Want nothing for so long."""
+        self._rests_until = self._clock() + for_s
 
     def pop(self) -> None:
         """Count a message that was taken from its queue and is on its way to a slot."""

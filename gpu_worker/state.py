@@ -45,7 +45,8 @@ MOVES: Mapping[WorkerState, frozenset[WorkerState]] = MappingProxyType(
     {
         _S.INITIALISING: frozenset({_S.LOADING, _S.STOPPED}),
         _S.LOADING: frozenset({_S.IDLE, _S.ERROR}),
-        _S.IDLE: frozenset({_S.PROCESSING, _S.UNLOADING, _S.STOPPED}),
+        # To recovering when several of its jobs failed in a row, each in a course of its own.
+        _S.IDLE: frozenset({_S.PROCESSING, _S.RECOVERING, _S.UNLOADING, _S.STOPPED}),
         # Back to idle from every stage of a job: a cancelled one ends where it stands.
         _S.PROCESSING: frozenset({_S.LOADING_ADAPTERS, _S.GENERATING, _S.IDLE, _S.ERROR}),
         _S.LOADING_ADAPTERS: frozenset({_S.GENERATING, _S.IDLE, _S.ERROR}),

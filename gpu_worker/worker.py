@@ -37,12 +37,14 @@ from gpu_worker.state import (
     BadRequest,
     Cancelled,
     InternalError,
+    OutOfMemory,
     RenderError,
     SourceMissing,
     StorageUnavailable,
     WorkerState,
     move,
 )
+from gpu_worker.vram.quarantine import REST_S, Quarantine
 from safety.verdict import Outcome
 from storage import errors as storage_errors
 from storage.formats import decode
@@ -70,6 +72,20 @@ class _Course:
     def move(self, target: WorkerState) -> None:
         self._state = move(self._state, target)
         _log.debug("state", state=target)
+
+    def fall_ill(self) -> None:
+        """Take no jobs for a while."""
+        if self._state is WorkerState.IDLE:
+            self.move(WorkerState.RECOVERING)
+            self.move(WorkerState.UNHEALTHY)
+
+    def recover(self) -> bool:
+        """Take jobs again, if it took none; tell whether that was so."""
+        was_ill = self._state is WorkerState.UNHEALTHY
+        if was_ill:
+            self.move(WorkerState.RECOVERING)
+            self.move(WorkerState.IDLE)
+        return was_ill
 
 
 class Worker:
@@ -116,6 +132,7 @@ class Worker:
             on_hung=on_hung,
         )
         self._course = _Course(WorkerState.INITIALISING)
+        self._quarantine = Quarantine()
 
     def start(self) -> None:
         """Load the model and announce this worker.
@@ -196,6 +213,20 @@ class Worker:
         self._messenger.deliver(report, within_s=self._report_retry_s)
         _log.info("job_ended", outcome=report.kind)
         course.move(WorkerState.IDLE)
+        self._mind_memory(report)
+
+    def _mind_memory(self, report: RenderReport) -> None:
+        """Rest when jobs in a row were lost for want of memory; after that, one drawn is proof."""
+        if isinstance(report, RenderFinished):
+            self._quarantine = self._quarantine.succeeded()
+            if self._course.recover():
+                self.desk.rest(0.0)
+        elif isinstance(report, RenderFailed) and report.code == OutOfMemory.code:
+            self._quarantine = self._quarantine.failed(self._clock())
+            if self._quarantine.is_due:
+                _log.error("worker_rests", seconds=REST_S, lost=len(self._quarantine.failed_at_s))
+                self._course.fall_ill()
+                self.desk.rest(REST_S)
 
     def _report_on(self, job: RenderJob, watch: StepWatch, course: _Course) -> RenderReport:
         address = self._address(job)

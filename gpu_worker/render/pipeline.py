@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import cast
 
 import torch
@@ -29,6 +30,7 @@ from gpu_worker.sampler import Sampler
 from gpu_worker.state import BadRequest
 from gpu_worker.vram.probe import give_back_memory
 from gpu_worker.vram.recovery import Portion, Recovery, Stage
+from gpu_worker.vram.work_memory import WorkMemory
 
 
 class Renderer:
@@ -44,11 +46,13 @@ class Renderer:
         open_sampler: Callable[[SamplerName], Sampler],
         upscaler: Upscaler | None = None,
         recovery: Recovery | None = None,
+        memory: WorkMemory | None = None,
     ) -> None:
         self._family = family
         self._open_sampler = open_sampler
         self._upscaler = upscaler
         self._recovery = recovery or Recovery(free=give_back_memory)
+        self._memory = memory
         self._encoder = PromptEncoder(family=family)
         self._pace = Pace(device=family.device)
 
@@ -68,7 +72,7 @@ class Renderer:
         with torch.inference_mode():
             self._recovery.run(
                 Stage.DENOISE,
-                lambda portion: take_step(self._family, paintings, looks=_looks(portion)),
+                lambda portion: self._take_step(paintings, portion, rows=rows),
                 rows=rows,
                 what=_tell_sizes(paintings),
             )
@@ -139,6 +143,13 @@ class Renderer:
             denoise_s=time.perf_counter() - encoded_at,
         )
 
+    def _take_step(self, paintings: Sequence[Painting], portion: Portion, *, rows: int) -> None:
+        looks = 2 if portion is Portion.HALVES else 1
+        size = {"width": paintings[0].width, "height": paintings[0].height}
+        memory = self._memory
+        with memory.denoising(rows=-(-rows // looks), **size) if memory else nullcontext():
+            take_step(self._family, paintings, looks=looks)
+
     def _finish_next(self, painting: Painting) -> None:
         """Decode one more picture, or enlarge one more when all are decoded."""
         what = _tell_sizes([painting])
@@ -159,9 +170,12 @@ class Renderer:
         index = len(painting.pictures)
         latents = painting.latents[index : index + 1]
         if portion is Portion.TILES:
+            # Not in the books: a tile is as small as it gets.
             painting.pictures += to_pictures(decode_in_tiles(self._family, latents))
         else:
-            painting.pictures += decode(self._family, latents)
+            size = {"width": painting.width, "height": painting.height}
+            with self._memory.decoding(**size) if self._memory else nullcontext():
+                painting.pictures += decode(self._family, latents)
         painting.decode_s += time.perf_counter() - begun_at
 
 
@@ -173,11 +187,6 @@ def _enlarge_next(upscaler: Upscaler, painting: Painting, portion: Portion) -> N
     else:
         painting.enlarged += upscaler.enlarge([picture])
     painting.upscale_s += time.perf_counter() - begun_at
-
-
-def _looks(portion: Portion) -> int:
-    """Return in how many looks of the network a step is taken."""
-    return 2 if portion is Portion.HALVES else 1
 
 
 def _tell_sizes(paintings: Sequence[Painting]) -> str:

@@ -1,12 +1,11 @@
 """What is done when memory runs out: free, try once more in smaller portions, then say so.
 
 free what is not in use -> again, halved or tiled where the stage can be -> `OutOfMemory`.
-A worker to which that keeps happening takes itself out of service (`Quarantine`).
+A worker to which that keeps happening takes itself out of service: see `quarantine`.
 """
 
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar, assert_never
 
@@ -14,12 +13,6 @@ import structlog
 
 from gpu_worker.state import OutOfMemory
 from gpu_worker.vram.probe import is_out_of_memory
-
-# So many jobs in a row lost for want of memory, within so long, are no accident.
-MOST_FAILURES = 3
-WINDOW_S = 900.0
-# How long a worker rests before it tries itself again.
-REST_S = 120.0
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
@@ -120,28 +113,3 @@ _IN_WORDS = {
     Stage.DECODE: "Making a picture of what was drawn",
     Stage.UPSCALE: "Enlarging the picture",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quarantine:
-    """Counts jobs lost for want of memory; pure. The worker asks it after each job."""
-
-    failed_at_s: tuple[float, ...] = ()
-
-    def failed(self, now_s: float) -> "Quarantine":
-        """Return the count with one more loss, and without those of long ago."""
-        recent = (at_s for at_s in self.failed_at_s if now_s - at_s < WINDOW_S)
-        return Quarantine(failed_at_s=(*recent, now_s)[-MOST_FAILURES:])
-
-    def succeeded(self) -> "Quarantine":
-        """Return an empty count: a job that was drawn shows that the worker can."""
-        return Quarantine()
-
-    @property
-    def is_due(self) -> bool:
-        """Whether the worker should take no more jobs."""
-        return len(self.failed_at_s) >= MOST_FAILURES
-
-    def may_try_again(self, now_s: float) -> bool:
-        """Tell whether a worker out of service has rested long enough to take one job."""
-        return not self.is_due or now_s - self.failed_at_s[-1] >= REST_S

@@ -19,6 +19,7 @@ from gpu_worker.release.pipeline import ReleasePipeline
 from gpu_worker.render.drawing import Artist, Drawing, DrawOrder, Run
 from gpu_worker.settings import Settings
 from gpu_worker.state import OutOfMemory
+from gpu_worker.vram.quarantine import MOST_FAILURES
 from gpu_worker.worker import Worker
 from safety.policy import DEFAULT_POLICY
 from safety.verdict import Finding, Outcome
@@ -134,6 +135,20 @@ def test_out_of_memory_is_told_and_the_next_job_is_drawn(line: Line, start: Star
     outcome = line.outcome(a_render_job(1))
     assert (outcome.code, outcome.is_retryable) == ("out_of_memory", True)
     assert line.outcome(a_render_job(2)).kind == "render_finished"
+
+
+def test_a_worker_that_keeps_running_out_takes_no_jobs_until_one_was_drawn(
+    line: Line, start: Start
+):
+    worker = start(*(OutOfMemory("It did not fit.") for _ in range(MOST_FAILURES)))
+    for number in range(1, MOST_FAILURES + 1):
+        assert worker.desk.wants() == 1
+        worker.run(a_render_job(number))
+    assert worker.desk.wants() == 0
+    # One that was on its way all the same shows that the worker can.
+    worker.run(a_render_job(MOST_FAILURES + 1))
+    assert line.outcome(a_render_job(MOST_FAILURES + 1)).kind == "render_finished"
+    assert worker.desk.wants() == 1
 
 
 def test_an_unforeseen_failure_says_nothing_of_the_prompt_anywhere(line: Line, start: Start):

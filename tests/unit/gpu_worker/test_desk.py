@@ -49,6 +49,14 @@ def test_an_idle_worker_wants_one_job(bench: Bench):
     assert bench.desk.wants() == 1
 
 
+def test_a_worker_that_rests_wants_nothing_for_a_while(bench: Bench):
+    bench.desk.rest(120.0)
+    bench.now += 119.0
+    assert bench.desk.wants() == 0
+    bench.now += 1.0
+    assert bench.desk.wants() == 1
+
+
 def test_a_worker_that_draws_several_at_once_wants_as_many():
     bench = Bench(drawn_at_once=3)
     assert bench.desk.wants() == 3

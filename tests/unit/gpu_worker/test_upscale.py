@@ -15,6 +15,7 @@ from torch.nn import functional
 from backend.contracts import ModelFamily, SourceKey
 from gpu_worker.__main__ import open_artist
 from gpu_worker.compose.composer import load_model
+from gpu_worker.engine.rehearsal import AdapterShelf
 from gpu_worker.family import Family
 from gpu_worker.render.drawing import Drawing, DrawOrder
 from gpu_worker.render.latents import to_pixels
@@ -223,13 +224,15 @@ def test_a_sidecar_asks_for_a_scale_and_names_an_upscaler(
     write(tmp_path / "upscalers", weights(), "photos-v3")
     settings = Settings(home=tmp_path, model_sdxl=str(folder), threads=torch.get_num_threads())
     settings = settings.model_copy(update={"upscalers": tmp_path / "upscalers"})
-    artist = open_artist(settings, ModelFamily.SDXL)
+    artist = open_artist(settings, ModelFamily.SDXL, AdapterShelf())
     order = DrawOrder(job=a_render_job(steps=None))
     assert draw_alone(artist, order).pictures[0].size == (128, 128)
 
     with pytest.raises(ModelMissing, match=r"elsewhere.photos-v3\.safetensors"):
         open_artist(
-            settings.model_copy(update={"upscalers": tmp_path / "elsewhere"}), ModelFamily.SDXL
+            settings.model_copy(update={"upscalers": tmp_path / "elsewhere"}),
+            ModelFamily.SDXL,
+            AdapterShelf(),
         )
 
 

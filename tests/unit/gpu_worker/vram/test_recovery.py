@@ -8,12 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_worker.state import OutOfMemory
+from gpu_worker.vram.quarantine import MOST_FAILURES, REST_S, WINDOW_S, Quarantine
 from gpu_worker.vram.recovery import (
-    MOST_FAILURES,
-    REST_S,
-    WINDOW_S,
     Portion,
-    Quarantine,
     Recovery,
     Stage,
     smaller_portion,
