@@ -65,7 +65,7 @@ def serve(app: Celery, *, worker: Worker) -> int:
     setup_logging.connect(_leave_logging_alone)
 
     def ask_no_more(**_: object) -> None:
-        worker.desk.stop_asking()
+        worker.stop_asking()
 
     worker_shutting_down.connect(ask_no_more, weak=False)
     tiers = [queue_name(worker.family, tier) for tier in Tier]

@@ -152,6 +152,11 @@ class Worker:
         self._course.move(WorkerState.IDLE)
         self._herald.start()
 
+    def stop_asking(self) -> None:
+        """Want no more jobs, and have everybody know; safe in a signal's handler."""
+        self.desk.stop_asking()
+        self._herald.stir()
+
     def close(self) -> None:
         """Say goodbye; the jobs in hand must have ended."""
         self.desk.stop_asking()

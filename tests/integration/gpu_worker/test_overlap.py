@@ -43,6 +43,25 @@ def test_no_job_is_taken_while_another_is_far_from_its_end(line: Line, start_wor
     assert parse_presence(line.redis.get(KEY)).wants == 0
 
 
+def test_a_worker_that_draws_two_at_once_takes_two(line: Line, start_worker: StartWorker):
+    for number in (1, 2, 3):
+        line.send(a_render_job(number, steps=9))
+    start_worker(sleep_step_s=NEVER_S, drawn_at_once=2)
+    wait_for(lambda: has_begun(line, 1) and has_begun(line, 2), "two starts")
+    wait_for(lambda: parse_presence(line.redis.get(KEY)).wants == 0, "a sated worker")
+    assert parse_presence(line.redis.get(KEY)).slots == 2
+    assert line.queued(Tier.FAST) == 1
+
+
+def test_a_worker_that_is_told_to_end_asks_for_nothing_more(line: Line, start_worker: StartWorker):
+    worker = start_worker(sleep_decode_s=NEVER_S)
+    line.send(a_render_job(1))
+    wait_for(lambda: has_begun(line, 1), "the start")
+    wait_for(lambda: parse_presence(line.redis.get(KEY)).wants == 1, "an open wish")
+    worker.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: parse_presence(line.redis.get(KEY)).wants == 0, "no more wishes")
+
+
 def test_storing_one_job_does_not_keep_the_next_from_the_engine(
     line: Line, start_worker: StartWorker
 ):

@@ -130,6 +130,8 @@ async def test_the_message_says_all_that_a_worker_needs(hall: Hall) -> None:
         "tier": Tier.FAST,
         "prompt": "a fox in the snow",
         "negative_prompt": "snow",
+        "parts": (),
+        "negative_parts": (),
         "aspect_width": 3,
         "aspect_height": 2,
         "steps": 12,
