@@ -99,7 +99,7 @@ def _render_task(worker: Worker) -> Callable[[object], None]:
             # Never the error itself: it quotes what it could not read, and that may be a prompt.
             fields = [".".join(str(part) for part in issue["loc"]) for issue in error.errors()]
             _log.error("message_refused", fields=fields)
-            worker.desk.unpop()
+            worker.pass_over()
             _refuse(worker, message)
             return
         worker.run(job)

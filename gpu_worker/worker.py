@@ -177,6 +177,13 @@ class Worker:
             watch.end()
             self.desk.drop(watch)
             self._herald.stir()
+            # What was never said to be taken is wanted again without anybody saying so.
+            self.on_appetite()
+
+    def pass_over(self) -> None:
+        """Be done with a message that reached a slot and is no job."""
+        self.desk.unpop()
+        self.on_appetite()
 
     def refuse(self, *, job_id: str, attempt: int) -> None:
         """Report a message that is no job this worker can read."""

@@ -4,7 +4,14 @@ import signal
 import time
 from itertools import pairwise
 
-from backend.contracts import ModelFamily, RenderStarted, Tier, parse_presence, worker_key
+from backend.contracts import (
+    ModelFamily,
+    RenderStarted,
+    Tier,
+    claim_key,
+    parse_presence,
+    worker_key,
+)
 from gpu_worker.herald import ASLEEP_FOR_S
 from tests.integration.gpu_worker.conftest import FINAL, Line, StartWorker, a_render_job, wait_for
 
@@ -60,6 +67,21 @@ def test_a_worker_that_is_told_to_end_asks_for_nothing_more(line: Line, start_wo
     wait_for(lambda: parse_presence(line.redis.get(KEY)).wants == 1, "an open wish")
     worker.process.send_signal(signal.SIGTERM)
     wait_for(lambda: parse_presence(line.redis.get(KEY)).wants == 0, "no more wishes")
+
+
+def test_messages_that_are_no_job_of_its_own_do_not_make_a_worker_pause(
+    line: Line, start_worker: StartWorker
+):
+    claimed, last = a_render_job(1), a_render_job(2)
+    line.redis.set(claim_key(claimed.job_id, 1), "another worker")
+    worker = start_worker()
+    worker.wait_until_present(line)
+    # A worker that slept after each until its loop's next timer would need minutes.
+    for _ in range(100):
+        line.send(claimed)
+        line.send_raw("not a job at all", "sdxl.fast")
+    line.send(last)
+    assert line.outcome(last).kind == "render_finished"
 
 
 def test_storing_one_job_does_not_keep_the_next_from_the_engine(
