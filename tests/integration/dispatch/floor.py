@@ -46,6 +46,7 @@ from backend.domain.outlook import Outlook
 from backend.domain.requests import JobId
 from backend.domain.tiers import Tier
 from backend.scheduling.gpu_pools import open_gpu_pool
+from backend.scheduling.rules import FairRules
 from backend.service.line import Line
 from backend.service.reports import Reports
 from backend.service.turns import Turns
@@ -95,6 +96,7 @@ class Floor:
         sender: Sender | None = None,
         leader_ttl_s: float = 10,
         rhythm: Rhythm = QUICK,
+        rules: FairRules | None = None,
     ) -> Dispatcher:
         return Dispatcher(
             redis=self.redis,
@@ -103,7 +105,11 @@ class Floor:
                 jobs=self.jobs,
                 sent=RedisSentJobs(redis=self.redis),
                 open_turns=lambda family: Turns(
-                    family=family, jobs=self.jobs, documents=self.documents, clock=self.now
+                    family=family,
+                    jobs=self.jobs,
+                    documents=self.documents,
+                    clock=self.now,
+                    rules=rules,
                 ),
                 clock=self.now,
             ),
