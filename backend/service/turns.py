@@ -280,10 +280,7 @@ class Turns:
 
 def _gpu_s(job: Job | None) -> float | None:
     """Return the seconds a delivered job held the GPU."""
-    if job is None or job.result is None:
-        return None
-    timings = job.result.timings
-    return timings.encode_s + timings.denoise_s + timings.decode_s
+    return None if job is None or job.result is None else job.result.timings.gpu_s
 
 
 def _pixels(job: Job) -> int:
@@ -294,9 +291,7 @@ def _pixels(job: Job) -> int:
 
 def _left_share(job: Job | None) -> float:
     """Return how much of a job is still to be drawn, 0 to 1."""
-    if job is None or job.progress is None or job.progress.steps == 0:
-        return 1.0
-    return 1.0 - min(1.0, job.progress.step / job.progress.steps)
+    return 1.0 if job is None else 1.0 - job.drawn_share
 
 
 OpenTurns = Callable[[ModelFamily], Turns]
