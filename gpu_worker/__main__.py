@@ -167,7 +167,13 @@ def _open_renderer(settings: Settings, family: ModelFamily) -> Artist:
     from gpu_worker.vram.probe import give_back_memory
     from gpu_worker.vram.recovery import Recovery
 
-    model = load_model(family, source, device=settings.device, dtype=settings.dtype)
+    model = load_model(
+        family,
+        source,
+        device=settings.device,
+        dtype=settings.dtype,
+        quantise=settings.quantise,
+    )
     torch.set_num_threads(settings.threads or choose_threads(model))
     opened = open_family(family, model)
     books = open_books(model.device)

@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     upscalers: Path = Path(__file__).parent / "starter/models/upscaler"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    # How many bits the network's weights are held in: bitsandbytes' nf4 or int8, torchao's fp8.
+    quantise: Literal["none", "nf4", "int8", "fp8"] = "none"
     threads: Annotated[int, Field(ge=1)] | None = None
     engine: Literal["diffusers", "sleeping"] = "diffusers"
     sleep_step_s: Annotated[float, Field(ge=0)] = 0.1

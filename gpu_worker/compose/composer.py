@@ -1,5 +1,6 @@
 """Loads the base model a worker draws with, once, onto its device."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, assert_never
@@ -16,6 +17,7 @@ from gpu_worker.compose.model_files import (
     read_class_name,
     read_sidecar,
 )
+from gpu_worker.compose.quantise import QuantiseChoice, quantisation_of
 from gpu_worker.family import DiffusersPart, LoadedModel, ModelDefaults
 from gpu_worker.state import ModelBroken, ModelMissing
 from gpu_worker.vram.probe import give_back_memory, is_out_of_memory
@@ -71,11 +73,13 @@ def load_model(
     *,
     device: DeviceChoice,
     dtype: DtypeChoice,
+    quantise: QuantiseChoice = "none",
     recovery: Recovery | None = None,
 ) -> LoadedModel:
     """Load a family's pipeline from a diffusers folder or a hub id, twice if memory runs out.
 
     Raises:
+        ModelNotConfigured: it is to be quantised, and the library for it is not there.
         ModelMissing, ModelBroken: there is nothing to load, or it does not load.
         OutOfMemory: it does not fit.
 
@@ -90,9 +94,14 @@ def load_model(
         source = str(folder)
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(dtype, chosen_device)
+    options: dict[str, object] = {}
+    if (quantisation := quantisation_of(quantise, dtype=chosen_dtype)) is not None:
+        options["quantization_config"] = quantisation
 
     def load(_portion: Portion) -> DiffusersPart:
-        loaded = _load_pipeline(family, source, dtype=chosen_dtype, is_local=is_local)
+        loaded = _load_pipeline(
+            family, source, dtype=chosen_dtype, is_local=is_local, options=options
+        )
         return loaded.to(chosen_device)
 
     recovery = recovery or Recovery(free=give_back_memory)
@@ -123,12 +132,19 @@ def choose_threads(model: LoadedModel) -> int:
 
 
 def _load_pipeline(
-    family: ModelFamily, source: str, *, dtype: torch.dtype, is_local: bool
+    family: ModelFamily,
+    source: str,
+    *,
+    dtype: torch.dtype,
+    is_local: bool,
+    options: Mapping[str, object],
 ) -> DiffusersPart:
     from diffusers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    options: dict[str, object] = {"add_watermarker": False} if family is ModelFamily.SDXL else {}
+    options = dict(options)
+    if family is ModelFamily.SDXL:
+        options["add_watermarker"] = False
     if is_local:
         # diffusers misses a part it knows as required, even where the index says there is none.
         options |= dict.fromkeys(find_absent(Path(source)))

@@ -1,0 +1,38 @@
+"""Fewer bits by the operator's word, and a clear word back where the library is not there."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+
+from backend.contracts import ModelFamily
+from gpu_worker.compose import quantise as quantise_module
+from gpu_worker.compose.composer import load_model
+from gpu_worker.compose.quantise import QuantiseChoice, quantisation_of
+from gpu_worker.state import ModelNotConfigured
+
+
+def test_nothing_is_quantised_unless_it_is_asked_for():
+    assert quantisation_of("none", dtype=torch.float32) is None
+
+
+@pytest.mark.parametrize(
+    ("choice", "library"),
+    [("nf4", "bitsandbytes"), ("int8", "bitsandbytes"), ("fp8", "torchao")],
+)
+def test_a_library_that_is_not_there_is_named_before_anything_is_loaded(
+    tiny_sdxl: Path, monkeypatch: pytest.MonkeyPatch, choice: QuantiseChoice, library: str
+):
+    monkeypatch.setattr(quantise_module, "find_spec", lambda _name: None)
+    with pytest.raises(ModelNotConfigured, match=f"IMPASTO_QUANTISE={choice} needs .* {library}"):
+        load_model(ModelFamily.SDXL, str(tiny_sdxl), device="cpu", dtype="float32", quantise=choice)
+
+
+@pytest.mark.skipif(find_spec("torchao") is None, reason="torchao is not installed")
+def test_a_network_in_eight_bits_is_smaller(tiny_sdxl: Path):
+    model = load_model(
+        ModelFamily.SDXL, str(tiny_sdxl), device="cpu", dtype="bfloat16", quantise="fp8"
+    )
+    linear = model.pipeline.unet.get_submodule("time_embedding.linear_1")
+    assert type(linear.weight).__name__ == "Float8Tensor"
