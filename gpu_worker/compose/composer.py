@@ -95,7 +95,7 @@ def load_model(
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(dtype, chosen_device)
     options: dict[str, object] = {}
-    if (quantisation := quantisation_of(quantise, dtype=chosen_dtype)) is not None:
+    if (quantisation := quantisation_of(quantise, family=family, dtype=chosen_dtype)) is not None:
         options["quantization_config"] = quantisation
 
     def load(_portion: Portion) -> DiffusersPart:

@@ -5,16 +5,16 @@ from typing import Literal, assert_never
 
 import torch
 
+from backend.contracts import ModelFamily
 from gpu_worker.family import DiffusersPart
 from gpu_worker.state import ModelNotConfigured
 
 QuantiseChoice = Literal["none", "nf4", "int8", "fp8"]
 
-# The network a pipeline draws with; a pipeline has one of them.
-_NETWORKS = ("unet", "transformer")
 
-
-def quantisation_of(choice: QuantiseChoice, *, dtype: torch.dtype) -> DiffusersPart | None:
+def quantisation_of(
+    choice: QuantiseChoice, *, family: ModelFamily, dtype: torch.dtype
+) -> DiffusersPart | None:
     """Return what a pipeline's loading is told to quantise, computing in `dtype`; None for nothing.
 
     Raises:
@@ -46,7 +46,8 @@ def quantisation_of(choice: QuantiseChoice, *, dtype: torch.dtype) -> DiffusersP
             assert_never(choice)
     from diffusers import PipelineQuantizationConfig
 
-    return PipelineQuantizationConfig(quant_mapping=dict.fromkeys(_NETWORKS, config))
+    network = "unet" if family is ModelFamily.SDXL else "transformer"
+    return PipelineQuantizationConfig(quant_mapping={network: config})
 
 
 def _require(library: str, choice: str) -> None:
