@@ -21,12 +21,17 @@ class EmbeddingCache:
         self._most_bytes = most_bytes
         self._kept: OrderedDict[bytes, ReadText] = OrderedDict()
         self._kept_bytes = 0
+        self._worn: tuple[str, ...] = ()
+
+    def wear(self, adapters: Sequence[str]) -> None:
+        """Keep apart what encoders make while they wear these adapters."""
+        self._worn = tuple(adapters)
 
     def get(
         self, encoder: TextEncoder, rows: Sequence[Tokens], read: Callable[[], ReadText]
     ) -> ReadText:
         """Return what the encoder makes of these rows, by `read` where it is not known."""
-        key = _digest(encoder, rows)
+        key = _digest(encoder, rows, self._worn)
         known = self._kept.get(key)
         if known is not None:
             self._kept.move_to_end(key)
@@ -50,6 +55,7 @@ class EmbeddingCache:
         return self._kept_bytes
 
 
-def _digest(encoder: TextEncoder, rows: Sequence[Tokens]) -> bytes:
-    content = (encoder.name, encoder.kind, [(row.ids, row.weights) for row in rows])
+def _digest(encoder: TextEncoder, rows: Sequence[Tokens], worn: Sequence[str]) -> bytes:
+    words = [(row.ids, row.weights) for row in rows]
+    content = (encoder.name, encoder.kind, worn, words)
     return blake2b(repr(content).encode()).digest()

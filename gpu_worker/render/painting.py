@@ -24,6 +24,7 @@ class Painting:
     conditioning: Conditioning
     timesteps: torch.Tensor  # [steps]
     latents: torch.Tensor  # [pictures, channels, height, width]
+    adapters: tuple[str, ...] = ()  # what the network wears while it looks
     notes: tuple[RenderNote, ...] = ()
     done: int = 0
     pictures: list[Image.Image] = field(default_factory=list)
@@ -35,8 +36,9 @@ class Painting:
 
     @property
     def key(self) -> Hashable:
-        # Each row is told its own timestep and guidance: only shapes must agree.
-        return (tuple(self.latents.shape[1:]), tuple(self.conditioning.embeds.shape[1:]))
+        # Each row is told its own timestep and guidance: only shapes and what is worn must agree.
+        shapes = (tuple(self.latents.shape[1:]), tuple(self.conditioning.embeds.shape[1:]))
+        return (*shapes, self.adapters)
 
     @property
     def rows(self) -> int:

@@ -36,7 +36,8 @@ from gpu_worker.vram.work_memory import WorkMemory
 class Renderer:
     """An `Artist` over one family; all pictures of a job are drawn as one batch.
 
-    An upscaler enlarges them here, so that what is checked is what is shown.
+    An upscaler enlarges them here, so that what is checked is what is shown. `dress` has the model
+    wear adapters by name, and no others.
     """
 
     def __init__(
@@ -45,18 +46,22 @@ class Renderer:
         family: Family,
         open_sampler: Callable[[SamplerName], Sampler],
         upscaler: Upscaler | None = None,
+        dress: Callable[[Sequence[str]], object] | None = None,
         recovery: Recovery | None = None,
         memory: WorkMemory | None = None,
     ) -> None:
         self._family = family
         self._open_sampler = open_sampler
         self._upscaler = upscaler
+        self._dress = dress
+        self._worn: tuple[str, ...] | None = ()
         self._recovery = recovery or Recovery(free=give_back_memory)
         self._memory = memory
         self._encoder = PromptEncoder(family=family)
         self._pace = Pace(device=family.device)
 
     def begin(self, order: DrawOrder) -> Painting:
+        self._wear(order.job.adapters)
         with torch.inference_mode():
             return self._recovery.run(
                 Stage.ENCODE,
@@ -69,6 +74,7 @@ class Renderer:
         paintings = cast("Sequence[Painting]", runs)
         begun_at = time.perf_counter()
         rows = sum(painting.rows for painting in paintings)
+        self._wear(paintings[0].adapters)
         with torch.inference_mode():
             self._recovery.run(
                 Stage.DENOISE,
@@ -136,6 +142,7 @@ class Renderer:
             sampler=sampler,
             generators=generators,
             conditioning=encoded.conditioning,
+            adapters=job.adapters,
             notes=encoded.notes,
             timesteps=timesteps,
             latents=latents,
@@ -149,6 +156,21 @@ class Renderer:
         memory = self._memory
         with memory.denoising(rows=-(-rows // looks), **size) if memory else nullcontext():
             take_step(self._family, paintings, looks=looks)
+
+    def _wear(self, adapters: tuple[str, ...]) -> None:
+        """Change what the model wears, if need be; all who take a step together wear the same."""
+        if adapters == self._worn:
+            return
+        dress = self._dress
+        if dress is None:
+            raise BadRequest("This worker's model wears no LoRAs.")
+        # Should this fail halfway, nobody knows what is worn.
+        self._worn = None
+        self._recovery.run(
+            Stage.LOAD_ADAPTERS, lambda _portion: dress(adapters), what=", ".join(adapters)
+        )
+        self._worn = adapters
+        self._encoder.cache.wear(adapters)
 
     def _finish_next(self, painting: Painting) -> None:
         """Decode one more picture, or enlarge one more when all are decoded."""

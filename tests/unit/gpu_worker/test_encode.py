@@ -271,3 +271,14 @@ def test_the_cache_keeps_no_prompt(sdxl: Family):
     kept = repr(list(encoder.cache._kept))
     assert "secret" not in kept
     assert ", ".join(map(str, ids)) not in kept
+
+
+def test_what_an_encoder_made_in_other_adapters_is_read_anew(
+    sdxl: Family, monkeypatch: pytest.MonkeyPatch
+):
+    networks = counted(sdxl, monkeypatch)
+    encoder = PromptEncoder(family=sdxl)
+    for adapters, calls in (((), 1), (("fox",), 2), ((), 2), (("fox",), 2), (("fox", "snow"), 3)):
+        encoder.cache.wear(adapters)
+        encode(encoder, prompt="a fox")
+        assert networks[0].calls == calls
