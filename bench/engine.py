@@ -41,7 +41,7 @@ MIX = [
 
 
 class NotingRenderer(Renderer):
-    """Notes which tiers' jobs each look of the network was for."""
+    """Notes by their seeds which jobs each look of the network was for."""
 
     def __init__(self, **parts):
         super().__init__(**parts)
@@ -57,6 +57,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=8, help="A B B A this many times")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--model", default=str(starter_model(ModelFamily.SDXL)))
+    parser.add_argument("--called", default="small SDXL model", help="what the table calls it")
     parser.add_argument("--target", type=Path, default=TABLE)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -200,7 +201,7 @@ def render(arguments, alone, mixed, turbo) -> str:
             "# The engine beside the bare pipeline",
             "",
             f"`python bench/engine.py --rounds {arguments.rounds} --steps {arguments.steps}`,",
-            "small SDXL model on one CPU thread, float32, alternating in one process.",
+            f"{arguments.called} on one CPU thread, float32, alternating in one process.",
             "Medians (least-most) in milliseconds.",
             "",
             "| one picture, euler_a, guided | |",
