@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, TextIO, cast
 
 import structlog
 from aiohttp import web
@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from backend.bootstrap import (
+    LogStream,
     now,
     open_bus,
     open_database,
@@ -23,6 +24,7 @@ from backend.bootstrap import (
     open_services,
 )
 from backend.contracts import REPORT_STREAM
+from backend.db.clock import DatabaseClock
 from backend.db.migrate import upgrade
 from backend.db.stores import SqlJobStore, SqlQueueDocuments
 from backend.delivery.group_reader import GroupReader
@@ -126,15 +128,17 @@ async def run_gateway(settings: Settings) -> None:
 async def run_dispatcher(settings: Settings) -> None:
     """Dispatch until SIGTERM."""
     stop = stop_signal()
-    async with open_dispatcher(settings) as dispatcher:
+    async with open_dispatcher(settings, stop=stop) as dispatcher:
         await dispatcher.run(stop)
 
 
 @asynccontextmanager
 async def open_dispatcher(
-    settings: Settings, *, rules: FairRules | None = None
+    settings: Settings, *, rules: FairRules | None = None, stop: asyncio.Event | None = None
 ) -> AsyncIterator[Dispatcher]:
     """Open a dispatcher over the configured servers; `rules` are the settings' if not given.
+
+    Waits for the database to tell the time, or for `stop`.
 
     Raises:
         Unavailable: no Redis-protocol server is configured.
@@ -142,11 +146,12 @@ async def open_dispatcher(
     """
     rules = rules or FairRules(tiers=settings.tier_policies)
     async with open_database(settings) as database, open_redis(settings) as redis:
+        clock = DatabaseClock(database=database)
         jobs = SqlJobStore(database=database)
         bus = open_bus(redis)
         outbox = Outbox(jobs=jobs, bus=bus)
         documents = SqlQueueDocuments(database=database)
-        yield Dispatcher(
+        dispatcher = Dispatcher(
             redis=redis,
             jobs=jobs,
             line=Line(
@@ -156,17 +161,17 @@ async def open_dispatcher(
                     family=family,
                     jobs=jobs,
                     documents=documents,
-                    clock=now,
+                    clock=clock,
                     rules=rules,
                 ),
-                clock=now,
+                clock=clock,
                 dispatch_lease_s=settings.dispatch_lease_s,
             ),
             reports=Reports(
                 jobs=jobs,
                 events=bus,
                 outbox=outbox,
-                clock=now,
+                clock=clock,
                 start_lease_s=settings.start_lease_s,
                 progress_lease_s=settings.progress_lease_s,
             ),
@@ -183,8 +188,10 @@ async def open_dispatcher(
             outbox=outbox,
             outlooks=RedisOutlooks(redis=redis),
             gauges=open_gauges(redis),
-            clock=now,
+            clock=clock,
         )
+        async with clock.kept(stop or asyncio.Event()):
+            yield dispatcher
 
 
 def open_image_door(settings: Settings) -> ImageDoor | None:
@@ -227,7 +234,7 @@ def log_as_json() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=cast("TextIO", LogStream(sys.stderr))),
     )
 
 

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import signal
 import sys
+from typing import TextIO, cast
 
 import aiohttp
 import discord
@@ -15,7 +16,7 @@ import structlog
 import yarl
 from pydantic import ValidationError
 
-from backend.bootstrap import open_services
+from backend.bootstrap import LogStream, open_services
 from backend.domain.errors import ImpastoError, Unavailable
 from bot.client import ImpastoBot
 from bot.settings import BotSettings
@@ -104,6 +105,7 @@ def point_at(settings: BotSettings) -> None:
 
 def log_as_json() -> None:
     """Write one JSON object a line to standard error; Discord's library only its warnings."""
+    stream = cast("TextIO", LogStream(sys.stderr))
     processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -113,9 +115,9 @@ def log_as_json() -> None:
     ]
     structlog.configure(
         processors=[*processors, structlog.processors.JSONRenderer()],
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=stream),
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=processors, processor=structlog.processors.JSONRenderer()

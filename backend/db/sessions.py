@@ -26,6 +26,7 @@ from backend.domain.errors import Unavailable
 BUSY_TIMEOUT_MS = 10_000
 POOL_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10
+KEEPALIVE_S = 5
 POOL_SIZE = 5
 
 
@@ -37,6 +38,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         parsed = async_url(url)
+        self.kind = parsed.get_backend_name()
         if parsed.get_backend_name() == "sqlite":
             self._writer = _sqlite_engine(parsed, begin="BEGIN IMMEDIATE", pool_size=1)
             self._reader = _sqlite_engine(parsed, begin="BEGIN", pool_size=POOL_SIZE)
@@ -91,7 +93,15 @@ def _postgres_engine(url: URL) -> AsyncEngine:
         pool_pre_ping=True,
         pool_size=POOL_SIZE,
         pool_timeout=POOL_TIMEOUT_S,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "impasto"},
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "application_name": "impasto",
+            # A host that is cut off says nothing at all, for which TCP would wait two hours.
+            "keepalives_idle": KEEPALIVE_S,
+            "keepalives_interval": KEEPALIVE_S,
+            "keepalives_count": 2,
+            "tcp_user_timeout": 3000 * KEEPALIVE_S,
+        },
     )
 
 
