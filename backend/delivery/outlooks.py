@@ -20,6 +20,8 @@ from backend.domain.requests import JobId
 TOLD_TTL_S: Final = 15
 # Of thousands at once, nobody else would get a turn while they are packed and sent.
 TOLD_AT_ONCE: Final = 250
+# Nobody waits long to be told how long they wait.
+PATIENCE_S: Final = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -45,7 +47,8 @@ class RedisOutlooks:
 
     async def of(self, job: Job) -> Outlook | None:
         try:
-            told = await self._redis.hget(_key(job.spec.family), job.id)
+            async with asyncio.timeout(PATIENCE_S):
+                told = await self._redis.hget(_key(job.spec.family), job.id)
         except (RedisError, OSError) as error:
             _log.warning("outlook_unreachable", error=repr(error))
             return None

@@ -4,21 +4,33 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
 
-from backend.domain.errors import Unauthenticated
+from backend.domain.errors import Unauthenticated, Unavailable
 from backend.domain.requests import Requester
 from backend.gateway.app_keys import SERVICES
+from backend.gateway.patience import within
 
 KEY_MAX_CHARACTERS = 256
+# Longer than any honest wait for a connection or a lock, shorter than what clients wait.
+ANSWER_WITHIN_S = 10.0
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 OwnedHandler = Callable[[web.Request, Requester], Awaitable[web.StreamResponse]]
 
 
 def authenticated(handler: OwnedHandler) -> Handler:
-    """Wrap a handler that needs to know who asks; it cannot be reached without a valid key."""
+    """Wrap a handler that needs to know who asks; it cannot be reached without a valid key.
+
+    Whoever asks gets an answer in time, be it that the servers behind say nothing.
+    """
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return await handler(request, await requester_of(request))
 
     async def guarded(request: web.Request) -> web.StreamResponse:
-        return await handler(request, await requester_of(request))
+        try:
+            return await within(ANSWER_WITHIN_S, answer(request))
+        except TimeoutError as error:
+            raise Unavailable from error
 
     guarded.__name__ = getattr(handler, "__name__", "guarded")
     return guarded

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from backend.gateway.patience import within
+
 CHECK_TIMEOUT_S = 3.0
 _log = structlog.get_logger()
 
@@ -36,9 +38,12 @@ async def run_checks(
 
 async def _run(check: Check, timeout_s: float) -> CheckResult:
     try:
-        async with asyncio.timeout(timeout_s):
-            await check.probe()
+        await within(timeout_s, _probe(check))
     except Exception as error:  # noqa: BLE001 - any failure of a probe is the answer we came for
         _log.warning("readiness_check_failed", check=check.name, error=repr(error))
         return CheckResult(name=check.name, is_ok=False, problem=type(error).__name__)
     return CheckResult(name=check.name, is_ok=True)
+
+
+async def _probe(check: Check) -> None:
+    await check.probe()
