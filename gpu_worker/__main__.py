@@ -111,6 +111,7 @@ def open_worker(settings: Settings, *, family: ModelFamily, name: str) -> Worker
             policy=DEFAULT_POLICY,
             check_timeout_s=settings.image_check_timeout_s,
             images=images,
+            store_retry_s=settings.store_retry_s,
         ),
         report_retry_s=settings.report_retry_s,
         drawn_at_once=settings.drawn_at_once,

@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     hung_after_s: Annotated[float, Field(gt=0)] = 12.0
     warm_up_s: Annotated[float, Field(gt=0)] = 1800.0
     report_retry_s: Annotated[float, Field(ge=0)] = 300.0
+    store_retry_s: Annotated[float, Field(ge=0)] = 600.0
     image_check_timeout_s: Annotated[float, Field(gt=0)] = 30.0
 
     def model_source(self, family: ModelFamily) -> str | None:

@@ -273,7 +273,11 @@ class Worker:
         watch.drawn()
         course.move(WorkerState.POST_PROCESSING)
         drawn_at = time.perf_counter()
-        stored = self._release.release(drawing.pictures, clearances=frozenset(job.clearances))
+        stored = self._release.release(
+            drawing.pictures,
+            clearances=frozenset(job.clearances),
+            must_go_on=watch.wait_on,
+        )
         ended_at = time.perf_counter()
         return RenderFinished(
             **self._address(job),

@@ -91,6 +91,18 @@ class StepWatch:
         if self._is_cancelled:
             raise Cancelled
 
+    def wait_on(self) -> None:
+        """Note that it waits for what is bounded elsewhere, and is not hung.
+
+        Raises:
+            Cancelled: the job is no longer wanted.
+
+        """
+        with self._lock:
+            self._since = self._moved_at = self._clock()
+        if self._is_cancelled:
+            raise Cancelled
+
     def drawn(self) -> None:
         """Note that the engine is done with it."""
         with self._lock:

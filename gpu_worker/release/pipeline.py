@@ -3,9 +3,13 @@
 All pictures of a job are screened before any is stored: one held picture holds the job.
 """
 
-from collections.abc import Sequence
+import random
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+import structlog
 from PIL import Image
 
 from gpu_worker.state import StorageFull, StorageUnavailable
@@ -16,6 +20,11 @@ from safety.verdict import NEVER_CLEARED, ApprovedImage, Finding, Outcome, Safet
 from storage import errors as storage_errors
 from storage.formats import encode_png
 from storage.image_store import ImageStore, KeptImage
+
+# The first pause before a store that is away is asked again, and the longest.
+STORE_PAUSES_S: Final = (0.25, 4.0)
+
+_log = structlog.get_logger(__name__)
 
 
 class Held(Exception):
@@ -84,16 +93,28 @@ class ReleasePipeline:
         policy: Policy,
         check_timeout_s: float,
         images: ImageStore,
+        store_retry_s: float = 0.0,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._checks = tuple(checks)
         self._policy = policy
         self._check_timeout_s = check_timeout_s
         self._images = images
+        self._store_retry_s = store_retry_s
+        self._sleep = sleep
+        self._clock = clock
 
     def release(
-        self, pictures: Sequence[Image.Image], *, clearances: frozenset[str]
+        self,
+        pictures: Sequence[Image.Image],
+        *,
+        clearances: frozenset[str],
+        must_go_on: Callable[[], None] = lambda: None,
     ) -> tuple[StoredImage, ...]:
-        """Screen, mark and store pictures.
+        """Screen, mark and store pictures; a store that is away is waited for.
+
+        `must_go_on` is called while waiting, and ends that by raising.
 
         Raises:
             Held: at least one may not leave; nothing was stored.
@@ -104,7 +125,28 @@ class ReleasePipeline:
             approve(pixels, self._screen(pixels), clearances=clearances) for pixels in pictures
         ]
         marked = [mark(image) for image in approved]
-        return tuple(store(image, images=self._images) for image in marked)
+        give_up_at = self._clock() + self._store_retry_s
+        return tuple(self._store(image, give_up_at, must_go_on) for image in marked)
+
+    def _store(
+        self, image: MarkedImage, give_up_at: float, must_go_on: Callable[[], None]
+    ) -> StoredImage:
+        """Store a picture, again and again: it is drawn, and drawing it anew helps nobody.
+
+        No more jobs wait here than the worker has slots.
+        """
+        pause_s = STORE_PAUSES_S[0]
+        while True:
+            try:
+                return store(image, images=self._images)
+            except StorageUnavailable as error:
+                if self._clock() >= give_up_at:
+                    raise
+                _log.warning("store_waits", reason=str(error))
+            must_go_on()
+            # Workers that wait together must not come back together.
+            self._sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+            pause_s = min(2 * pause_s, STORE_PAUSES_S[1])
 
     def _screen(self, pixels: Image.Image) -> SafetyVerdict:
         return screen_image(

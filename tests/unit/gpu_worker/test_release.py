@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 import pytest
 from PIL import Image
 
-from gpu_worker.release.pipeline import Held, ReleasePipeline
-from gpu_worker.state import StorageFull
+from gpu_worker.release.pipeline import STORE_PAUSES_S, Held, ReleasePipeline
+from gpu_worker.state import Cancelled, StorageFull
+from gpu_worker.state import StorageUnavailable as WorkerStorageUnavailable
 from safety.image_check import ImageCheck
 from safety.policy import DEFAULT_POLICY
 from safety.verdict import Finding, Outcome
+from storage.errors import StorageUnavailable
 from storage.formats import decode
 from storage.image_store import ImageStore
 from storage.object_stores.memory import MemoryObjectStore
@@ -166,3 +168,59 @@ def test_a_full_store_is_said_to_be_full():
         a_release(DarknessCheck(), objects=full).release([SNOW], clearances=NOTHING)
     assert caught.value.code == "storage_full"
     assert not caught.value.is_retryable
+
+
+class AwayStore(MemoryObjectStore):
+    """Is away for so many writes."""
+
+    away = 0
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        if self.away:
+            self.away -= 1
+            raise StorageUnavailable(key)
+        super().put(key, data, content_type)
+
+
+def a_patient_release(objects: MemoryObjectStore, slept: list[float]) -> ReleasePipeline:
+    return ReleasePipeline(
+        checks=[DarknessCheck()],
+        policy=DEFAULT_POLICY,
+        check_timeout_s=30.0,
+        images=ImageStore(objects=objects),
+        store_retry_s=60.0,
+        sleep=slept.append,
+        clock=lambda: sum(slept),
+    )
+
+
+def test_a_store_that_is_away_is_waited_for_with_growing_pauses():
+    objects, slept = AwayStore(), []
+    objects.away = 6
+    (stored,) = a_patient_release(objects, slept).release([SNOW], clearances=NOTHING)
+    assert objects.exists(stored.kept.keys["original"])
+    assert len(slept) == 6
+    assert STORE_PAUSES_S[0] / 2 <= slept[0] <= STORE_PAUSES_S[0]
+    assert STORE_PAUSES_S[1] / 2 <= slept[-1] <= STORE_PAUSES_S[1]
+
+
+def test_a_store_that_stays_away_is_given_up_in_the_end():
+    objects, slept = AwayStore(), []
+    objects.away = 1000
+    with pytest.raises(WorkerStorageUnavailable) as caught:
+        a_patient_release(objects, slept).release([SNOW], clearances=NOTHING)
+    assert caught.value.is_retryable
+    assert 60 <= sum(slept) <= 60 + STORE_PAUSES_S[1]
+
+
+def test_whoever_is_no_longer_wanted_does_not_wait_for_a_store():
+    objects, slept = AwayStore(), []
+    objects.away = 1000
+
+    def must_go_on() -> None:
+        if len(slept) == 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        a_patient_release(objects, slept).release([SNOW], clearances=NOTHING, must_go_on=must_go_on)
+    assert len(slept) == 2

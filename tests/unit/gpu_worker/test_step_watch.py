@@ -173,3 +173,19 @@ def test_what_broke_in_the_middle_teaches_nothing_of_that_stage():
     bench.now += 60
     bench.watch.end()
     assert bench.pace.usual_s(Stage.STEPPING, shape_of(bench.job)) is None
+
+
+def test_who_waits_for_a_store_that_is_away_is_not_hung_and_hears_of_a_cancel():
+    bench = Bench()
+    bench.draw(4, step_s=1.0, decode_s=1.0)
+    bench.watch = bench.watch_again()
+    bench.watch(4, 4)
+    bench.watch.drawn()
+    bench.now += 170
+    bench.watch.wait_on()
+    bench.now += 170
+    assert bench.watch.stage is Stage.RELEASING
+    assert bench.watch.stage_s < bench.watch.bound_s
+    bench.watch.cancel()
+    with pytest.raises(Cancelled):
+        bench.watch.wait_on()
