@@ -110,6 +110,12 @@ class Supervisor:
             child.was_signalled = True
             child.process.send_signal(number)
 
+    def retire(self, name: str) -> None:
+        """Stop one program for good."""
+        child = next(child for child in self._children if child.program.name == name)
+        self._children.remove(child)
+        end(child.process)
+
     def stop(self) -> None:
         """Stop every program, last started first; kill what does not listen."""
         for child in reversed(self._children):

@@ -4,7 +4,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,14 @@ class Rest:
     def call(
         self, method: str, path: str, body: object = None, **headers: str
     ) -> tuple[int, dict[str, Any]]:
+        """Call and return the status and the answer."""
+        status, _, answer = self.call_fully(method, path, body, **headers)
+        return status, answer
+
+    def call_fully(
+        self, method: str, path: str, body: object = None, **headers: str
+    ) -> tuple[int, Mapping[str, str], dict[str, Any]]:
+        """Call and return the status, the headers and the answer."""
         request = urllib.request.Request(  # noqa: S310 - a loopback gateway
             self.url + path,
             method=method,
@@ -33,9 +41,9 @@ class Rest:
         )
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
-                return answer.status, json.loads(answer.read())
+                return answer.status, answer.headers, json.loads(answer.read())
         except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read())
+            return error.code, error.headers, json.loads(error.read())
 
     def until(
         self, job_id: str, is_met: Callable[[dict[str, Any]], bool], *, timeout_s: float = 90

@@ -71,6 +71,7 @@ def house(whole_house: House) -> Iterator[House]:
     whole_house.until(whole_house.is_whole, "the house to be whole again")
     whole_house.until(lambda: not whole_house.unfinished(), "the end of all jobs")
     assert whole_house.doubled() == []
+    assert whole_house.wrongly_booked() == []
 
 
 async def _make_key(database_url: str, home: Path) -> str:

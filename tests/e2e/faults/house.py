@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -17,10 +18,11 @@ from psycopg.rows import dict_row
 from backend.cli.supervisor import Program, Supervisor
 from backend.contracts import ModelFamily, worker_key
 from backend.dispatch.leader import LEADER_KEY
+from backend.dispatch.loop import ALIVE_KEY
 from tests.contract.storage.seaweed import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from tests.e2e.rest import TERMINAL, Rest
 from tests.fakes.proxy import Proxy, proxy_to
-from tests.fakes.servers import PostgresServer, ValkeyServer, free_port
+from tests.fakes.servers import PostgresServer, ValkeyServer, dies_with_parent, free_port
 from tests.fakes.store_front import StoreFront
 
 PATIENCE_S: Final = 90.0
@@ -31,9 +33,9 @@ GATEWAY: Final = "gateway"
 STEPS: Final = 12
 BUCKET: Final = "pictures"
 LEASES: Final = {
-    "IMPASTO_DISPATCH_LEASE_S": "2",
-    "IMPASTO_START_LEASE_S": "5",
-    "IMPASTO_PROGRESS_LEASE_S": "5",
+    "IMPASTO_DISPATCH_LEASE_S": "4",
+    "IMPASTO_START_LEASE_S": "6",
+    "IMPASTO_PROGRESS_LEASE_S": "6",
 }
 
 
@@ -64,6 +66,7 @@ class House:
         self.to_database: dict[str, Proxy] = {}
         self.to_broker: dict[str, Proxy] = {}
         self.to_store: dict[str, Proxy] = {}
+        self.bot_env: dict[str, str] = {}
         self.port = free_port()
         self._supervisor = Supervisor(logs=home / "logs", env=self._env())
         self.rest = Rest(url=f"http://127.0.0.1:{self.port}", key="")
@@ -86,21 +89,52 @@ class House:
         self._supervisor.stop()
         self._open.close()
 
+    def run_aside(
+        self, argv: Sequence[str], *, stderr: int, **env: str
+    ) -> "subprocess.Popen[bytes]":
+        """Run a process on the gateway's links that nobody starts again."""
+        return subprocess.Popen(  # noqa: S603 - our own words
+            argv,
+            env={**self._env(), **self._links(GATEWAY), **env},
+            stderr=stderr,
+            preexec_fn=dies_with_parent(),
+        )
+
     def start_process(self, name: str, *argv: str, **env: str) -> None:
         """Start one more process of ours, on links of its own."""
         socket_file = self.postgres.folder / ".s.PGSQL.5432"
         self.to_database[name] = self._open.enter_context(proxy_to(socket_file))
         self.to_broker[name] = self._open.enter_context(proxy_to(self.valkey.port))
         self.to_store[name] = self._open.enter_context(proxy_to(self.front.port))
-        links = {
+        program = Program(
+            name=name, argv=(sys.executable, "-m", *argv), env={**self._links(name), **env}
+        )
+        self._supervisor.start(program)
+
+    def _links(self, name: str) -> dict[str, str]:
+        return {
             "IMPASTO_DATABASE_URL": (
                 f"postgresql://postgres@127.0.0.1:{self.to_database[name].port}/{self._database}"
             ),
             "IMPASTO_REDIS_URL": f"redis://127.0.0.1:{self.to_broker[name].port}/0",
             "IMPASTO_S3_ENDPOINT_URL": f"http://127.0.0.1:{self.to_store[name].port}",
         }
-        program = Program(name=name, argv=(sys.executable, "-m", *argv), env={**links, **env})
-        self._supervisor.start(program)
+
+    def retire(self, name: str) -> None:
+        """Stop a process for good."""
+        self._supervisor.retire(name)
+
+    def leader(self) -> str:
+        """Return the dispatcher that leads: the one that says it is alive."""
+        links = {name: self.to_broker[name] for name in DISPATCHERS}
+        traps = {name: link.set_trap(ALIVE_KEY.encode()) for name, link in links.items()}
+        found: str = self.until(
+            lambda: next((name for name, trap in traps.items() if trap.sprung.is_set()), None),
+            "a leader",
+        )
+        for link in links.values():
+            link.heal()
+        return found
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal; who dies of it is started again."""
@@ -165,6 +199,21 @@ class House:
         assert status == 202, (status, answer)
         return str(answer["id"])
 
+    def ask(self, *, key: str | None = None, **body: object) -> str | None:
+        """Ask for a picture in bad times: return the job's id, or None for an honest refusal.
+
+        Refused is what says when to come again. Anything else, a broken link too, fails.
+        """
+        headers = {} if key is None else {"Idempotency_Key": key}
+        asked = {"prompt": "a red boat", "n": 1, "steps": STEPS, "seed": 7, **body}
+        status, told, answer = self.rest.call_fully("POST", "/v1/generations", asked, **headers)
+        if status == 503:
+            assert answer["code"] == "unavailable"
+            assert int(told["Retry-After"]) > 0
+            return None
+        assert status == 202, (status, answer)
+        return str(answer["id"])
+
     def job(self, job_id: str) -> dict[str, Any]:
         """Return a job's row."""
         (row,) = self.query("SELECT * FROM jobs WHERE id = %s", job_id)
@@ -212,6 +261,15 @@ class House:
         return self.query(
             "SELECT job_id, count(*) FROM job_events WHERE kind = 'delivered'"
             " GROUP BY job_id HAVING count(*) > 1"
+        )
+
+    def wrongly_booked(self) -> list[dict[str, Any]]:
+        """Return the ended jobs that cost something and may not, or the other way round."""
+        return self.query(
+            "SELECT jobs.id, state, sum(gpu_ms) AS gpu_ms FROM jobs JOIN ledger ON job_id = jobs.id"
+            " GROUP BY jobs.id, state"
+            " HAVING (state = 'delivered' AND sum(gpu_ms) <= 0)"
+            " OR (state IN ('failed', 'blocked') AND sum(gpu_ms) <> 0)"
         )
 
     def logs(self) -> str:
