@@ -3,10 +3,17 @@
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.e2e.faults.rows import as_results, named
 
 pytest_plugins = ["tests.fakes.servers"]
+
+# The same examples in every run, whatever else the machine is doing.
+settings.register_profile(
+    "house", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("house")
 
 
 @pytest.hookimpl(tryfirst=True)
