@@ -1,13 +1,14 @@
 """How long the engine idles between two jobs while others wait: asking ahead beside asking late.
 
 Everything is real but the engine, which sleeps: database, dispatcher, Celery, Valkey, worker,
-checks and storage. Both ways in one run, one after the other: A B B A.
+checks and storage. Both ways in one run, alternating A B B A.
 """
 
 import argparse
 import asyncio
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -74,6 +75,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.worker is not None:
         return draw(arguments.worker, is_late=arguments.late)
+    # So that its worker ends with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     spells: dict[str, list[list[Spell]]] = {AHEAD: [], LATE: []}
     with tempfile.TemporaryDirectory() as home:
         settings = Settings().model_copy(
