@@ -122,7 +122,7 @@ def test_a_bot_without_a_broker_still_answers_and_keeps_its_word(
 ) -> None:
     house.to_broker[BOTS[0]].is_refusing = True
     house.to_broker[BOTS[0]].reset()
-    discord.slash("a boat --seed 11 --steps 2")
+    discord.slash("a boat --seed 9011 --steps 2")
     house.until(lambda: discord.get("messages"), "an answer")
     house.to_broker[BOTS[0]].heal()
     house.until(discord.shown, "the pictures")
@@ -135,19 +135,19 @@ def test_a_bot_without_a_database_says_so_and_works_again_afterwards(
     before = house.query("SELECT count(*) FROM jobs")
     house.to_database[BOTS[0]].is_refusing = True
     house.to_database[BOTS[0]].reset()
-    discord.slash("a boat --seed 12 --steps 2")
+    discord.slash("a boat --seed 9012 --steps 2")
     assert house.query("SELECT count(*) FROM jobs") == before
     house.to_database[BOTS[0]].heal()
-    discord.slash("a boat --seed 13 --steps 2")
+    discord.slash("a boat --seed 9013 --steps 2")
     house.until(discord.shown, "the pictures")
-    assert house.query("SELECT id FROM jobs WHERE seed = 12") == []
+    assert house.query("SELECT id FROM jobs WHERE seed = 9012") == []
 
 
 def test_a_bot_killed_in_mid_job_edits_its_message_when_it_is_back(
     house: House, discord: Discord
 ) -> None:
-    discord.slash("a boat --seed 15 --steps 60")
-    (row,) = house.until(lambda: house.query("SELECT id FROM jobs WHERE seed = 15"), "the job")
+    discord.slash("a boat --seed 9015 --steps 60")
+    (row,) = house.until(lambda: house.query("SELECT id FROM jobs WHERE seed = 9015"), "the job")
     house.holder(row["id"])
     house.kill(BOTS[0])
     house.until(discord.shown, "the pictures")
@@ -157,9 +157,9 @@ def test_a_bot_killed_in_mid_job_edits_its_message_when_it_is_back(
 def test_two_bots_by_mistake_make_one_job_and_one_message(house: House, discord: Discord) -> None:
     house.start_process(BOTS[1], "bot", **house.bot_env)
     house.until(lambda: discord.get("ready")["bots"] == 2, "the second bot")
-    discord.slash("a boat --seed 14 --steps 2")
+    discord.slash("a boat --seed 9014 --steps 2")
     house.until(discord.shown, "the pictures")
-    assert len(house.query("SELECT id FROM jobs WHERE seed = 14")) == 1
+    assert len(house.query("SELECT id FROM jobs WHERE seed = 9014")) == 1
     house.retire(BOTS[1])
     assert len(discord.shown()) == 1
 
