@@ -20,7 +20,8 @@ class Desk:
     """Counts the worker's jobs; safe to share between threads.
 
     `drawn_at_once` is how many jobs the engine draws together. The next one is wanted as soon as
-    one of them is about to end.
+    one of them is about to end. A job that is begun again is drawn alone: if it is the one that
+    kills workers, no other goes down with it.
     """
 
     def __init__(
@@ -30,17 +31,20 @@ class Desk:
         self._clock = clock
         self.slots = max(slots, drawn_at_once + 1)
         self._watches: list[StepWatch] = []
+        self._held: list[StepWatch] = []
         self._popped: deque[float] = deque()
         self._is_asking = True
         self._rests_until = clock()
         # Moves of jobs that have left the desk count too: the engine was alive then.
         self._moved_at = clock()
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
 
     def wants(self) -> int:
         """Return how many more jobs are wanted now."""
         with self._lock:
             if not self._is_asking or self._clock() < self._rests_until:
+                return 0
+            if any(watch.is_suspect for watch in self._watches):
                 return 0
             while self._popped and self._clock() - self._popped[0] > POPPED_FOR_S:
                 self._popped.popleft()
@@ -80,6 +84,28 @@ class Desk:
         with self._lock:
             self._moved_at = max(self._moved_at, watch.moved_at)
             self._watches.remove(watch)
+            self._lock.notify_all()
+
+    def wait_for_turn(self, watch: StepWatch) -> None:
+        """Wait until no job that came earlier is one that was begun before."""
+        self._hold(watch, lambda: not any(one.is_suspect for one in self._before(watch)))
+
+    def wait_alone(self, watch: StepWatch) -> None:
+        """Wait, if the job was begun before, until all that came earlier have ended."""
+        self._hold(watch, lambda: not (watch.is_suspect and self._before(watch)))
+
+    def _hold(self, watch: StepWatch, may_go_on: Callable[[], bool]) -> None:
+        """Wait; the engine has nothing to do with it, and is not thought hung for it."""
+        with self._lock:
+            if may_go_on():
+                return
+            self._held.append(watch)
+            self._lock.wait_for(may_go_on)
+            self._held.remove(watch)
+            self._moved_at = self._clock()
+
+    def _before(self, watch: StepWatch) -> list[StepWatch]:
+        return self._watches[: self._watches.index(watch)]
 
     def watches(self) -> list[StepWatch]:
         """Return the jobs in hand, first come first."""
@@ -94,7 +120,7 @@ class Desk:
         """
         watches = self.watches()
         on_engine = [watch for watch in watches if watch.stage in _ON_ENGINE] or [
-            watch for watch in watches if watch.stage is Stage.WAITING
+            watch for watch in watches if watch.stage is Stage.WAITING and watch not in self._held
         ]
         moved_at = max([self._moved_at, *(watch.moved_at for watch in watches)])
         still_s = self._clock() - moved_at

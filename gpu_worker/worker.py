@@ -171,6 +171,8 @@ class Worker:
         self.desk.put(watch)
         try:
             with structlog.contextvars.bound_contextvars(job_id=job.job_id, attempt=job.attempt):
+                # Not begun yet: what a job before this one may do to the worker costs it nothing.
+                self.desk.wait_for_turn(watch)
                 if self._claim(job):
                     self._drive(job, watch)
         finally:
@@ -218,6 +220,7 @@ class Worker:
         course = _Course(WorkerState.IDLE)
         course.move(WorkerState.PROCESSING)
         self._herald.begin(RenderStarted(**self._address(job)))
+        self.desk.wait_alone(watch)
         if self._messenger.cancelled([job.job_id]):
             watch.cancel()
         report = self._report_on(job, watch, course)

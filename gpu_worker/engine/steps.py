@@ -48,6 +48,11 @@ class StepWatch:
         self._is_ending = self._is_cancelled = False
 
     @property
+    def is_suspect(self) -> bool:
+        """Whether the job was begun before: what ended that attempt may be the job itself."""
+        return self.job.attempt > 1
+
+    @property
     def stage(self) -> Stage:
         """Where the job is."""
         return self._stage

@@ -18,7 +18,6 @@ STAGES = {
     "started": (rb"render_started", True),
     "first step": (rb'render_progress[^}]*"step":[1-4],', True),
     "mid": (rb'render_progress[^}]*"step":[5-9],', True),
-    "last step": (rb'render_progress[^}]*"step":12,', True),
     "report lost": (rb"render_finished", False),
 }
 
@@ -55,7 +54,7 @@ def test_a_worker_killed_while_it_stores_leaves_no_half_picture(house: House) ->
         for name in WORKERS
     ]
     # A picture that is stored already would not be stored again.
-    job_id = house.submit(seed=8)
+    job_id = house.submit(seed=9008)
     house.until(lambda: any(trap.sprung.is_set() for trap in traps), "the kill")
     for name in WORKERS:
         house.to_store[name].heal()
@@ -94,9 +93,10 @@ def test_a_job_that_kills_every_worker_ends_failed_and_hurts_no_other(house: Hou
     row = house.job(poison)
     assert row["failure"]["code"] == "worker_lost"
     assert row["losses"] <= 3
-    for other in house.ended(*others):
-        assert other["state"] == "delivered"
-        assert other["losses"] == 0
+    # At its first attempt nobody knows what it is: a job that is being stored goes down with it.
+    ended = house.ended(*others)
+    assert all(other["state"] == "delivered" for other in ended)
+    assert all(other["losses"] <= 1 for other in ended)
 
 
 def test_a_notice_moves_a_job_that_is_longer_than_the_notice(house: House) -> None:

@@ -1,5 +1,7 @@
 """How many jobs a worker wants, and which of those in hand hang."""
 
+import threading
+
 import pytest
 
 from gpu_worker.desk import POPPED_FOR_S, SLOTS, Desk
@@ -181,3 +183,47 @@ def test_storing_hangs_by_itself_whatever_the_engine_does(bench: Bench):
         bench.now += 1
         drawn(done, 9999)
     assert bench.desk.hung() == [stored]
+
+
+def test_beside_a_job_that_is_begun_again_nothing_is_wanted(bench: Bench):
+    again = bench.take(attempt=2)
+    bench.draw(again)
+    assert again.is_ending
+    assert bench.desk.wants() == 0
+    bench.desk.drop(again)
+    assert bench.desk.wants() == 1
+
+
+def test_a_job_that_is_begun_again_waits_until_it_is_alone_and_the_next_waits_for_it(bench: Bench):
+    first, again, last = bench.take(), bench.take(attempt=2), bench.take()
+    went = [threading.Event(), threading.Event()]
+
+    def wait(number: int) -> None:
+        (bench.desk.wait_alone, bench.desk.wait_for_turn)[number]((again, last)[number])
+        went[number].set()
+
+    threads = [threading.Thread(target=wait, args=(number,)) for number in (0, 1)]
+    for thread in threads:
+        thread.start()
+    assert not went[0].wait(0.05)
+    # For however long the first one is stored, the engine is not hung.
+    first(0, 1)
+    first(1, 1)
+    first.drawn()
+    bench.now += 10 * NEW_S
+    assert again not in bench.desk.hung()
+    bench.desk.drop(first)
+    assert went[0].wait(10)
+    assert not bench.desk.hung()
+    assert not went[1].is_set()
+    bench.desk.drop(again)
+    assert went[1].wait(10)
+    for thread in threads:
+        thread.join()
+
+
+def test_jobs_begun_for_the_first_time_wait_for_nobody(bench: Bench):
+    bench.take()
+    other = bench.take()
+    bench.desk.wait_for_turn(other)
+    bench.desk.wait_alone(other)
