@@ -15,10 +15,13 @@ from gpu_worker.compose.lora import load_lora
 from gpu_worker.compose.wardrobe import LoraChoice, Wardrobe, find_lora
 from gpu_worker.families import open_family
 from gpu_worker.family import LoadedModel
+from gpu_worker.render.encode import PromptEncoder
+from gpu_worker.render.guidance import Guidance
 from gpu_worker.state import BadRequest, ModelBroken, ModelMissing, OutOfMemory
 from gpu_worker.vram.budget import Budget
 from gpu_worker.vram.manager import VramManager
 from tests.unit.gpu_worker.compose.loras import style_lora
+from tests.unit.gpu_worker.conftest import a_render_job
 
 MIB = 2**20
 ONE, TWO = LoraChoice(name="one"), LoraChoice(name="two", scale=0.5)
@@ -57,12 +60,15 @@ def open_wardrobe(
 def look(model: LoadedModel) -> Callable[[], torch.Tensor]:
     """Encodes a prompt and looks once: what a picture is made of."""
     family = open_family(ModelFamily.SDXL, model)
+    job = a_render_job(prompt="a fox", guidance=1.0)
+    guidance = Guidance(scale=1.0, is_left_to_network=False)
 
     def once() -> torch.Tensor:
         latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(5))
         with torch.inference_mode():
-            told = family.encode_prompt("a fox", width=64, height=64, guidance=1.0)
-            return family.predict_noise(latents, torch.tensor([400.0]), told)
+            # Read anew each time: an outfit may change how words are read.
+            told = PromptEncoder(family=family).encode(job, guidance, width=64, height=64)
+            return family.predict_noise(latents, torch.tensor([400.0]), told.conditioning)
 
     return once
 
