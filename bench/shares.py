@@ -112,7 +112,7 @@ async def share_run(stack, name: str, rules, ideal, jobs: int) -> dict:
             await run.drain()
         handed = [seen.tier for seen in run.order("dispatched")][:jobs]
         begun = run.order("started")[:jobs]
-        (document,) = run.rows("SELECT document FROM fair_queues")
+        ((document,),) = run.rows("SELECT document FROM fair_queues")
     gpu_s = Counter()
     for seen in begun:
         gpu_s[seen.tier] += seen.denoise_s

@@ -99,6 +99,21 @@ def observe(blows: Iterable[Blow], events: Sequence[JobEvent], leased: Sequence[
             _observe_one(blow, events, leased)
 
 
+def settle_ended(blows: Iterable[Blow], jobs: Iterable[Job]) -> None:
+    """Close the open blows whose jobs in hand have ended, by the table's word.
+
+    The event of an end may have been read while the blow was struck, and is not told again.
+    """
+    ended = {job.id: job.updated_at for job in jobs if job.is_terminal}
+    for blow in blows:
+        hands = {hand.job_id for hand in blow.hands}
+        if blow.is_open and hands and hands <= blow.moved.keys() | ended.keys():
+            for job_id in hands - blow.moved.keys():
+                blow.moved[job_id] = max(blow.at, ended[job_id])
+            blow.recovered_at = min(blow.moved.values())
+            blow.settled_at = max(blow.moved.values())
+
+
 def _observe_one(blow: Blow, events: Sequence[JobEvent], leased: Sequence[Job]) -> None:
     if not blow.hands:
         at = _first_of_any(blow, events, leased)

@@ -15,7 +15,7 @@ from backend.cli.drill.faults import Injector
 from backend.cli.drill.ledger import Told, make_ledger
 from backend.cli.drill.outcome import Outcome, shown_by_job
 from backend.cli.drill.plan import FaultKind, Plan
-from backend.cli.drill.recovery import ENDS, Blow, observe
+from backend.cli.drill.recovery import ENDS, Blow, observe, settle_ended
 from backend.db.audit import SqlAudit
 from backend.domain.events import JobEventKind
 from backend.domain.requests import JobId
@@ -23,6 +23,7 @@ from backend.service.ports import EventBus, MessageStore
 
 POLL_S: Final = 0.1
 LOOK_S: Final = 0.2
+LOOK_ALL_S: Final = 5.0
 # After the last fault and request: enough for three attempts, each lost to a lease running out.
 PATIENCE_S: Final = 240.0
 PATIENCE_PER_JOB_S: Final = 1.0
@@ -106,12 +107,20 @@ class Rounds:
             _log.warning("drill.out_of_time", unfinished=len(self._unfinished))
 
     async def _until_settled(self) -> None:
-        """Wait for the end of all jobs and blows, as of a look that began afterwards."""
-        looks = 2
+        """Wait for the end of all jobs and blows, as of a look that began afterwards.
+
+        Now and then the table is asked instead of the events, of which one may have been missed.
+        """
+        looks, look_at = 2, time.monotonic() + LOOK_ALL_S
         while looks or self._unfinished or any(blow.is_open for blow in self._injector.blows):
             self._looked.clear()
             await self._looked.wait()
             looks = max(0, looks - 1)
+            if time.monotonic() >= look_at:
+                jobs = await self._audit.jobs()
+                self._unfinished -= {job.id for job in jobs if job.is_terminal}
+                settle_ended(self._injector.blows, jobs)
+                look_at = time.monotonic() + LOOK_ALL_S
 
     async def _send_requests(self, tasks: asyncio.TaskGroup) -> None:
         for request in self._plan.requests:

@@ -19,7 +19,7 @@ from backend.cli.drill.plan import (
     jobs_for,
     make_plan,
 )
-from backend.cli.drill.recovery import Blow, hands_of, observe
+from backend.cli.drill.recovery import Blow, hands_of, observe, settle_ended
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.jobs import Job, JobState, Lease, Progress
 from backend.domain.requests import JobId
@@ -162,6 +162,14 @@ def test_no_jobs_progress_tells_of_a_gateway_or_a_bot(kind: FaultKind) -> None:
     assert blow.is_open
     blow.recover(at(4))
     assert blow.recovery_s == 4
+
+
+def test_a_job_that_ended_unheard_closes_the_blow_by_the_tables_word() -> None:
+    ended = replace(delivered(), updated_at=at(3))
+    blow, waiting = a_kill(ended), a_kill(ended, a_job(id="gen_other"))
+    settle_ended([blow, waiting], [ended])
+    assert (blow.recovery_s, blow.settling_s) == (3, 3)
+    assert waiting.is_open
 
 
 def delivered(**fields: object) -> Job:
