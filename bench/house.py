@@ -134,12 +134,16 @@ class Run:
 
     async def drain(self) -> None:
         """Take what still waits out of the line, and let what was handed out end."""
+        # In a thread: who holds the lock it waits for needs this one to go on.
+        await asyncio.to_thread(self._empty_the_line)
+        open_jobs = "SELECT 1 FROM jobs WHERE state IN ('queued', 'rendering')"
+        await self._until(lambda: not self.rows(open_jobs))
+
+    def _empty_the_line(self) -> None:
         with sqlite3.connect(self._file, timeout=PATIENCE_S) as database:
             database.execute(
                 "UPDATE jobs SET state = 'cancelled' WHERE state = 'queued' AND lease_until IS NULL"
             )
-        open_jobs = "SELECT 1 FROM jobs WHERE state IN ('queued', 'rendering')"
-        await self._until(lambda: not self.rows(open_jobs))
 
     async def _until(self, holds) -> None:
         async with asyncio.timeout(PATIENCE_S):
