@@ -94,10 +94,10 @@ def move(current: WorkerState, target: WorkerState) -> WorkerState:
 
 
 class StateMachine:
-    """A worker's place in the table, which tells whoever listens about every move."""
+    """The place of a worker, or of one of its jobs, in the table; tells listeners of every move."""
 
-    def __init__(self, *listeners: Listener) -> None:
-        self._state = WorkerState.INITIALISING
+    def __init__(self, *listeners: Listener, state: WorkerState = WorkerState.INITIALISING) -> None:
+        self._state = state
         self._listeners = list(listeners)
 
     @property
@@ -126,6 +126,20 @@ class StateMachine:
         for listener in self._listeners:
             listener(transition)
         return transition
+
+    def fall_ill(self) -> None:
+        """Take no jobs for a while."""
+        if self._state is WorkerState.IDLE:
+            self.move(WorkerState.RECOVERING)
+            self.move(WorkerState.UNHEALTHY)
+
+    def recover(self) -> bool:
+        """Take jobs again, if it took none; tell whether that was so."""
+        was_ill = self._state is WorkerState.UNHEALTHY
+        if was_ill:
+            self.move(WorkerState.RECOVERING)
+            self.move(WorkerState.IDLE)
+        return was_ill
 
 
 class Cancelled(Exception):

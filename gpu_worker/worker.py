@@ -40,9 +40,10 @@ from gpu_worker.state import (
     OutOfMemory,
     RenderError,
     SourceMissing,
+    StateMachine,
     StorageUnavailable,
+    Transition,
     WorkerState,
-    move,
 )
 from gpu_worker.vram.quarantine import REST_S, Quarantine
 from safety.verdict import Outcome
@@ -61,31 +62,6 @@ class _Address(TypedDict):
     job_id: str
     attempt: int
     worker: str
-
-
-class _Course:
-    """Where the worker, or one of its jobs, stands in the table of states."""
-
-    def __init__(self, state: WorkerState) -> None:
-        self._state = state
-
-    def move(self, target: WorkerState) -> None:
-        self._state = move(self._state, target)
-        _log.debug("state", state=target)
-
-    def fall_ill(self) -> None:
-        """Take no jobs for a while."""
-        if self._state is WorkerState.IDLE:
-            self.move(WorkerState.RECOVERING)
-            self.move(WorkerState.UNHEALTHY)
-
-    def recover(self) -> bool:
-        """Take jobs again, if it took none; tell whether that was so."""
-        was_ill = self._state is WorkerState.UNHEALTHY
-        if was_ill:
-            self.move(WorkerState.RECOVERING)
-            self.move(WorkerState.IDLE)
-        return was_ill
 
 
 class Worker:
@@ -131,7 +107,7 @@ class Worker:
             on_appetite=lambda: self.on_appetite(),
             on_hung=on_hung,
         )
-        self._course = _Course(WorkerState.INITIALISING)
+        self._course = StateMachine(_note_move)
         self._quarantine = Quarantine()
 
     def start(self) -> None:
@@ -217,7 +193,7 @@ class Worker:
             return is_ours
 
     def _drive(self, job: RenderJob, watch: StepWatch) -> None:
-        course = _Course(WorkerState.IDLE)
+        course = StateMachine(_note_move, state=WorkerState.IDLE)
         course.move(WorkerState.PROCESSING)
         self._herald.begin(RenderStarted(**self._address(job)))
         self.desk.wait_alone(watch)
@@ -243,7 +219,7 @@ class Worker:
                 self._course.fall_ill()
                 self.desk.rest(REST_S)
 
-    def _report_on(self, job: RenderJob, watch: StepWatch, course: _Course) -> RenderReport:
+    def _report_on(self, job: RenderJob, watch: StepWatch, course: StateMachine) -> RenderReport:
         address = self._address(job)
         try:
             return self._draw_and_release(job, watch, course)
@@ -265,7 +241,7 @@ class Worker:
         )
 
     def _draw_and_release(
-        self, job: RenderJob, watch: StepWatch, course: _Course
+        self, job: RenderJob, watch: StepWatch, course: StateMachine
     ) -> RenderFinished:
         began_at = time.perf_counter()
         if job.family is not self.family:
@@ -334,6 +310,10 @@ def _timings(drawing: Drawing, *, release_s: float, total_s: float) -> StageTimi
         release_s=release_s,
         total_s=total_s,
     )
+
+
+def _note_move(transition: Transition) -> None:
+    _log.debug("state", state=transition.target)
 
 
 def _log_failure(event: str, error: BaseException) -> None:
