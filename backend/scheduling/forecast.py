@@ -55,8 +55,9 @@ def forecast(
     expected: Iterator[tuple[float, Waiting]] | None = None,
     spread: Sequence[float] = (1.0,),
     decisions_max: int = DECISIONS_MAX,
+    uses_up: bool = False,
 ) -> Forecast:
-    """Run a copy of the line forward on `slots` slots.
+    """Run a copy of the line, or the line itself if that `uses_up`, forward on `slots` slots.
 
     `left_s` says for how long running jobs will go on; those it leaves out are about to end. Jobs
     that were handed out ahead of a free slot count as running.
@@ -65,7 +66,8 @@ def forecast(
     predicted time times one of `spread`, in turn. What does not begin within `decisions_max`
     decisions is placed by how fast its tier advanced until then.
     """
-    run = _Run(queue, now_s=now_s, slots=slots, left_s=left_s or {}, spread=spread)
+    own = queue if uses_up else queue.copy()
+    run = _Run(own, now_s=now_s, slots=slots, left_s=left_s or {}, spread=spread)
     run.play(iter(NOBODY) if expected is None else expected, decisions_max)
     return Forecast(at_s=now_s, places=run.all_places())
 
@@ -82,7 +84,7 @@ class _Run:
         left_s: Mapping[JobId, float],
         spread: Sequence[float],
     ) -> None:
-        self._queue = queue.copy()
+        self._queue = queue
         self._pending = {job.job_id: job for job in queue.waiting()}
         self._now_s = self._until_s = now_s
         self._slots = slots

@@ -54,6 +54,7 @@ class Foresight:
             left_s=self.left_s,
             expected=self.expected,
             spread=self.spread,
+            uses_up=True,
         )
         running = Counter((charge.account, charge.tier) for charge in self.memory.running)
         foreseen = {}
