@@ -78,6 +78,13 @@ class Blow:
         """Seconds until all work in hand went on."""
         return None if self.settled_at is None else (self.settled_at - self.at).total_seconds()
 
+    def move(self, job_id: JobId, at: datetime) -> None:
+        """Record that a job in hand goes on."""
+        self.moved[job_id] = at
+        self.recovered_at = min(self.moved.values())
+        if len(self.moved) == len(self.hands):
+            self.settled_at = max(self.moved.values())
+
     def recover(self, at: datetime) -> None:
         """Record that what was held up goes on, all of it."""
         self.recovered_at = self.recovered_at or at
@@ -109,9 +116,7 @@ def settle_ended(blows: Iterable[Blow], jobs: Iterable[Job]) -> None:
         hands = {hand.job_id for hand in blow.hands}
         if blow.is_open and hands and hands <= blow.moved.keys() | ended.keys():
             for job_id in hands - blow.moved.keys():
-                blow.moved[job_id] = max(blow.at, ended[job_id])
-            blow.recovered_at = min(blow.moved.values())
-            blow.settled_at = max(blow.moved.values())
+                blow.move(job_id, max(blow.at, ended[job_id]))
 
 
 def _observe_one(blow: Blow, events: Sequence[JobEvent], leased: Sequence[Job]) -> None:
@@ -123,11 +128,7 @@ def _observe_one(blow: Blow, events: Sequence[JobEvent], leased: Sequence[Job]) 
     for hand in blow.hands:
         at = _first_of(hand, blow, events, leased)
         if at is not None and hand.job_id not in blow.moved:
-            blow.moved[hand.job_id] = at
-    if blow.moved:
-        blow.recovered_at = min(blow.moved.values())
-    if len(blow.moved) == len(blow.hands):
-        blow.settled_at = max(blow.moved.values())
+            blow.move(hand.job_id, at)
 
 
 def _first_of(
