@@ -25,7 +25,7 @@ from redis.asyncio import Redis
 
 from backend.bootstrap import now, open_database, open_redis, open_services
 from backend.cli.stack import open_stack
-from backend.contracts import BROKER_TRANSPORT_OPTIONS, RenderJob, queue_name
+from backend.contracts import BROKER_TRANSPORT_OPTIONS, queue_name
 from backend.db.codecs import job_columns
 from backend.db.sessions import Database
 from backend.db.stores import SqlJobStore, SqlQueueDocuments
@@ -38,7 +38,7 @@ from backend.domain.jobs import Job
 from backend.domain.prompts import PromptSpec, WeightedTerm
 from backend.domain.requests import AccountId, GenerationRequest, JobId, Requester, Surface
 from backend.domain.tiers import Tier
-from backend.service.line import Line
+from backend.service.line import Line, message_of
 from backend.service.services import Services
 from backend.service.turns import Turns
 from backend.settings import Settings
@@ -200,7 +200,7 @@ async def read(services: Services, redis: Redis, jobs: list[Job]) -> list[Row]:
 async def fill_list(settings: Settings, redis: Redis, jobs: list[Job]) -> None:
     """Put the same jobs into a list, as the messages that Celery would hold."""
     app = open_celery(settings.redis_url or "")
-    first = render_job(jobs[0])
+    first = message_of(jobs[0], None)
     await CelerySender(app=app).send(first)
     prefix = BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
     [raw] = await redis.lrange(f"{prefix}{queue_name(FAMILY, first.tier)}", 0, -1)
@@ -209,31 +209,11 @@ async def fill_list(settings: Settings, redis: Redis, jobs: list[Job]) -> None:
     body = json.loads(base64.b64decode(envelope["body"]))
     messages = []
     for job in jobs:
-        body[0] = [render_job(job).model_dump(mode="json")]
+        body[0] = [message_of(job, None).model_dump(mode="json")]
         envelope["body"] = base64.b64encode(json.dumps(body).encode()).decode()
         messages.append(json.dumps(envelope))
     for start in range(0, len(messages), 500):
         await redis.rpush(SCAN_KEY, *messages[start : start + 500])
-
-
-def render_job(job: Job) -> RenderJob:
-    spec = job.spec
-    return RenderJob(
-        job_id=job.id,
-        attempt=1,
-        family=spec.family,
-        tier=spec.tier,
-        prompt=spec.positive_text,
-        negative_prompt=spec.negative_text,
-        aspect_width=spec.aspect_ratio.width,
-        aspect_height=spec.aspect_ratio.height,
-        steps=spec.steps,
-        guidance=spec.guidance,
-        sampler=spec.sampler,
-        seed=job.seed,
-        image_count=spec.image_count,
-        source=None,
-    )
 
 
 async def scan(redis: Redis, jobs: list[Job]) -> Row:

@@ -210,7 +210,7 @@ class Line:
         leased = await self._change(
             job_id, lambda row: row.dispatch(now=now, until=now + self._lease, worker=worker)
         )
-        return None if leased is None else _message(leased, source)
+        return None if leased is None else message_of(leased, source)
 
     async def _source_key(self, source: SourceImage | None) -> SourceKey | None:
         """Return where the picture to start from is stored; None when there is none (any more)."""
@@ -267,7 +267,8 @@ class Line:
             return None
 
 
-def _message(job: Job, source: SourceKey | None) -> RenderJob:
+def message_of(job: Job, source: SourceKey | None) -> RenderJob:
+    """Return what a worker is told of a leased job."""
     spec = job.spec
     return RenderJob(
         job_id=job.id,
