@@ -38,14 +38,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def seeded(seed: int) -> Random:
     return Random(seed)  # noqa: S311 repeatable on purpose
 

@@ -21,14 +21,6 @@ CORNERS = {"star": (8, 8), "heart": (62, 8), "arrow": (8, 62), "circle": (60, 60
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @cache
 def open_pipeline() -> StableDiffusionXLControlNetPipeline:
     controlnet = ControlNetModel.from_pretrained(

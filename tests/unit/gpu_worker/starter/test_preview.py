@@ -31,14 +31,6 @@ def drawn_by(seed: int) -> Random:
     return Random(seed)  # noqa: S311 - repeatable on purpose
 
 
-@pytest.fixture
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def full() -> AutoencoderKL:
     return AutoencoderKL.from_pretrained(MODELS / "sdxl/vae", dtype=torch.float32).eval()
