@@ -1,4 +1,7 @@
-"""An engine of one order: how a test has a single job drawn."""
+"""Engines for a while: how a test has jobs drawn."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from gpu_worker.engine.loop import Engine
 from gpu_worker.render.drawing import Artist, Drawing, DrawOrder, OnStep
@@ -8,11 +11,18 @@ def ignore(done: int, steps: int) -> None:
     """Take a step for granted."""
 
 
-def draw_alone(artist: Artist, order: DrawOrder, on_step: OnStep = ignore) -> Drawing:
-    """Draw an order with nobody beside it, on an engine's thread; raise what it raises."""
+@contextmanager
+def running(artist: Artist) -> Iterator[Engine]:
+    """Run an engine with this artist until the block ends."""
     engine = Engine(open_artist=lambda: artist)
     engine.start()
     try:
-        return engine.submit(order, on_step).result()
+        yield engine
     finally:
         engine.close()
+
+
+def draw_alone(artist: Artist, order: DrawOrder, on_step: OnStep = ignore) -> Drawing:
+    """Draw an order with nobody beside it, on an engine's thread; raise what it raises."""
+    with running(artist) as engine:
+        return engine.submit(order, on_step).result()

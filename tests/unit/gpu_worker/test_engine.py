@@ -4,9 +4,8 @@ import gc
 import itertools
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -17,7 +16,7 @@ from gpu_worker.engine.preempt import MOST_TICKS_ASIDE
 from gpu_worker.engine.rehearsal import SleepingArtist
 from gpu_worker.render.drawing import Artist, Drawing, DrawOrder, Run
 from gpu_worker.state import Cancelled, ModelMissing, OutOfMemory
-from tests.fakes.engines import draw_alone, ignore
+from tests.fakes.engines import draw_alone, ignore, running
 from tests.unit.gpu_worker.conftest import a_render_job
 
 ORDER = DrawOrder(job=a_render_job())
@@ -56,16 +55,6 @@ class NotingArtist:
     def _note(self, kind: str, *seeds: int) -> None:
         self.ticks.append((kind, seeds))
         self.threads.add(threading.current_thread().name)
-
-
-@contextmanager
-def running(artist: Artist) -> Iterator[Engine]:
-    engine = Engine(open_artist=lambda: artist)
-    engine.start()
-    try:
-        yield engine
-    finally:
-        engine.close()
 
 
 def an_order(seed: int, tier: Tier = Tier.FAST, *, steps: int = 4) -> DrawOrder:

@@ -1,8 +1,6 @@
 """Memory runs out at any stage of the running engine: a picture or a typed failure, no wreck."""
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +22,7 @@ from gpu_worker.render.tiles import decode_in_tiles, enlarge_in_tiles
 from gpu_worker.samplers import open_sampler
 from gpu_worker.state import OutOfMemory
 from gpu_worker.vram.recovery import Recovery, Stage
+from tests.fakes.engines import running
 from tests.unit.gpu_worker.compose.loras import style_lora
 from tests.unit.gpu_worker.conftest import a_render_job
 from tests.unit.gpu_worker.test_upscale import untrained
@@ -42,16 +41,6 @@ def a_renderer(family: Family, recovery: Recovery) -> Renderer:
         upscaler=untrained(2),
         recovery=recovery,
     )
-
-
-@contextmanager
-def running(renderer: Renderer) -> Iterator[Engine]:
-    engine = Engine(open_artist=lambda: renderer)
-    engine.start()
-    try:
-        yield engine
-    finally:
-        engine.close()
 
 
 def draw(engine: Engine, seed: int = 7) -> Drawing:
