@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from safety.prompt_checks.blocklist.disguises import read_chunk, read_halves
-from safety.prompt_checks.blocklist.folding import fold
 from safety.prompt_checks.blocklist.lexicon import HARMLESS, Lexicon, Rule
 from safety.prompt_checks.blocklist.phrases import Hit
 from safety.prompt_checks.blocklist.views import views
-from safety.prompt_checks.blocklist.words import Chunk, Reading, cut, strip_weights
+from safety.spelling.folding import fold
+from safety.spelling.words import Chunk, Reading, cut, strip_weights
 from safety.verdict import Finding
 
 Span = tuple[int, int]

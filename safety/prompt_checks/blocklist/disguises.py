@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from safety.prompt_checks.blocklist.folding import latinise
 from safety.prompt_checks.blocklist.vocabulary import MASKS, Vocabulary
-from safety.prompt_checks.blocklist.words import DECODE, FIGURES, Chunk, Reading
+from safety.spelling.folding import latinise
+from safety.spelling.words import DECODE, FIGURES, Chunk, Reading
 
 _PUNCTUATION: Final = "!?.:)]}>|+\"'"
 

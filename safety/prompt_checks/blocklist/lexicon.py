@@ -14,9 +14,9 @@ from importlib.resources import files
 from typing import Any, Final
 
 from safety.errors import LexiconInvalid
-from safety.prompt_checks.blocklist.folding import fold
 from safety.prompt_checks.blocklist.phrases import ANY_ENDING, PhraseTree
 from safety.prompt_checks.blocklist.vocabulary import Vocabulary
+from safety.spelling.folding import fold
 from safety.verdict import Outcome
 
 FORMAT_VERSION: Final = 1

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from safety.prompt_checks.blocklist.folding import fold
-from safety.prompt_checks.blocklist.words import Reading
+from safety.spelling.folding import fold
+from safety.spelling.words import Reading
 
 ANY_ENDING: Final = "*"
 _STEM_LETTERS_MAX: Final = 24
@@ -52,7 +52,8 @@ class PhraseTree:
         node.label = label
 
     def _connect(self, node: _Node, child: _Node, word: str) -> None:
-        spelling = fold(word.removesuffix(ANY_ENDING))
+        # A text's word is read without the marks in it.
+        spelling = fold(word.removesuffix(ANY_ENDING)).replace("'", "")
         is_stem = word.endswith(ANY_ENDING)
         (self.stems if is_stem else self.words).add(spelling)
         (node.stems if is_stem else node.words).setdefault(spelling, []).append(child)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from safety.prompt_checks.blocklist.folding import latinise
 from safety.prompt_checks.blocklist.vocabulary import Vocabulary
-from safety.prompt_checks.blocklist.words import DECODE, Chunk, SpelledRun, cut, spelled_runs
+from safety.spelling.folding import latinise
+from safety.spelling.words import DECODE, Chunk, SpelledRun, cut, spelled_runs
 
 _SPELLED_LETTERS_MIN: Final = 3
 # No word of a language that writes blanks is this long, unless it is a compound.

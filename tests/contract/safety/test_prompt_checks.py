@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from safety.prompt_checks import PromptCheckName, open_prompt_check, open_prompt_checks
 from safety.screen_prompt import screen_prompt
 from safety.verdict import Outcome
+from tests.contract.safety.languages import LANGUAGES
 from tests.unit.safety.disguises import DISGUISES
 
 CHECKS = {name: open_prompt_check(name) for name in get_args(PromptCheckName)}
@@ -95,6 +96,13 @@ def test_a_check_has_the_name_it_is_opened_by(check):
 @pytest.mark.parametrize("text", EVERYDAY + SOUNDS_WORSE_THAN_IT_IS)
 def test_what_means_no_harm_is_not_held(check, text):
     assert check.check(text) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_harm_is_held_and_everyday_allowed_in_each_language(language):
+    harmful, everyday = LANGUAGES[language]
+    assert screen_prompt(harmful, checks=tuple(CHECKS.values())).outcome is not Outcome.ALLOW
+    assert screen_prompt(everyday, checks=tuple(CHECKS.values())).outcome is Outcome.ALLOW
 
 
 @checks

@@ -34,6 +34,9 @@ _LATIN: Final[dict[str, str]] = {
     "þ": "th",
 }
 _DROPPED_CATEGORIES: Final = frozenset({"Mn", "Me", "Cf", "Cs", "Co", "Cn"})
+# From Devanagari to Lao, vowels are marks: without them a word is another word.
+_MARKED_SCRIPTS_FIRST: Final = "\u0900"
+_MARKED_SCRIPTS_LAST: Final = "\u0eff"
 
 # Look-alikes of Latin letters in other alphabets, already in small letters and without marks.
 _LOOK_ALIKES: Final[dict[str, str]] = {
@@ -70,6 +73,8 @@ def _fold_character(character: str) -> str:
     known = _LATIN.get(character)
     if known is not None:
         return known
+    if _MARKED_SCRIPTS_FIRST <= character <= _MARKED_SCRIPTS_LAST:
+        return character
     category = unicodedata.category(character)
     if category in _DROPPED_CATEGORIES:
         return ""

@@ -18,7 +18,7 @@ DECODE: Final = str.maketrans(FIGURES)
 # `(word:1.3)` and `word::2` say how strongly a word counts, not what it means.
 _WEIGHT: Final = re.compile(r"::?[ ]?-?[0-9]{0,4}(?:\.[0-9]{1,4})?(?=[\s)\]},]|$)")
 _CHUNK: Final = re.compile(r"[^\s,;/\\]+")
-_PIECE: Final = re.compile(r"[^\W_]+")
+_PIECE: Final = re.compile(r"(?:[^\W_]|[\u0900-\u0eff])+")
 
 
 @dataclass(frozen=True, slots=True)

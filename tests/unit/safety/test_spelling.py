@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safety.prompt_checks.blocklist.folding import fold, latinise
+from safety.spelling.folding import fold, latinise
 
 ANY_TEXT = st.text(st.characters(), max_size=200)
 
