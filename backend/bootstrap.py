@@ -2,12 +2,14 @@
 
 import atexit
 import contextlib
+import importlib.util
 import queue
 import threading
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TextIO
 
 from redis.asyncio import Redis
@@ -33,14 +35,22 @@ from backend.delivery.outlooks import RedisOutlooks
 from backend.delivery.presence import PoolPresence
 from backend.dispatch.leader import LEADER_KEY
 from backend.domain.errors import Unavailable
+from backend.domain.families import ModelFamily
+from backend.models.folders import is_hub_id
+from backend.models.measures import Measures
+from backend.models.starters import starter_model
 from backend.prompt.pipeline import SafetyScreen
 from backend.scheduling.gpu_pools import open_gpu_pool
 from backend.service.accounts import Accounts
+from backend.service.expectations import Expectations
+from backend.service.explanations import Explanations
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
+from backend.service.ports import Presence
 from backend.service.predictions import Predictions
 from backend.service.reviews import Reviews
 from backend.service.services import Services
+from backend.service.turns import Turns
 from backend.settings import Settings
 from safety.prompt_checks import open_prompt_checks
 from storage.image_store import ImageStore
@@ -72,6 +82,8 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             families=settings.families,
             patience_s=settings.worker_patience_s,
         )
+        house, screen = settings.house, open_screen()
+        predictions = Predictions(documents=SqlQueueDocuments(database=database))
         services = Services(
             generations=Generations(
                 jobs=jobs,
@@ -81,9 +93,10 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 cancel_flags=RedisCancelFlags(redis=redis),
                 outbox=outbox,
                 outlooks=RedisOutlooks(redis=redis),
-                predictions=Predictions(documents=SqlQueueDocuments(database=database)),
-                screen=open_screen(),
+                predictions=predictions,
+                screen=screen,
                 fleet=fleet,
+                house=house,
                 policies=settings.tier_policies,
                 clock=now,
             ),
@@ -94,9 +107,65 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             messages=SqlMessageStore(database=database),
             events=bus,
             fleet=fleet,
+            explanations=Explanations(
+                screen=screen,
+                fleet=fleet,
+                predictions=predictions,
+                measures=open_measures(settings),
+                expectations=open_expectations(redis, database),
+                house=house,
+            ),
         )
         async with fleet.watching():
             yield services
+
+
+@asynccontextmanager
+async def open_explanations(settings: Settings) -> AsyncIterator[Explanations]:
+    """Open dry runs alone: with the line and what was learned, where they can be reached."""
+    async with AsyncExitStack() as stack:
+        documents: SqlQueueDocuments | None = None
+        presence: Presence = _NobodyToAsk()
+        expectations = None
+        if settings.database_url or (settings.home / "impasto.db").is_file():
+            database = await stack.enter_async_context(open_database(settings))
+            documents = SqlQueueDocuments(database=database)
+            if settings.redis_url is not None:
+                redis = await stack.enter_async_context(open_redis(settings))
+                expectations = open_expectations(redis, database)
+                presence = PoolPresence(pool=open_gpu_pool("local", redis=redis))
+        yield Explanations(
+            screen=open_screen(),
+            fleet=Fleet(presence=presence, families=settings.families),
+            predictions=Predictions(documents=documents),
+            measures=open_measures(settings),
+            expectations=expectations,
+            house=settings.house,
+        )
+
+
+def open_measures(settings: Settings) -> Measures:
+    """Open what can be read of the models that are on this host."""
+    folders: dict[ModelFamily, Path | None] = {}
+    for family in ModelFamily:
+        source = settings.model_source(family)
+        if source is None:
+            # Where nothing can be drawn, a starter says nothing of what is drawn elsewhere.
+            draws_here = importlib.util.find_spec("diffusers") is not None
+            folders[family] = starter_model(family) if draws_here else None
+        else:
+            folders[family] = None if is_hub_id(source) else Path(source).expanduser()
+    return Measures(folders=folders)
+
+
+def open_expectations(redis: Redis, database: Database) -> Expectations:
+    """Open what looks ahead for jobs that are not in line."""
+    jobs, documents = SqlJobStore(database=database), SqlQueueDocuments(database=database)
+    return Expectations(
+        gauges=open_gauges(redis),
+        open_turns=lambda family: Turns(family=family, jobs=jobs, documents=documents, clock=now),
+        clock=now,
+    )
 
 
 def open_screen() -> SafetyScreen:
@@ -187,6 +256,13 @@ def open_objects(settings: Settings) -> ObjectStore:
             signing_keys=load_or_create_signing_keys(settings.signing_keys_file),
         )
     )
+
+
+class _NobodyToAsk:
+    """The presence of workers where no server could tell of any."""
+
+    async def families(self) -> frozenset[ModelFamily]:
+        raise Unavailable
 
 
 class LogStream:

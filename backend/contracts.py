@@ -17,7 +17,9 @@ from pydantic import (
 )
 
 from backend.domain.families import FAMILY_SAMPLERS, ModelFamily, Sampler
+from backend.domain.manner import planned_steps, taken_steps
 from backend.domain.results import ImageVariant
+from backend.domain.sizes import fit_ratio
 from backend.domain.tiers import TIER_POLICIES, Tier
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "TASK_RENDER",
     "TIER_POLICIES",
     "ImageVariant",
+    "MannerUse",
     "ModelFamily",
     "PromptPart",
     "PromptTerm",
@@ -48,11 +51,14 @@ __all__ = [
     "WorkerPresence",
     "cancel_key",
     "claim_key",
+    "fit_ratio",
     "lifeline_name",
     "own_queue_name",
     "parse_presence",
     "parse_report",
+    "planned_steps",
     "queue_name",
+    "taken_steps",
     "worker_key",
 ]
 
@@ -175,8 +181,23 @@ class PromptPart(BaseModel):
     weight: Weight = 1.0
 
 
+class MannerUse(BaseModel):
+    """How the pictures of a job are drawn, where that is not as usual.
+
+    `effort` multiplies the steps, `stop` ends after so many hundredths of them. `chaos` sets the
+    pictures of a job apart, `weird` all of them from what the words usually mean.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    effort: Annotated[float, Field(gt=0, le=8)] = 1.0
+    stop: Annotated[int, Field(ge=1, le=100)] = 100
+    chaos: Annotated[int, Field(ge=0, le=100)] = 0
+    weird: Annotated[int, Field(ge=0, le=3000)] = 0
+    is_same_seed: bool = False
+
+
 class RenderJob(Message):
-    """Draw this. Picture i uses seed + i. `None` leaves the choice to the model's defaults.
+    """Draw this, picture i with `seed_of(i)`. `None` leaves the choice to the model's defaults.
 
     Where there are `parts`, they are drawn in place of `prompt`: "a (red:1.3) fox::2 snow" is two,
     of which the first has three terms. So it is with `negative_parts`.
@@ -199,6 +220,11 @@ class RenderJob(Message):
     source: SourceKey | None = None
     clearances: tuple[str, ...] = ()
     adapters: tuple[str, ...] = ()
+    manner: MannerUse | None = None
+
+    def seed_of(self, index: int) -> int:
+        """Return the seed of a picture: the job's plus its index, if each has one of its own."""
+        return self.seed if self.manner and self.manner.is_same_seed else self.seed + index
 
     def as_message(self) -> dict[str, Any]:
         """Return it as JSON types, less what older workers refuse where it says nothing."""
@@ -206,6 +232,7 @@ class RenderJob(Message):
             "adapters": self.adapters,
             "parts": self.parts,
             "negative_parts": self.negative_parts,
+            "manner": self.manner,
         }
         silent = {name for name, value in said.items() if not value}
         return self.model_dump(mode="json", exclude=silent)

@@ -14,6 +14,7 @@ from backend.db.urls import async_url
 from backend.domain.families import ModelFamily
 from backend.domain.tiers import TIER_POLICIES, Tier, TierPolicy
 from backend.models.starters import families_to_serve
+from backend.prompt.house import SHIPPED, BadHouse, House, open_house
 
 TierLimits = dict[Tier, Annotated[int, Field(ge=1)] | None]
 
@@ -56,6 +57,7 @@ class Settings(BaseSettings):
     families: Annotated[tuple[ModelFamily, ...], NoDecode, Field(min_length=1)] = Field(
         default_factory=_families_with_a_model
     )
+    prompt_house: Path | None = None
     worker_patience_s: Annotated[float, Field(gt=0)] = 120.0
     running_max: Annotated[TierLimits, NoDecode] = Field(default_factory=dict)
     waiting_max: Annotated[TierLimits, NoDecode] = Field(default_factory=dict)
@@ -79,6 +81,16 @@ class Settings(BaseSettings):
             return value
         with _told_as("it must look like turbo=20,fast=50,relax=none"):
             return dict(_limit_of(word) for word in value.split(",") if word.strip())
+
+    @field_validator("prompt_house")
+    @classmethod
+    def _can_be_read(cls, value: Path | None) -> Path | None:
+        try:
+            if value is not None:
+                open_house(value)
+        except BadHouse as error:
+            raise ValueError(str(error)) from None
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -110,6 +122,11 @@ class Settings(BaseSettings):
                 return self.model_sd3
             case ModelFamily.FLUX:
                 return self.model_flux
+
+    @property
+    def house(self) -> House:
+        """The workshop's own part of the language of prompts: its file, else what ships."""
+        return open_house(self.prompt_house or SHIPPED)
 
     @property
     def tier_policies(self) -> dict[Tier, TierPolicy]:

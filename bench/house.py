@@ -23,7 +23,7 @@ from backend.delivery.outbox import Outbox
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Change, Job
-from backend.domain.prompts import PromptSpec, WeightedTerm
+from backend.domain.prompts import PromptSpec, WeightedPart
 from backend.domain.requests import AccountId, GenerationRequest, Requester, Surface
 from backend.domain.tiers import Tier
 from backend.service.generations import new_job_id
@@ -97,7 +97,7 @@ class Run:
     async def submit(self, account: str, tier: Tier, count: int) -> None:
         """Put jobs in line as the gateway does once it has screened their prompt."""
         requester = Requester(account_id=AccountId(account), surface=Surface.COMMAND_LINE)
-        words = (WeightedTerm(text="a fox"),)
+        words = (WeightedPart.plain("a fox"),)
         for _ in range(count):
             at = now()
             job = Job(

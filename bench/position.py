@@ -35,7 +35,7 @@ from backend.dispatch.celery_app import open_celery
 from backend.dispatch.send import CelerySender, RedisSentJobs
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Job
-from backend.domain.prompts import PromptSpec, WeightedTerm
+from backend.domain.prompts import PromptSpec, WeightedPart
 from backend.domain.requests import AccountId, GenerationRequest, JobId, Requester, Surface
 from backend.domain.tiers import Tier
 from backend.service.line import Line, message_of
@@ -116,7 +116,7 @@ def make_jobs(count: int) -> list[Job]:
 def a_waiting_job(number: int, account: AccountId, tier: Tier, moment: datetime) -> Job:
     requester = Requester(account_id=account, surface=Surface.DISCORD)
     spec = PromptSpec(
-        positive=(WeightedTerm(text="a fox in the snow, golden hour, detailed fur"),),
+        positive=(WeightedPart.plain("a fox in the snow, golden hour, detailed fur"),),
         tier=tier,
         family=FAMILY,
     )

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
+from backend.contracts import taken_steps
+
 if TYPE_CHECKING:
     from diffusers import SchedulerMixin
 
@@ -23,6 +25,12 @@ class Sampler(Protocol):
         Must be called first. Fewer than one step in all visits none; a sampler that looks twice
         at a step visits it twice. Flow schedules spend longer in the noise the more tokens a
         picture has.
+        """
+
+    def stop_at(self, timesteps: torch.Tensor, stop: int) -> torch.Tensor:
+        """Return a plan's timesteps up to the end of so many hundredths of its steps, [visited].
+
+        The last of them ends at the picture that is foreseen then. To be called before any step.
         """
 
     @property
@@ -52,6 +60,7 @@ class ScheduledSampler:
 
     def __init__(self, *, scheduler: "SchedulerMixin") -> None:
         self._scheduler = scheduler
+        self._ends_at: float | None = None
 
     def plan(
         self, steps: int, *, device: torch.device, image_tokens: int, strength: float = 1.0
@@ -63,6 +72,17 @@ class ScheduledSampler:
             self._scheduler.set_begin_index(skipped)
         timesteps: torch.Tensor = self._scheduler.timesteps[skipped:]
         return timesteps
+
+    def stop_at(self, timesteps: torch.Tensor, stop: int) -> torch.Tensor:
+        steps = taken_steps(len(timesteps), stop)
+        if steps >= len(timesteps):
+            return timesteps
+        kept = timesteps[:steps]
+        if hasattr(self._scheduler, "sigmas"):
+            stop_schedule(self._scheduler, skipped_last=len(timesteps) - steps)
+        else:
+            self._ends_at = float(kept[-1])
+        return kept
 
     def _set_timesteps(self, steps: int, device: torch.device) -> None:
         self._scheduler.set_timesteps(steps, device=device)
@@ -89,7 +109,17 @@ class ScheduledSampler:
         latents: torch.Tensor,
         generators: Sequence[torch.Generator],
     ) -> torch.Tensor:
-        stepped: torch.Tensor = self._scheduler.step(
+        outcome = self._scheduler.step(
             noise, timestep, latents, generator=list(generators), return_dict=False
-        )[0]
+        )
+        # A schedule without sigmas says beside the next latents what it foresees.
+        is_end = self._ends_at is not None and float(timestep) == self._ends_at
+        stepped: torch.Tensor = outcome[1] if is_end else outcome[0]
         return stepped
+
+
+def stop_schedule(scheduler: "SchedulerMixin", *, skipped_last: int) -> None:
+    """Have a schedule of sigmas end so many timesteps early, at no noise at all."""
+    end = len(scheduler.timesteps) - skipped_last
+    scheduler.timesteps = scheduler.timesteps[:end]
+    scheduler.sigmas = torch.cat([scheduler.sigmas[:end], torch.zeros_like(scheduler.sigmas[:1])])

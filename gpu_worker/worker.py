@@ -293,7 +293,7 @@ def _rendered(job: RenderJob, index: int, image: StoredImage) -> RenderedImage:
     kept = image.kept
     return RenderedImage(
         index=index,
-        seed=job.seed + index,
+        seed=job.seed_of(index),
         width=kept.width,
         height=kept.height,
         sha256=kept.sha256,

@@ -9,7 +9,7 @@ from typing import Any
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Change, Job
-from backend.domain.prompts import PromptSpec, WeightedTerm
+from backend.domain.prompts import PromptSpec, WeightedPart
 from backend.domain.requests import AccountId, GenerationRequest, JobId, Requester, Surface
 from backend.domain.results import GenerationResult, ImageRef, ImageVariant
 from backend.scheduling.gpu_pool import LiveWorker
@@ -39,7 +39,7 @@ def a_request(prompt: str = "a fox in the snow", **fields: Any) -> GenerationReq
 
 
 def a_spec(text: str = "a fox in the snow", **fields: Any) -> PromptSpec:
-    return PromptSpec(**{"positive": (WeightedTerm(text=text),), **fields})
+    return PromptSpec(**{"positive": (WeightedPart.plain(text),), **fields})
 
 
 def a_job(**fields: Any) -> Job:

@@ -32,7 +32,7 @@ from backend.cli.terminal import (
     refuse,
 )
 from backend.cli.valkey import ValkeyMissing
-from backend.domain.errors import ImpastoError, Refused, Unavailable
+from backend.domain.errors import BadInput, ImpastoError, Refused, Unavailable
 from backend.settings import setting_problems
 
 COMMANDS = (up, demo, imagine, process, prompt, queue_view, key, models, simulate, drill, doctor)
@@ -79,6 +79,8 @@ def explain(error: Exception) -> tuple[int, str, str]:
             return EXIT_BAD_INPUT, "bad_setting", " ".join(sentences)
         case ImpastoError():
             message = f"{error.message} {error.way_out}".strip()
+            if isinstance(error, BadInput) and error.caret:
+                message = f"{message}\n{error.caret}"
             return _status_of(error), error.code, message
         case NotInstalled() | NotReady() | ProcessKeepsDying() | ValkeyMissing():
             return EXIT_FAILED, "unavailable", str(error)

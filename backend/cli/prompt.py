@@ -1,26 +1,36 @@
 """`impasto prompt check`: a filter for other programs; judges as the bot and the gateway do.
 
+`impasto prompt explain`: what a prompt is read as and would cost, without drawing it.
+
 One JSON object `{"id": 1, "prompt": "…"}` a line in, one `{"id": 1, "outcome": …}` a line out.
 """
 
 import argparse
+import asyncio
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import Final, TextIO
 
-from backend.bootstrap import open_screen
-from backend.cli.terminal import Subparsers
-from backend.domain.errors import BadInput
+from backend.bootstrap import open_explanations, open_screen
+from backend.cli.explaining import explanation_lines
+from backend.cli.stack import NotReady, running_redis
+from backend.cli.terminal import EXIT_BLOCKED, EXIT_DELIVERED, Subparsers, say
+from backend.domain.errors import BadInput, Unavailable
 from backend.domain.families import ModelFamily
 from backend.domain.requests import AccountId, GenerationRequest, Requester, Surface
-from backend.prompt.pipeline import PromptScreen, PromptVerdict, understand
+from backend.gateway.explaining import explanation_of
+from backend.prompt.pipeline import PromptScreen, PromptVerdict, understand_all
+from backend.service.explanations import Explanation
+from backend.settings import Settings
 
 # No prompt is this long; what is longer is judged piece by piece, and its worst piece counts.
 PIECE_CHARACTERS: Final = 10_000
 OVERLAP_CHARACTERS: Final = 500
 _WORSE: Final = {"allow": 0, "review": 1, "block": 2}
+_REQUESTER: Final = Requester(account_id=AccountId("local:filter"), surface=Surface.COMMAND_LINE)
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -30,6 +40,11 @@ def add_parser(subparsers: Subparsers) -> None:
     check = actions.add_parser("check", help="screen prompts, one JSON object a line")
     check.add_argument("--json", action="store_true", help="the only format there is")
     check.set_defaults(run=run)
+    explaining = actions.add_parser("explain", help="say what a prompt would be drawn as, and cost")
+    explaining.add_argument("prompt")
+    explaining.add_argument("--family", choices=[family.value for family in ModelFamily])
+    explaining.add_argument("--json", action="store_true", help="print one JSON object")
+    explaining.set_defaults(run=explain)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -39,6 +54,30 @@ def run(arguments: argparse.Namespace) -> int:
         # Whatever bytes come, the filter goes on.
         sys.stdin.reconfigure(encoding="utf-8", errors="replace")
     return run_filter(sys.stdin, sys.stdout)
+
+
+def explain(arguments: argparse.Namespace) -> int:
+    """Say what a prompt would become. Exit 0, or 2 if it cannot be read, 3 if it is held back."""
+    request = GenerationRequest(
+        requester=_REQUESTER,
+        # Bytes that are no UTF-8 come as lone surrogates.
+        prompt=arguments.prompt.encode(errors="replace").decode(),
+        family=ModelFamily(arguments.family) if arguments.family else None,
+    )
+    explanation = asyncio.run(_explain(Settings(), request))
+    if arguments.json:
+        say(explanation_of(explanation).model_dump_json())
+    else:
+        say("\n".join(explanation_lines(explanation)))
+    is_held = any(not prompt.verdict.is_allowed for prompt in explanation.prompts)
+    return EXIT_BLOCKED if is_held else EXIT_DELIVERED
+
+
+async def _explain(settings: Settings, request: GenerationRequest) -> Explanation:
+    with suppress(NotReady, Unavailable):
+        settings = settings.model_copy(update={"redis_url": running_redis(settings)})
+    async with open_explanations(settings) as explanations:
+        return await explanations.explain(request)
 
 
 def run_filter(stdin: TextIO, stdout: TextIO, *, screen: PromptScreen | None = None) -> int:
@@ -76,13 +115,17 @@ def _answer(line: str, screen: PromptScreen) -> dict[str, object]:
 
 
 def _judge(prompt: str, screen: PromptScreen) -> PromptVerdict:
-    requester = Requester(account_id=AccountId("local:filter"), surface=Surface.COMMAND_LINE)
-    request = GenerationRequest(requester=requester, prompt=prompt)
+    request = GenerationRequest(requester=_REQUESTER, prompt=prompt)
     try:
-        return understand(request, screen=screen, default_family=ModelFamily.SDXL).verdict
+        read = understand_all(request, screen=screen, default_family=ModelFamily.SDXL)
+        return max((one.verdict for one in read), key=_severity)
     except BadInput:
         # No picture would come of it, but it was asked about.
-        return max(map(screen, _pieces(prompt)), key=lambda verdict: _WORSE[verdict.outcome])
+        return max(map(screen, _pieces(prompt)), key=_severity)
+
+
+def _severity(verdict: PromptVerdict) -> int:
+    return _WORSE[verdict.outcome]
 
 
 def _bad_input(asked: int | str | None, message: str) -> dict[str, object]:

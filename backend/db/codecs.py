@@ -4,9 +4,9 @@ What is stored is read again by later releases: a new field needs a default, and
 is ignored when read. Samples of what older releases wrote are kept under tests/ and must parse.
 """
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import BeforeValidator, TypeAdapter
 
 from backend.db.tables import JobEventRow, JobRow
 from backend.domain.events import JobEvent, JobEventKind
@@ -18,8 +18,23 @@ from backend.service.ports import StoredEvent
 
 T = TypeVar("T")
 
+
+def _read_older_spec(stored: object) -> object:
+    """Take the terms of older releases, which knew of no parts, as they were meant."""
+    if not isinstance(stored, dict):
+        return stored
+    older = {
+        name: [{"terms": [term]} for term in stored[name]]
+        for name in ("positive", "negative")
+        if any("terms" not in term for term in stored.get(name, ()))
+    }
+    return {**stored, **older}
+
+
 REQUEST: TypeAdapter[GenerationRequest] = TypeAdapter(GenerationRequest)
-SPEC: TypeAdapter[PromptSpec] = TypeAdapter(PromptSpec)
+SPEC: TypeAdapter[PromptSpec] = TypeAdapter(
+    Annotated[PromptSpec, BeforeValidator(_read_older_spec)]
+)
 PROGRESS: TypeAdapter[Progress] = TypeAdapter(Progress)
 RESULT: TypeAdapter[GenerationResult] = TypeAdapter(GenerationResult)
 BLOCK: TypeAdapter[Block] = TypeAdapter(Block)

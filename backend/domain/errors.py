@@ -2,7 +2,9 @@
 
 ImpastoError
 ├── BadInput
-│   ├── PromptEmpty · PromptTooLong · UnknownParameter · InvalidParameter
+│   ├── PromptEmpty · PromptTooLong · PromptTooDeep · TooManyPermutations
+│   ├── BracketUnbalanced · WeightOutOfRange · QuoteUnclosed
+│   ├── UnknownParameter · InvalidParameter · ParameterNotSupported
 │   └── InvalidAspectRatio · SeedOutOfRange · StepsOutOfRange · ImageCountOutOfRange ·
 │       SamplerNotSupported
 ├── Refused
@@ -21,125 +23,66 @@ A class's `code` never changes once shipped. `str(error)` is one sentence for hu
 what to do.
 """
 
-from typing import ClassVar
+from backend.domain.input_errors import (
+    BadInput,
+    BracketUnbalanced,
+    ImageCountOutOfRange,
+    ImpastoError,
+    InvalidAspectRatio,
+    InvalidParameter,
+    ParameterNotSupported,
+    PromptEmpty,
+    PromptTooDeep,
+    PromptTooLong,
+    QuoteUnclosed,
+    SamplerNotSupported,
+    SeedOutOfRange,
+    StepsOutOfRange,
+    TooManyPermutations,
+    UnknownParameter,
+    WeightOutOfRange,
+)
 
-
-class ImpastoError(Exception):
-    """Something a person asked for that cannot be done, with a stable code and a way out."""
-
-    code: ClassVar[str] = "error"
-
-    def __init__(self, message: str, *, way_out: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.way_out = way_out
-
-
-class BadInput(ImpastoError):
-    """The request itself is wrong."""
-
-    code = "bad_input"
-
-
-class PromptEmpty(BadInput):
-    """There are no words to draw."""
-
-    code = "prompt_empty"
-
-    def __init__(self) -> None:
-        super().__init__("The prompt is empty.", way_out="Say what you would like to see.")
-
-
-class PromptTooLong(BadInput):
-    """The prompt has more characters than allowed."""
-
-    code = "prompt_too_long"
-
-    def __init__(self, *, characters: int, limit: int) -> None:
-        super().__init__(
-            f"The prompt has {characters} characters; at most {limit} are read.",
-            way_out="Shorten it and try again.",
-        )
-
-
-class UnknownParameter(BadInput):
-    """A `--word` nobody knows."""
-
-    code = "unknown_parameter"
-
-    def __init__(self, *, name: str, known: tuple[str, ...]) -> None:
-        super().__init__(
-            f"There is no parameter --{name[:32]}.",
-            way_out="Known parameters: " + ", ".join(f"--{word}" for word in known) + ".",
-        )
-
-
-class InvalidParameter(BadInput):
-    """A known parameter with a value it cannot take."""
-
-    code = "invalid_parameter"
-
-    def __init__(self, *, name: str, expected: str) -> None:
-        super().__init__(f"--{name} needs {expected}.", way_out=f"Write for example {expected}.")
-
-
-class InvalidAspectRatio(BadInput):
-    """An aspect ratio that is no ratio, or too narrow."""
-
-    code = "invalid_aspect_ratio"
-
-    def __init__(self, *, given: str) -> None:
-        super().__init__(
-            f"{given[:32]} is not an aspect ratio between 1:3 and 3:1.",
-            way_out="Use whole numbers, for example --ar 3:2.",
-        )
-
-
-class SeedOutOfRange(BadInput):
-    """A seed that does not fit in 32 bits."""
-
-    code = "seed_out_of_range"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "A seed is a whole number from 0 to 4294967295.",
-            way_out="Pick a smaller one or leave --seed out.",
-        )
-
-
-class StepsOutOfRange(BadInput):
-    """A number of denoising steps that is too small or too large."""
-
-    code = "steps_out_of_range"
-
-    def __init__(self, *, least: int, most: int) -> None:
-        super().__init__(
-            f"Steps are a whole number from {least} to {most}.",
-            way_out="Leave --steps out for the model's own choice.",
-        )
-
-
-class ImageCountOutOfRange(BadInput):
-    """Too few or too many pictures in one job."""
-
-    code = "image_count_out_of_range"
-
-    def __init__(self, *, least: int, most: int) -> None:
-        super().__init__(
-            f"One job makes {least} to {most} pictures.", way_out="Ask for fewer pictures."
-        )
-
-
-class SamplerNotSupported(BadInput):
-    """A sampler the family cannot be drawn with."""
-
-    code = "sampler_not_supported"
-
-    def __init__(self, *, sampler: str, family: str, supported: tuple[str, ...]) -> None:
-        super().__init__(
-            f"{family} cannot be drawn with {sampler}.",
-            way_out=f"Use one of: {', '.join(supported) or 'none yet'}.",
-        )
+__all__ = [
+    "BadInput",
+    "BracketUnbalanced",
+    "Conflict",
+    "FamilyUnavailable",
+    "IdempotencyMismatch",
+    "ImageCountOutOfRange",
+    "ImageNotFound",
+    "ImpastoError",
+    "InvalidAspectRatio",
+    "InvalidParameter",
+    "JobFinished",
+    "JobNotDelivered",
+    "JobNotFound",
+    "LinkRefused",
+    "ModeratorsOnly",
+    "NoLiveWorker",
+    "NotAllowed",
+    "NotThere",
+    "NotYours",
+    "OverLimit",
+    "ParameterNotSupported",
+    "PromptBlocked",
+    "PromptEmpty",
+    "PromptTooDeep",
+    "PromptTooLong",
+    "QuoteUnclosed",
+    "Refused",
+    "ReviewNotFound",
+    "ReviewNotReleasable",
+    "SamplerNotSupported",
+    "SeedOutOfRange",
+    "StepsOutOfRange",
+    "TooManyPermutations",
+    "TooManyWaiting",
+    "Unauthenticated",
+    "Unavailable",
+    "UnknownParameter",
+    "WeightOutOfRange",
+]
 
 
 class Refused(ImpastoError):

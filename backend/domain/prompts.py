@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 from math import gcd
+from typing import Self
 
 from backend.domain.errors import InvalidAspectRatio
 from backend.domain.families import ModelFamily, Sampler
+from backend.domain.manner import Manner
 from backend.domain.tiers import Tier
 
 PROMPT_MAX_CHARACTERS = 4000
@@ -36,21 +38,47 @@ class AspectRatio:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightedTerm:
-    """A piece of prompt text and how strongly it counts; 1.0 is plain."""
+    """A piece of prompt text, blanks and all, and how strongly it counts; 1.0 is plain."""
 
     text: str
     weight: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
+class WeightedPart:
+    """Terms that are read together as one text, and how strongly they count beside other parts."""
+
+    terms: tuple[WeightedTerm, ...]
+    weight: float = 1.0
+
+    @property
+    def text(self) -> str:
+        """Its words without their weights."""
+        return "".join(term.text for term in self.terms)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether no word counts more than another."""
+        return all(term.weight == 1 for term in self.terms)
+
+    @classmethod
+    def plain(cls, text: str) -> Self:
+        """Make a part of words that count as they come."""
+        return cls(terms=(WeightedTerm(text=text),))
+
+
+@dataclass(frozen=True, kw_only=True)
 class PromptSpec:
     """What the member meant: everything a worker needs to draw, except the resolved seed.
 
+    `positive` are parts that are mixed by their weights, and `negative` the things to leave out.
+    The workshop adds `style_words` behind them and mixes in the parts of `house`. `approximated`
+    names the parameters that the family can only come near to.
     `adapters` names what a worker must have loaded beside the model.
     """
 
-    positive: tuple[WeightedTerm, ...]
-    negative: tuple[WeightedTerm, ...] = ()
+    positive: tuple[WeightedPart, ...]
+    negative: tuple[WeightedPart, ...] = ()
     language: str = "und"
     family: ModelFamily = ModelFamily.SDXL
     tier: Tier = Tier.FAST
@@ -61,13 +89,31 @@ class PromptSpec:
     seed: int | None = None
     image_count: int = IMAGE_COUNT_MAX
     adapters: tuple[str, ...] = ()
+    manner: Manner = field(default_factory=Manner)
+    style_words: str = ""
+    house: tuple[WeightedPart, ...] = ()
+    approximated: tuple[str, ...] = ()
+
+    @property
+    def drawn(self) -> tuple[WeightedPart, ...]:
+        """The parts that are drawn: the member's, and what the workshop adds."""
+        first, *others = self.positive
+        if self.style_words:
+            style = WeightedTerm(text=f", {self.style_words}")
+            first = WeightedPart(terms=(*first.terms, style), weight=first.weight)
+        return (first, *others, *self.house)
+
+    @property
+    def drawn_text(self) -> str:
+        """The words that are drawn as one text, without their weights."""
+        return ", ".join(filter(None, (self.positive_text, self.style_words)))
 
     @property
     def positive_text(self) -> str:
-        """The positive terms as one text."""
-        return ", ".join(term.text for term in self.positive)
+        """The words to see as one text, without their weights."""
+        return ", ".join(part.text for part in self.positive)
 
     @property
     def negative_text(self) -> str:
-        """The negative terms as one text."""
-        return ", ".join(term.text for term in self.negative)
+        """The words to leave out as one text, without their weights."""
+        return ", ".join(part.text for part in self.negative)

@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 from aiohttp import hdrs, web
 
-from backend.domain.errors import ImpastoError, NoLiveWorker, Unauthenticated
+from backend.domain.errors import BadInput, ImpastoError, NoLiveWorker, Unauthenticated
 from backend.gateway.app_keys import PUBLIC_URL
 from backend.gateway.auth import Handler
 from backend.gateway.problems import (
@@ -41,6 +41,12 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "bad_input": _row(_WRONG, "Invalid request"),
     "prompt_empty": _row(_WRONG, "Empty prompt"),
     "prompt_too_long": _row(_WRONG, "Prompt too long"),
+    "prompt_too_deep": _row(_WRONG, "Too many brackets"),
+    "too_many_permutations": _row(_WRONG, "Too many permutations"),
+    "bracket_unbalanced": _row(_WRONG, "Bracket never closed"),
+    "weight_out_of_range": _row(_WRONG, "Weight out of range"),
+    "quote_unclosed": _row(_WRONG, "Quotation mark never closed"),
+    "parameter_not_supported": _row(_WRONG, "Parameter not supported"),
     "unknown_parameter": _row(_WRONG, "Unknown parameter"),
     "invalid_parameter": _row(_WRONG, "Invalid parameter"),
     "invalid_aspect_ratio": _row(_WRONG, "Invalid aspect ratio"),
@@ -137,6 +143,8 @@ def _of_domain(error: ImpastoError, members: Mapping[str, object]) -> Problem:
     headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):
         headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="impasto"'
+    if isinstance(error, BadInput) and error.position is not None:
+        members = {**members, "position": error.position, "caret": error.caret}
     if isinstance(error, NoLiveWorker):
         members = {**members, "live_families": list(error.live)}
     return Problem(

@@ -54,6 +54,7 @@ def accepted_of(view: JobView, public_url: str) -> GenerationAccepted:
             refunded_gpu_s=view.cost.refunded_s,
         ),
         receipt=view.receipt or None,
+        notes=list(view.notes),
     )
 
 

@@ -92,6 +92,12 @@ class GenerationIn(Incoming):
         )
 
 
+class CreateQuery(Incoming):
+    """Whether a generation is only to be explained."""
+
+    dry_run: bool = False
+
+
 class ListQuery(Incoming):
     """How many generations to list."""
 
@@ -207,7 +213,8 @@ class GenerationAccepted(GenerationSummary):
     """The answer to a creation; `position` 0 is next, null once it no longer waits.
 
     `eta` and `why` are null too while nobody has worked them out yet. `receipt` says what an ended
-    generation was charged, in one sentence; null before.
+    generation was charged, in one sentence; null before. `notes` say what is drawn otherwise than
+    asked, because the family can only come near to it.
     """
 
     position: int | None
@@ -215,6 +222,7 @@ class GenerationAccepted(GenerationSummary):
     why: str | None
     cost: CostOut
     receipt: str | None
+    notes: list[str]
 
 
 class WhyOut(BaseModel):

@@ -1,20 +1,20 @@
-"""The parameters that may stand after the words of a prompt, and what each of them can be."""
+"""What each parameter's value can be, and what all of them together say."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from math import isfinite
 from typing import Final
 
 from backend.domain.errors import (
+    BadInput,
     ImageCountOutOfRange,
     InvalidAspectRatio,
     InvalidParameter,
     SamplerNotSupported,
     SeedOutOfRange,
     StepsOutOfRange,
-    UnknownParameter,
 )
 from backend.domain.families import FAMILY_SAMPLERS, ModelFamily, Sampler
 from backend.domain.prompts import (
@@ -24,23 +24,35 @@ from backend.domain.prompts import (
     STEPS_MAX,
     STEPS_MIN,
     AspectRatio,
+    WeightedPart,
 )
 from backend.domain.tiers import Tier
+from backend.prompt.split import Given, unquote
+from backend.prompt.typed import Typed
+from backend.prompt.words import read_list
 
 GUIDANCE_MIN, GUIDANCE_MAX = 1.0, 30.0
+QUALITIES: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
+REPEAT_MAX: Final = 40
 
 # Longer figures than these are out of any range, and are not worth turning into a number.
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,12}", re.ASCII)
 _FIGURES: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
-_DECIMAL: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,17})?", re.ASCII)
+_DECIMAL: Final = re.compile(r"(?:[0-9]{1,3}(?:\.[0-9]{0,17})?|\.[0-9]{1,17})", re.ASCII)
 _RATIO: Final = re.compile(r"([0-9]{1,5}):([0-9]{1,5})", re.ASCII)
+_ODD_RATIO: Final = re.compile(
+    r"([0-9]{1,3})(?:\.([0-9]{1,2}))?\s*[:xX/*\u00d7]\s*([0-9]{1,3})(?:\.([0-9]{1,2}))?", re.ASCII
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parameters:
-    """What was said by parameters; None is left to the request, then to the defaults."""
+    """What was said by parameters; None is left to the request, then to the defaults.
 
-    negative: tuple[str, ...] = ()
+    `said` are the parameters in the order they were written, the last of each name.
+    """
+
+    negative: tuple[WeightedPart, ...] = ()
     aspect_ratio: AspectRatio | None = None
     family: ModelFamily | None = None
     tier: Tier | None = None
@@ -49,11 +61,23 @@ class Parameters:
     sampler: str | None = None
     seed: int | None = None
     image_count: int | None = None
+    quality: float | None = None
+    stop: int | None = None
+    chaos: int | None = None
+    weird: int | None = None
+    stylize: int | None = None
+    style: str | None = None
+    repeat: int | None = None
+    version: str | None = None
+    is_raw: bool = False
+    is_draft: bool = False
+    is_dry: bool = False
+    is_same_seed: bool = False
+    said: tuple[Given, ...] = ()
 
-
-def split_terms(text: str) -> tuple[str, ...]:
-    """Split a comma list into terms, each once, in order."""
-    return tuple(dict.fromkeys(term for part in text.split(",") if (term := part.strip())))
+    def find(self, name: str) -> Given | None:
+        """Return the last mention of a parameter."""
+        return next((given for given in reversed(self.said) if given.name == name), None)
 
 
 def check_seed(seed: int) -> int:
@@ -100,7 +124,7 @@ def check_guidance(guidance: float) -> float:
 
     """
     if not isfinite(guidance) or not GUIDANCE_MIN <= guidance <= GUIDANCE_MAX:
-        raise _invalid("guidance", "a number from 1 to 30", example="7.5")
+        raise invalid("guidance", "a number from 1 to 30", example="7.5")
     return float(guidance)
 
 
@@ -119,121 +143,189 @@ def check_sampler(name: str, family: ModelFamily) -> Sampler:
     raise SamplerNotSupported(sampler=name[:32], family=family, supported=supported)
 
 
-def read_parameter(name: str, value: str, given: Parameters) -> Parameters:
-    """Return what was given, with one more parameter read into it.
+def read_parameters(given: Sequence[Given]) -> Parameters:
+    """Return what parameters say together; of most the last counts, of --seed the first.
 
     Raises:
-        UnknownParameter: nobody knows it.
-        BadInput: it cannot have that value.
+        BadInput: one cannot have its value; the error points at it.
 
     """
-    reader = _READERS.get(name.casefold())
-    if reader is None:
-        raise _unknown(name)
-    return reader(value, given)
-
-
-def is_known(name: str) -> bool:
-    """Say whether there is a parameter of that name."""
-    return name.casefold() in _READERS
-
-
-def _read_negative(value: str, given: Parameters) -> Parameters:
-    terms = split_terms(value)
-    if not terms:
-        raise _invalid("no", "something to leave out", example="text, frames")
-    return replace(given, negative=tuple(dict.fromkeys((*given.negative, *terms))))
-
-
-def _read_aspect_ratio(value: str, given: Parameters) -> Parameters:
-    match = _RATIO.fullmatch(value)
-    if match is None:
-        raise InvalidAspectRatio(given=value or "nothing")
-    ratio = AspectRatio(width=int(match[1]), height=int(match[2]))
-    return replace(given, aspect_ratio=ratio)
-
-
-def _read_seed(value: str, given: Parameters) -> Parameters:
-    seed = check_seed(_whole("seed", value, beyond=SEED_MAX + 1))
-    return given if given.seed is not None else replace(given, seed=seed)
-
-
-def _read_steps(value: str, given: Parameters) -> Parameters:
-    return replace(given, steps=check_steps(_whole("steps", value, beyond=STEPS_MAX + 1)))
-
-
-def _read_image_count(value: str, given: Parameters) -> Parameters:
-    count = check_image_count(_whole("n", value, beyond=IMAGE_COUNT_MAX + 1))
-    return replace(given, image_count=count)
-
-
-def _read_guidance(value: str, given: Parameters) -> Parameters:
-    if not _DECIMAL.fullmatch(value):
-        raise _invalid("guidance", "a number from 1 to 30", example="7.5")
-    return replace(given, guidance=check_guidance(float(value)))
-
-
-def _read_sampler(value: str, given: Parameters) -> Parameters:
-    if not value:
-        names = ", ".join(sampler.value for sampler in Sampler)
-        raise _invalid("sampler", f"the name of a sampler ({names})", example=Sampler.EULER_A)
-    # Whether the family can be drawn with it shows when all is read.
-    return replace(given, sampler=value)
-
-
-def _read_family(value: str, given: Parameters) -> Parameters:
-    try:
-        return replace(given, family=ModelFamily(value.casefold()))
-    except ValueError:
-        names = ", ".join(family.value for family in ModelFamily)
-        raise _invalid("family", f"one of {names}", example=ModelFamily.SDXL) from None
-
-
-def _tier_reader(tier: Tier) -> Callable[[str, Parameters], Parameters]:
-    def read(value: str, given: Parameters) -> Parameters:
-        if value:
-            error = InvalidParameter(name=tier.value, expected="no value")
-            error.way_out = "Put parameters last, after all the words of the prompt."
-            raise error
-        return replace(given, tier=tier)
-
+    read = Parameters(said=tuple(given))
+    for one in given:
+        reader = _READERS.get(one.name)
+        if reader is None:
+            continue  # whether it can be drawn at all depends on the family
+        try:
+            read = reader(one, read)
+        except BadInput as error:
+            if error.position is None:
+                at = one.value if one.value.text else one.mark
+                at.blame(error)
+            raise
     return read
 
 
-def _whole(name: str, value: str, *, beyond: int) -> int:
-    if _WHOLE.fullmatch(value):
-        return int(value)
-    if _FIGURES.fullmatch(value):
+def read_negative(value: Typed) -> tuple[WeightedPart, ...]:
+    """Return the things to leave out, each once, in order.
+
+    Raises:
+        BadInput: a bracket or a weight makes no sense.
+
+    """
+    return tuple(dict.fromkeys(each.part for each in read_list(value).parts))
+
+
+def _read_negative(given: Given, read: Parameters) -> Parameters:
+    parts = read_negative(given.value)
+    if not parts:
+        raise invalid("no", "something to leave out", example="text, frames")
+    return replace(read, negative=tuple(dict.fromkeys((*read.negative, *parts))))
+
+
+def _read_aspect_ratio(given: Given, read: Parameters) -> Parameters:
+    match = _RATIO.fullmatch(given.value.text)
+    if match is None:
+        error = InvalidAspectRatio(given=given.value.text or "nothing")
+        nearest = _nearest_ratio(given.value.text)
+        if nearest:
+            error.way_out = f"Did you mean --ar {nearest}? {error.way_out}"
+        raise error
+    ratio = AspectRatio(width=int(match[1]), height=int(match[2]))
+    return replace(read, aspect_ratio=ratio)
+
+
+def _nearest_ratio(text: str) -> str:
+    """Return `16x9` and `1.39:1` in whole numbers with a colon; "" for what is no ratio."""
+    found = _ODD_RATIO.match(text)
+    if found is None:
+        return ""
+    width = round(100 * float(f"{found[1]}.{found[2] or 0}"))
+    height = round(100 * float(f"{found[3]}.{found[4] or 0}"))
+    try:
+        return str(AspectRatio(width=width, height=height))
+    except InvalidAspectRatio:
+        return ""
+
+
+def _read_seed(given: Given, read: Parameters) -> Parameters:
+    seed = check_seed(_whole(given, beyond=SEED_MAX + 1, example="20"))
+    return read if read.seed is not None else replace(read, seed=seed)
+
+
+def _read_steps(given: Given, read: Parameters) -> Parameters:
+    return replace(read, steps=check_steps(_whole(given, beyond=STEPS_MAX + 1, example="20")))
+
+
+def _read_image_count(given: Given, read: Parameters) -> Parameters:
+    count = check_image_count(_whole(given, beyond=IMAGE_COUNT_MAX + 1, example="4"))
+    return replace(read, image_count=count)
+
+
+def _read_guidance(given: Given, read: Parameters) -> Parameters:
+    if not _DECIMAL.fullmatch(given.value.text):
+        raise invalid("guidance", "a number from 1 to 30", example="7.5")
+    return replace(read, guidance=check_guidance(float(given.value.text)))
+
+
+def _read_sampler(given: Given, read: Parameters) -> Parameters:
+    if not given.value.text:
+        names = ", ".join(sampler.value for sampler in Sampler)
+        raise invalid("sampler", f"the name of a sampler ({names})", example=Sampler.EULER_A)
+    # Whether the family can be drawn with it shows when all is read.
+    return replace(read, sampler=unquote(given.value))
+
+
+def _read_family(given: Given, read: Parameters) -> Parameters:
+    value = given.value.text.casefold()
+    try:
+        return replace(read, family=ModelFamily(value))
+    except ValueError:
+        names = [family.value for family in ModelFamily]
+        nearest = get_close_matches(value[:32], names, n=1) or [ModelFamily.SDXL.value]
+        raise invalid("family", f"one of {', '.join(names)}", example=nearest[0]) from None
+
+
+def _read_quality(given: Given, read: Parameters) -> Parameters:
+    text = given.value.text
+    quality = float(text) if _DECIMAL.fullmatch(text) else -1.0
+    if quality not in QUALITIES:
+        nearest = min(QUALITIES, key=lambda one: abs(one - quality)) if quality >= 0 else 1.0
+        raise invalid("quality", "one of .25, .5, 1, 2, 4", example=f"{nearest:g}")
+    return replace(read, quality=quality)
+
+
+def _read_style(given: Given, read: Parameters) -> Parameters:
+    style = unquote(given.value).casefold()
+    if not style:
+        raise invalid("style", "the name of a style", example="raw")
+    return replace(read, is_raw=True) if style == "raw" else replace(read, style=style)
+
+
+def _read_version(given: Given, read: Parameters) -> Parameters:
+    prefix = "niji " if given.name == "niji" else ""
+    return replace(read, version=f"{prefix}{given.value.text.casefold()}".strip())
+
+
+def _number_reader(field: str, least: int, most: int) -> Callable[[Given, Parameters], Parameters]:
+    def read_number(given: Given, read: Parameters) -> Parameters:
+        number = _whole(given, beyond=most + 1, example=str(least))
+        if not least <= number <= most:
+            nearest = least if number < least else most
+            expected = f"a whole number from {least} to {most}"
+            raise invalid(given.name, expected, example=str(nearest))
+        return replace(read, **{field: number})  # type: ignore[arg-type]  # all are numbers
+
+    return read_number
+
+
+def _flag_reader(**fields: object) -> Callable[[Given, Parameters], Parameters]:
+    def read_flag(given: Given, read: Parameters) -> Parameters:
+        if given.value.text:
+            error = InvalidParameter(name=given.spelling, expected="no value")
+            error.way_out = "Put parameters last, after all the words of the prompt."
+            raise error
+        return replace(read, **fields)  # type: ignore[arg-type]  # named below, each by its type
+
+    return read_flag
+
+
+def _whole(given: Given, *, beyond: int, example: str) -> int:
+    text = given.value.text
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _FIGURES.fullmatch(text):
         return beyond
-    raise _invalid(name, "a whole number", example="4" if name == "n" else "20")
+    raise invalid(given.name, "a whole number", example=example)
 
 
-def _invalid(name: str, expected: str, *, example: str) -> InvalidParameter:
+def invalid(name: str, expected: str, *, example: str) -> InvalidParameter:
+    """Make the error for a value that a parameter cannot have, with one that it can."""
     error = InvalidParameter(name=name, expected=expected)
     error.way_out = f"Write for example --{name} {example}, after the words of the prompt."
     return error
 
 
-def _unknown(name: str) -> UnknownParameter:
-    error = UnknownParameter(name=name, known=KNOWN)
-    closest = get_close_matches(name[:32].casefold(), list(_READERS), n=1)
-    if closest:
-        error.way_out = f"Did you mean --{closest[0]}? {error.way_out}"
-    return error
-
-
-_READERS: Final[dict[str, Callable[[str, Parameters], Parameters]]] = {
+_READERS: Final[dict[str, Callable[[Given, Parameters], Parameters]]] = {
     "ar": _read_aspect_ratio,
-    "aspect": _read_aspect_ratio,
-    "cfg": _read_guidance,
+    "chaos": _number_reader("chaos", 0, 100),
+    "dry": _flag_reader(is_dry=True),
+    "draft": _flag_reader(is_draft=True),
     "family": _read_family,
     "guidance": _read_guidance,
-    "m": _read_family,
     "n": _read_image_count,
+    "niji": _read_version,
     "no": _read_negative,
+    "quality": _read_quality,
+    "raw": _flag_reader(is_raw=True),
+    "repeat": _number_reader("repeat", 2, REPEAT_MAX),
+    "sameseed": _flag_reader(is_same_seed=True),
     "sampler": _read_sampler,
     "seed": _read_seed,
     "steps": _read_steps,
-    **{tier.value: _tier_reader(tier) for tier in Tier},
+    "stop": _number_reader("stop", 10, 100),
+    "style": _read_style,
+    "stylize": _number_reader("stylize", 0, 1000),
+    "version": _read_version,
+    "weird": _number_reader("weird", 0, 3000),
+    **{tier.value: _flag_reader(tier=tier) for tier in Tier},
 }
-KNOWN: Final = tuple(sorted(_READERS))

@@ -1,25 +1,20 @@
-"""Reads one free text, `a fox in the snow --ar 3:2`, into a PromptSpec, and writes it back.
+"""Reads one free text, `a (red:1.3) fox --ar 3:2`, into what it asks for.
 
-The words come first, parameters after them. A parameter is two dashes (or the long dash that
-phones make of them) right before a name, at the beginning of a word; all other dashes are dashes.
+The words come first, parameters after them, as `split` says; a text with braces is as many.
 """
 
-import re
-import unicodedata
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Final
 
-from backend.domain.errors import PromptEmpty, PromptTooLong
-from backend.domain.families import ModelFamily
-from backend.domain.prompts import (
-    IMAGE_COUNT_MAX,
-    PROMPT_MAX_CHARACTERS,
-    AspectRatio,
-    PromptSpec,
-    WeightedTerm,
-)
+from backend.domain.errors import BadInput, ParameterNotSupported, PromptEmpty
+from backend.domain.families import ModelFamily, Sampler
+from backend.domain.manner import Manner
+from backend.domain.prompts import IMAGE_COUNT_MAX, AspectRatio, PromptSpec
 from backend.domain.requests import GenerationRequest
 from backend.domain.tiers import Tier
+from backend.prompt.house import House, Preset
 from backend.prompt.parameters import (
     Parameters,
     check_guidance,
@@ -27,119 +22,195 @@ from backend.prompt.parameters import (
     check_sampler,
     check_seed,
     check_steps,
-    is_known,
-    read_parameter,
-    split_terms,
+    read_negative,
+    read_parameters,
 )
+from backend.prompt.permutations import expand
+from backend.prompt.split import Given, split
+from backend.prompt.support import LINKS, Cell, Support, cell_of
+from backend.prompt.typed import Typed, clean
+from backend.prompt.words import ReadWords, read_words
 
-_PARAMETER: Final = re.compile(r"(?<!\S)(--|\u2014|\u2013\u2013)([^\W\d_][^\s=]*)=?")
-# Characters that turn the direction of what follows; they have no place in a prompt.
-_TURNS: Final = frozenset(
-    "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
-)
+# However many a tier allows: more are never spelled out.
+JOBS_MAX: Final = 40
 
 
-def parse(request: GenerationRequest, *, default_family: ModelFamily) -> PromptSpec:
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One of the prompts that a text stands for: as it was read, and what it means.
+
+    Pieces of `words` count their places in `words_text`.
+    """
+
+    text: Typed
+    words_text: Typed
+    words: ReadWords
+    given: Parameters
+    spec: PromptSpec
+
+
+def parse(
+    request: GenerationRequest, *, default_family: ModelFamily, house: House
+) -> tuple[Variant, ...]:
     """Read a request's text and fields; a parameter in the text beats the field of that name.
 
     `default_family` draws where neither names one.
 
     Raises:
-        BadInput: the text cannot be read, or something in it or in a field is out of range.
+        BadInput: the text cannot be read, or something in it or in a field is out of range. Where
+            a character is to blame, the error points at it.
 
     """
-    text, given = _split(_clean(request.prompt))
-    if not text:
-        raise PromptEmpty
-    negative = split_terms(_without_parameters(_clean(request.negative_prompt)))
-    family = given.family or request.family or default_family
+    texts = expand(clean(request.prompt), most=JOBS_MAX)
     fields = _check_fields(request)
-    sampler = given.sampler or fields.sampler
-    return PromptSpec(
-        positive=(WeightedTerm(text=text),),
-        negative=tuple(
-            WeightedTerm(text=term) for term in dict.fromkeys((*given.negative, *negative))
-        ),
-        family=family,
-        tier=given.tier or fields.tier or Tier.FAST,
-        aspect_ratio=given.aspect_ratio or fields.aspect_ratio or AspectRatio(),
-        steps=fields.steps if given.steps is None else given.steps,
-        guidance=fields.guidance if given.guidance is None else given.guidance,
-        sampler=None if sampler is None else check_sampler(sampler, family),
-        seed=fields.seed if given.seed is None else given.seed,
-        image_count=given.image_count or fields.image_count or IMAGE_COUNT_MAX,
+    return tuple(
+        _Resolver(fields=fields, default_family=default_family, house=house).read(text)
+        for text in texts
     )
 
 
-def render(spec: PromptSpec) -> str:
-    """Write a spec as the text that parses to it: the words, then all its parameters."""
-    parts = [spec.positive_text]
-    if spec.negative:
-        parts.append(f"--no {spec.negative_text}")
-    parts.append(f"--ar {spec.aspect_ratio}")
-    optional = {
-        "seed": spec.seed,
-        "steps": spec.steps,
-        "guidance": spec.guidance,
-        "sampler": spec.sampler,
-    }
-    parts.extend(f"--{name} {value}" for name, value in optional.items() if value is not None)
-    parts.append(f"--n {spec.image_count} --family {spec.family} --{spec.tier}")
-    return " ".join(parts)
-
-
-def _clean(text: str) -> str:
-    """Fold all blanks to single ones, and leave out what cannot be seen or sent.
+def asks_for_dry_run(text: str) -> bool:
+    """Say whether a prompt is only to be explained.
 
     Raises:
-        PromptTooLong: more is left than is read.
+        BadInput: it cannot be cut into words and parameters.
 
     """
-    kept = "".join(filter(None, map(_clean_character, text)))
-    cleaned = " ".join(kept.split())
-    if len(cleaned) > PROMPT_MAX_CHARACTERS:
-        raise PromptTooLong(characters=len(cleaned), limit=PROMPT_MAX_CHARACTERS)
-    return cleaned
+    texts = expand(clean(text), most=JOBS_MAX)
+    return any(one.name == "dry" for each in texts for one in split(each).given)
 
 
-def _clean_character(character: str) -> str:
-    if character in _TURNS:
-        return ""
-    match unicodedata.category(character):
-        case "Cc":
-            return " "
-        case "Cs":
-            return ""
-        case _:
-            return character
+@dataclass(frozen=True, kw_only=True)
+class _Resolver:
+    """From one text to what it asks for of the family that draws it."""
+
+    fields: Parameters
+    default_family: ModelFamily
+    house: House
+
+    def read(self, text: Typed) -> Variant:
+        prompt = split(text)
+        words = read_words(prompt.words)
+        if not words.parts:
+            raise PromptEmpty
+        for link in prompt.links:
+            raise link.blame(_refusal("A link to a picture", LINKS))
+        given = read_parameters(prompt.given)
+        preset = self._preset(given)
+        given = read_parameters((*preset.given, *prompt.given)) if preset.given else given
+        family = self._family(given)
+        approximated = _check_support(given, words, family)
+        spec = replace(
+            self._understand(given, family),
+            positive=tuple(each.part for each in words.parts),
+            negative=tuple(
+                dict.fromkeys((*given.negative, *self.fields.negative, *preset.negative))
+            ),
+            manner=_manner_of(given),
+            style_words=preset.words,
+            house=self.house.taste(given.stylize or 0) if not given.is_raw else (),
+            approximated=approximated,
+        )
+        return Variant(text=text, words_text=prompt.words, words=words, given=given, spec=spec)
+
+    def _preset(self, given: Parameters) -> Preset:
+        mention = given.find("style")
+        if given.style is None or mention is None:
+            return Preset()
+        with _blaming(mention):
+            return self.house.style(given.style)
+
+    def _family(self, given: Parameters) -> ModelFamily:
+        if given.family is not None:
+            return given.family
+        mention = given.find("niji") or given.find("version")
+        if given.version is not None and mention is not None:
+            with _blaming(mention):
+                return self.house.family_of(given.version)
+        return self.fields.family or self.default_family
+
+    def _understand(self, given: Parameters, family: ModelFamily) -> PromptSpec:
+        fields = self.fields
+        return PromptSpec(
+            positive=(),
+            family=family,
+            tier=given.tier or fields.tier or Tier.FAST,
+            aspect_ratio=given.aspect_ratio or fields.aspect_ratio or AspectRatio(),
+            steps=fields.steps if given.steps is None else given.steps,
+            guidance=fields.guidance if given.guidance is None else given.guidance,
+            sampler=_sampler(given, fields, family),
+            seed=fields.seed if given.seed is None else given.seed,
+            image_count=given.image_count or fields.image_count or IMAGE_COUNT_MAX,
+        )
 
 
-def _split(text: str) -> tuple[str, Parameters]:
-    starts = list(_parameters(text))
-    given = Parameters()
-    if not starts:
-        return text.strip(), given
-    words = text[: starts[0].start()]
-    ends = [match.start() for match in starts[1:]] + [len(text)]
-    for match, end in zip(starts, ends, strict=True):
-        given = read_parameter(match[2], text[match.end() : end].strip(), given)
-    return words.strip(), given
+def _silent(given: Parameters) -> set[str]:
+    """Return the parameters of which nothing need be told: they say what is usual.
+
+    What a ratio comes to is told with the pictures.
+    """
+    usual, manner = Manner(), _manner_of(given)
+    names = ("quality", "stop", "chaos", "weird")
+    return {"ar", *(name for name in names if getattr(manner, name) == getattr(usual, name))}
 
 
-def _parameters(text: str) -> Iterator[re.Match[str]]:
-    for match in _PARAMETER.finditer(text):
-        # Prose has long dashes too: those are parameters only before a name that is one.
-        if match[1] == "--" or is_known(match[2]):
-            yield match
+def _check_support(given: Parameters, words: ReadWords, family: ModelFamily) -> tuple[str, ...]:
+    """Refuse what the family cannot do, and name what it can only come near to."""
+    for lora in words.loras:
+        raise lora.text.blame(_refusal("A LoRA in the prompt", cell_of("lora", family)))
+    approximated = []
+    silent = _silent(given)
+    for one in given.said:
+        cell = cell_of(one.name, family)
+        if cell.support is Support.REFUSED:
+            raise one.mark.blame(_refusal(f"--{one.name}", cell))
+        if cell.support is Support.APPROXIMATED and one.name not in silent:
+            approximated.append(one.name)
+    return tuple(dict.fromkeys(approximated))
 
 
-def _without_parameters(text: str) -> str:
-    return _PARAMETER.sub(lambda match: match[2], text)
+def _manner_of(given: Parameters) -> Manner:
+    usual = Manner()
+    return Manner(
+        quality=usual.quality if given.quality is None else given.quality,
+        stop=usual.stop if given.stop is None else given.stop,
+        chaos=given.chaos or 0,
+        weird=given.weird or 0,
+        stylize=given.stylize,
+        style=given.style or "",
+        is_draft=given.is_draft,
+        is_raw=given.is_raw,
+        is_same_seed=given.is_same_seed,
+    )
+
+
+@contextmanager
+def _blaming(mention: Given) -> Iterator[None]:
+    """Have what is refused within point at a parameter's value."""
+    try:
+        yield
+    except BadInput as error:
+        (mention.value if mention.value.text else mention.mark).blame(error)
+        raise
+
+
+def _sampler(given: Parameters, fields: Parameters, family: ModelFamily) -> Sampler | None:
+    mention = given.find("sampler")
+    if mention is not None and given.sampler is not None:
+        with _blaming(mention):
+            return check_sampler(given.sampler, family)
+    return None if fields.sampler is None else check_sampler(fields.sampler, family)
+
+
+def _refusal(what: str, cell: Cell) -> ParameterNotSupported:
+    return ParameterNotSupported(what=what, why=cell.why, way_out=cell.way_out)
 
 
 def _check_fields(request: GenerationRequest) -> Parameters:
     return Parameters(
+        negative=read_negative(clean(request.negative_prompt)),
         aspect_ratio=request.aspect_ratio,
+        family=request.family,
         tier=request.tier,
         steps=None if request.steps is None else check_steps(request.steps),
         guidance=None if request.guidance is None else check_guidance(request.guidance),

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from backend.domain.errors import TooManyPermutations
 from backend.domain.families import ModelFamily
 from backend.domain.prompts import PromptSpec
 from backend.domain.requests import GenerationRequest
-from backend.prompt.parse import parse
+from backend.prompt.house import House, shipped_house
+from backend.prompt.parse import Variant, parse
 from safety.policy import DEFAULT_POLICY, Policy
 from safety.prompt_check import PromptCheck
 from safety.screen_prompt import screen_prompt
@@ -55,21 +57,56 @@ class SafetyScreen:
 class Understood:
     """What a request means, and what the screen said of it."""
 
-    spec: PromptSpec
+    variant: Variant
     verdict: PromptVerdict
+
+    @property
+    def spec(self) -> PromptSpec:
+        """What it means."""
+        return self.variant.spec
 
 
 def understand(
-    request: GenerationRequest, *, screen: PromptScreen, default_family: ModelFamily
+    request: GenerationRequest,
+    *,
+    screen: PromptScreen,
+    default_family: ModelFamily,
+    house: House | None = None,
 ) -> Understood:
-    """Parse a request and screen what it asks to see; see `parse` for the family.
+    """Parse a request for one job and screen what it asks to see, as `understand_all` does.
+
+    Raises:
+        BadInput: the request cannot be understood.
+        TooManyPermutations: it stands for several jobs.
+
+    """
+    all_of_them = understand_all(request, screen=screen, default_family=default_family, house=house)
+    first = all_of_them[0]
+    count = sum(one.variant.given.repeat or 1 for one in all_of_them)
+    if count > 1:
+        raise TooManyPermutations(count=count, limit=1)
+    return first
+
+
+def understand_all(
+    request: GenerationRequest,
+    *,
+    screen: PromptScreen,
+    default_family: ModelFamily,
+    house: House | None = None,
+) -> tuple[Understood, ...]:
+    """Parse a request and screen all that it asks to see; see `parse` for the family.
+
+    `house` is the workshop's own part of the language; without one, what ships.
 
     Raises:
         BadInput: the request cannot be understood.
 
     """
-    spec = parse(request, default_family=default_family)
-    return Understood(spec=spec, verdict=_screen(spec, screen))
+    variants = parse(request, default_family=default_family, house=house or shipped_house())
+    return tuple(
+        Understood(variant=variant, verdict=_screen(variant.spec, screen)) for variant in variants
+    )
 
 
 def _screen(spec: PromptSpec, screen: PromptScreen) -> PromptVerdict:
@@ -81,6 +118,6 @@ def _screen(spec: PromptSpec, screen: PromptScreen) -> PromptVerdict:
     verdict = screen(spec.positive_text)
     if not verdict.is_allowed or not spec.negative:
         return verdict
-    harmless = [term.text for term in spec.negative if screen(term.text).is_allowed]
+    harmless = [part.text for part in spec.negative if screen(part.text).is_allowed]
     missing = "".join(f", without {text}" for text in harmless)
     return screen(spec.positive_text + missing) if missing else verdict

@@ -96,7 +96,7 @@ class CostModel:
         return JobKind(
             family=spec.family,
             pixels=pixels or PIXELS_USUAL,
-            steps=spec.steps or STEPS_USUAL,
+            steps=spec.manner.steps_taken(spec.steps or STEPS_USUAL),
             images=spec.image_count,
             adapters=len(spec.adapters),
         )

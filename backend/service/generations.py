@@ -19,7 +19,9 @@ from backend.domain.prompts import SEED_MAX, PromptSpec
 from backend.domain.requests import GenerationRequest, JobId, Requester, SourceImage
 from backend.domain.results import ImageRef, ImageVariant
 from backend.domain.tiers import TIER_POLICIES, Tier, TierPolicy
+from backend.prompt.house import House
 from backend.prompt.pipeline import PromptScreen, PromptVerdict, understand
+from backend.prompt.write import write_list, write_manner, write_words
 from backend.service.fleet import Fleet
 from backend.service.job_view import JobView
 from backend.service.ports import (
@@ -60,6 +62,7 @@ class Generations:
         predictions: Predictions,
         screen: PromptScreen,
         fleet: Fleet,
+        house: House | None = None,
         policies: Mapping[Tier, TierPolicy] = TIER_POLICIES,
         clock: Clock,
         make_id: Callable[[], JobId] = new_job_id,
@@ -73,6 +76,7 @@ class Generations:
         self._predictions = predictions
         self._screen = screen
         self._fleet = fleet
+        self._house = house
         self._policies = policies
         self._clock = clock
         self._make_id = make_id
@@ -93,7 +97,10 @@ class Generations:
         if first is not None:
             return replace(await self.snapshot(first.id), is_repeated=True)
         understood = understand(
-            request, screen=self._screen, default_family=self._fleet.default_family()
+            request,
+            screen=self._screen,
+            default_family=self._fleet.default_family(),
+            house=self._house,
         )
         spec = understood.spec
         await self._fleet.must_serve(spec.family)
@@ -284,8 +291,8 @@ class Generations:
         return replace(
             origin.request,
             requester=requester,
-            prompt=spec.positive_text,
-            negative_prompt=spec.negative_text,
+            prompt=" ".join((write_words(spec.positive), *write_manner(spec.manner))),
+            negative_prompt=write_list(spec.negative),
             family=spec.family,
             tier=spec.tier,
             aspect_ratio=spec.aspect_ratio,

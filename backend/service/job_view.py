@@ -1,12 +1,16 @@
 """A job as it is shown: where it stands, why, and what it costs."""
 
 from dataclasses import dataclass
+from math import log
 from typing import assert_never
 
 from backend.billing.ledger import Cost, cost_of
 from backend.domain.jobs import Job, JobState
 from backend.domain.outlook import Outlook
+from backend.prompt.support import notes_of
 
+# Ratios that differ by less than a hundredth look the same.
+NEARLY = 0.01
 NOTHING_CHARGED = "Nothing was charged."
 
 
@@ -44,6 +48,22 @@ class JobView:
                 return ""
             case _:
                 assert_never(self.job.state)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was only come near to, or drawn otherwise than asked, in a sentence each."""
+        return (*notes_of(self.job.spec), *self._size_note)
+
+    @property
+    def _size_note(self) -> tuple[str, ...]:
+        images = self.job.result.images if self.job.result else ()
+        asked = self.job.spec.aspect_ratio
+        if not images:
+            return ()
+        width, height = images[0].width, images[0].height
+        if abs(log(width / height * asked.height / asked.width)) < NEARLY:
+            return ()
+        return (f"--ar {asked} is drawn as {width}x{height}, the nearest this model draws.",)
 
     @property
     def why(self) -> str:

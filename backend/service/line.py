@@ -28,6 +28,7 @@ from backend.scheduling.asking import Asks
 from backend.scheduling.gauges import FamilyGauges
 from backend.scheduling.gpu_pool import LiveWorker
 from backend.service.ports import Clock, JobStore, SentJobs
+from backend.service.told_words import manner_of, negative_parts_of, parts_of
 from backend.service.turns import OpenTurns, Turns
 
 EXPIRED_BATCH = 200
@@ -275,8 +276,10 @@ def message_of(job: Job, source: SourceKey | None) -> RenderJob:
         attempt=job.attempt,
         family=spec.family,
         tier=spec.tier,
-        prompt=spec.positive_text,
+        prompt=spec.drawn_text,
         negative_prompt=spec.negative_text,
+        parts=parts_of(spec.drawn),
+        negative_parts=negative_parts_of(spec.negative),
         aspect_width=spec.aspect_ratio.width,
         aspect_height=spec.aspect_ratio.height,
         steps=spec.steps,
@@ -286,5 +289,6 @@ def message_of(job: Job, source: SourceKey | None) -> RenderJob:
         image_count=spec.image_count,
         source=source,
         clearances=job.clearances,
+        manner=manner_of(spec.manner),
         adapters=spec.adapters,
     )

@@ -12,10 +12,13 @@ KEPT_S = 30.0
 
 
 class Predictions:
-    """Reads each family's learned costs again every `KEPT_S`; `seconds` is any steady clock."""
+    """Reads each family's learned costs again every `KEPT_S`; `seconds` is any steady clock.
+
+    Without documents, nothing has been learned.
+    """
 
     def __init__(
-        self, *, documents: QueueDocuments, seconds: Callable[[], float] = time.monotonic
+        self, *, documents: QueueDocuments | None, seconds: Callable[[], float] = time.monotonic
     ) -> None:
         self._documents = documents
         self._seconds = seconds
@@ -30,7 +33,7 @@ class Predictions:
         read_at, costs = self._kept.get(family, (-KEPT_S, None))
         now = self._seconds()
         if costs is None or now - read_at >= KEPT_S:
-            document = await self._documents.load(family) or {}
+            document = (await self._documents.load(family) if self._documents else None) or {}
             costs = CostModel(document=document.get("costs"))
             self._kept[family] = (now, costs)
         return costs

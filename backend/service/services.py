@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from backend.service.accounts import Accounts
+from backend.service.explanations import Explanations
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
 from backend.service.ports import EventBus, MessageStore
@@ -19,3 +20,4 @@ class Services:
     messages: MessageStore
     events: EventBus
     fleet: Fleet
+    explanations: Explanations

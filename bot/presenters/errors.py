@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import discord
 
-from backend.domain.errors import ImpastoError
+from backend.domain.errors import BadInput, ImpastoError
 from backend.domain.jobs import Failure
 
 _AS_WRITTEN = "{message} {way_out}"
@@ -15,6 +15,12 @@ ERROR_SENTENCES: Mapping[str, str] = {
     "bad_input": _AS_WRITTEN,
     "prompt_empty": "There is nothing to draw yet. Write what you would like to see.",
     "prompt_too_long": _AS_WRITTEN,
+    "prompt_too_deep": _AS_WRITTEN,
+    "too_many_permutations": _AS_WRITTEN,
+    "bracket_unbalanced": _AS_WRITTEN,
+    "weight_out_of_range": _AS_WRITTEN,
+    "quote_unclosed": _AS_WRITTEN,
+    "parameter_not_supported": _AS_WRITTEN,
     "unknown_parameter": _AS_WRITTEN,
     "invalid_parameter": _AS_WRITTEN,
     "invalid_aspect_ratio": _AS_WRITTEN,
@@ -68,7 +74,15 @@ def sentence_for(error: ImpastoError) -> str:
     """Return what a member reads of an error; what they typed is shown literally."""
     template = ERROR_SENTENCES.get(error.code, _AS_WRITTEN)
     text = template.format(message=error.message, way_out=error.way_out).strip()
-    return discord.utils.escape_mentions(text)
+    return discord.utils.escape_mentions(text + _caret_of(error))
+
+
+def _caret_of(error: ImpastoError) -> str:
+    """Return what was typed with a mark under the character that is wrong, if one is."""
+    if not isinstance(error, BadInput) or not error.caret:
+        return ""
+    # Nothing that is typed may end the block.
+    return "\n```\n" + error.caret.replace("`", "'") + "\n```"
 
 
 def failure_sentence(failure: Failure) -> str:

@@ -7,6 +7,7 @@ from bot.presenters.prompts import plain, shorten
 from bot.presenters.queue_status import status_line
 
 CAPTION_CHARACTERS = 200
+NOTES_SHOWN = 4
 _BY = "\N{MULTIPLICATION SIGN}"
 
 
@@ -20,7 +21,9 @@ def job_text(view: JobView, *, asker_id: int | None, progress: Progress | None =
     asker = f" · <@{asker_id}>" if asker_id else ""
     if job.state is JobState.BLOCKED:
         return f"{status}{asker}\n`{job.id}`"
-    return f"**{plain(job.request.prompt)}**{asker}\n{status}\n{facts_line(job)}"
+    lines = [f"**{plain(job.request.prompt)}**{asker}", status, facts_line(job)]
+    lines += [f"-# {note}" for note in view.notes[:NOTES_SHOWN]]
+    return "\n".join(lines)
 
 
 def facts_line(job: Job) -> str:

@@ -12,6 +12,7 @@ from typing import cast
 
 from PIL import Image
 
+from backend.contracts import MannerUse, planned_steps, taken_steps
 from gpu_worker.render.drawing import Drawing, DrawOrder, Run
 
 _SIDE = 64
@@ -79,7 +80,10 @@ class SleepingArtist:
     def begin(self, order: DrawOrder) -> Run:
         job = order.job
         self._pause(self._adapter_s * self._shelf.fetch(job.adapters))
-        return _Sleep(seed=job.seed, rows=job.image_count, steps=job.steps or self._steps)
+        manner = job.manner or MannerUse()
+        planned = planned_steps(job.steps or self._steps, manner.effort)
+        steps = taken_steps(planned, manner.stop)
+        return _Sleep(seed=job.seed, rows=job.image_count, steps=steps)
 
     def step(self, runs: Sequence[Run]) -> None:
         sleeps = cast("Sequence[_Sleep]", runs)  # an engine hands back what was begun here

@@ -10,12 +10,12 @@ from gpu_worker.family import Family
 from gpu_worker.sampler import Sampler
 
 
-def open_generators(seed: int, count: int) -> list[torch.Generator]:
-    """Return one generator a picture, seeded seed + i.
+def open_generators(seeds: Sequence[int]) -> list[torch.Generator]:
+    """Return one generator a picture, each with its own seed.
 
     On the host whatever the device, so that the same seed draws the same picture on any of them.
     """
-    return [torch.Generator("cpu").manual_seed(seed + index) for index in range(count)]
+    return [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
 
 
 def draw_noise(

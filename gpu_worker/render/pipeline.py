@@ -7,7 +7,7 @@ from typing import cast
 
 import torch
 
-from backend.contracts import RenderJob
+from backend.contracts import MannerUse, RenderJob, planned_steps
 from backend.contracts import Sampler as SamplerName
 from gpu_worker.family import Family
 from gpu_worker.render.decode import decode, to_pictures
@@ -26,6 +26,7 @@ from gpu_worker.render.painting import Painting
 from gpu_worker.render.sizes import fit_ratio
 from gpu_worker.render.tiles import decode_in_tiles, enlarge_in_tiles
 from gpu_worker.render.upscale import Upscaler
+from gpu_worker.render.whims import stir
 from gpu_worker.sampler import Sampler
 from gpu_worker.state import BadRequest
 from gpu_worker.vram.probe import give_back_memory
@@ -118,16 +119,19 @@ class Renderer:
             is_left_to_network=family.guides_itself,
         )
         sampler = self._open_sampler(job.sampler or defaults.sampler)
+        manner = job.manner or MannerUse()
+        usual = defaults.steps if job.steps is None else job.steps
         timesteps = sampler.plan(
-            defaults.steps if job.steps is None else job.steps,
+            planned_steps(usual, manner.effort),
             device=family.device,
             image_tokens=family.count_tokens(width=width, height=height),
             strength=1.0 if job.source is None else job.source.strength,
         )
+        timesteps = sampler.stop_at(timesteps, manner.stop)
         begun_at = time.perf_counter()
         encoded = self._encoder.encode(job, guidance, width=width, height=height)
         encoded_at = time.perf_counter()
-        generators = open_generators(job.seed, job.image_count)
+        generators = open_generators([job.seed_of(index) for index in range(job.image_count)])
         if order.source is None:
             latents = begin_from_nothing(family, sampler, generators, width=width, height=height)
         else:
@@ -141,7 +145,7 @@ class Renderer:
             guidance=guidance,
             sampler=sampler,
             generators=generators,
-            conditioning=encoded.conditioning,
+            conditioning=stir(encoded.conditioning, job),
             adapters=job.adapters,
             notes=encoded.notes,
             timesteps=timesteps,

@@ -6,6 +6,9 @@ import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
+from backend.contracts import taken_steps
+from gpu_worker.sampler import stop_schedule
+
 
 class FlowEulerSampler:
     """A `Sampler` over diffusers' Euler schedule for flow matching.
@@ -31,6 +34,13 @@ class FlowEulerSampler:
         self._scheduler.set_begin_index(skipped)
         timesteps: torch.Tensor = self._scheduler.timesteps[skipped:]
         return timesteps
+
+    def stop_at(self, timesteps: torch.Tensor, stop: int) -> torch.Tensor:
+        steps = taken_steps(len(timesteps), stop)
+        if steps >= len(timesteps):
+            return timesteps
+        stop_schedule(self._scheduler, skipped_last=len(timesteps) - steps)
+        return timesteps[:steps]
 
     @property
     def initial_noise_scale(self) -> float:

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteScheduler
 
+from backend.contracts import taken_steps
+from gpu_worker.sampler import stop_schedule
+
 
 class FlowHeunSampler:
     """A `Sampler` over diffusers' Heun schedule for flow matching; n steps take 2n - 1 looks."""
@@ -25,6 +28,13 @@ class FlowHeunSampler:
         self._scheduler.set_begin_index(skipped)
         timesteps: torch.Tensor = self._scheduler.timesteps[skipped:]
         return timesteps
+
+    def stop_at(self, timesteps: torch.Tensor, stop: int) -> torch.Tensor:
+        looks = 2 * taken_steps((len(timesteps) + 1) // 2, stop) - 1
+        if looks >= len(timesteps):
+            return timesteps
+        stop_schedule(self._scheduler, skipped_last=len(timesteps) - looks)
+        return timesteps[:looks]
 
     @property
     def initial_noise_scale(self) -> float:

@@ -63,6 +63,12 @@ def test_every_error_says_what_to_do() -> None:
     made = [
         errors.PromptEmpty(),
         errors.PromptTooLong(characters=2, limit=1),
+        errors.PromptTooDeep(limit=16),
+        errors.TooManyPermutations(count=50, limit=40),
+        errors.BracketUnbalanced(bracket="(", closing=")"),
+        errors.WeightOutOfRange("x", way_out="y"),
+        errors.QuoteUnclosed(name="no"),
+        errors.ParameterNotSupported(what="--video", why="x", way_out="y"),
         errors.UnknownParameter(name="x", known=("ar",)),
         errors.InvalidParameter(name="ar", expected="W:H"),
         errors.InvalidAspectRatio(given="x"),

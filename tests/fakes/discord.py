@@ -44,6 +44,7 @@ from tests.fakes.events import (
     MemoryPictures,
     MemoryPresence,
 )
+from tests.fakes.explaining import make_explanations
 from tests.fakes.openapi import openapi_document
 from tests.fakes.stores import (
     Memory,
@@ -173,6 +174,7 @@ class Town:
             families=(ModelFamily.SDXL,),
             seconds=lambda: self.fleet_s,
         )
+        books = MemoryBooks(memory=self.memory)
         return Services(
             generations=Generations(
                 jobs=self.jobs,
@@ -191,15 +193,11 @@ class Town:
                 outbox=outbox,
                 clock=clock,
             ),
-            accounts=Accounts(
-                keys=MemoryKeyStore(),
-                jobs=self.jobs,
-                books=MemoryBooks(memory=self.memory),
-                clock=clock,
-            ),
+            accounts=Accounts(keys=MemoryKeyStore(), jobs=self.jobs, books=books, clock=clock),
             messages=self.messages,
             events=self.bus,
             fleet=fleet,
+            explanations=make_explanations(screen=screen, fleet=fleet),
         )
 
     def now(self) -> Any:

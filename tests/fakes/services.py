@@ -20,6 +20,7 @@ from tests.fakes.events import (
     MemoryPictures,
     MemoryPresence,
 )
+from tests.fakes.explaining import make_explanations
 from tests.fakes.stores import (
     Memory,
     MemoryBooks,
@@ -82,6 +83,7 @@ class FakeWorkshop:
             messages=self.messages,
             events=self.events,
             fleet=self.fleet,
+            explanations=make_explanations(screen=block_forbidden, fleet=self.fleet),
         )
 
     def now(self):

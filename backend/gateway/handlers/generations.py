@@ -13,10 +13,11 @@ from backend.domain.requests import Requester
 from backend.domain.results import ImageRef, ImageVariant
 from backend.gateway.app_keys import CLOCK, PUBLIC_URL, SERVICES
 from backend.gateway.bodies import idempotency_key_of, read_body, read_query
+from backend.gateway.explaining import explanation_of
 from backend.gateway.paths import job_id_of
 from backend.gateway.presentation import accepted_of, generation_of, summary_of, why_of
 from backend.gateway.problems import PROBLEM_MEMBERS
-from backend.gateway.schemas import GenerationIn, GenerationList, ImageOut, ListQuery
+from backend.gateway.schemas import CreateQuery, GenerationIn, GenerationList, ImageOut, ListQuery
 from backend.service.generations import LINK_TTL_S
 from backend.service.job_view import JobView
 
@@ -26,10 +27,14 @@ THUMBNAILS: Final = {"256": ImageVariant.THUMBNAIL_256, "512": ImageVariant.THUM
 
 
 async def create(request: web.Request, requester: Requester) -> web.Response:
-    """Put a request in line and answer 202 with its id and position."""
+    """Put a request in line and answer 202 with its id; or 200, and only what it would become."""
     key = idempotency_key_of(request)
-    body = await read_body(request, GenerationIn)
-    view = await request.app[SERVICES].generations.submit(body.to_request(requester, key))
+    is_dry = read_query(request, CreateQuery).dry_run
+    asked = (await read_body(request, GenerationIn)).to_request(requester, key)
+    explanations = request.app[SERVICES].explanations
+    if is_dry or explanations.is_asked(asked):
+        return _json(explanation_of(await explanations.explain(asked)))
+    view = await request.app[SERVICES].generations.submit(asked)
     _refuse_held_prompt(request, view.job)
     return _accepted(request, view)
 

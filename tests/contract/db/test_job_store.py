@@ -18,7 +18,7 @@ from backend.domain.jobs import (
     Progress,
     StaleAttempt,
 )
-from backend.domain.prompts import AspectRatio, WeightedTerm
+from backend.domain.prompts import AspectRatio, WeightedPart, WeightedTerm
 from backend.domain.requests import AccountId, JobId, SourceImage
 from backend.domain.tiers import Tier
 from tests.builders import a_birth, a_job, a_request, a_requester, a_result, a_spec, at
@@ -70,7 +70,7 @@ async def test_a_stored_job_comes_back_as_it_was(stores: Stores):
         idempotency_key="k",
     )
     spec = a_spec(
-        negative=(WeightedTerm(text="blur", weight=0.5),),
+        negative=(WeightedPart(terms=(WeightedTerm(text="blur", weight=0.5),), weight=2.0),),
         language="de",
         seed=2**32 - 1,
         aspect_ratio=AspectRatio(width=3, height=2),

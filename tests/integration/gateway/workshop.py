@@ -36,6 +36,7 @@ from tests.fakes.events import (
     MemoryOutlooks,
     MemoryPresence,
 )
+from tests.fakes.explaining import make_explanations
 from tests.fakes.stores import (
     Memory,
     MemoryBooks,
@@ -208,6 +209,7 @@ async def open_workshop(
         messages=MemoryMessageStore(),
         events=bus,
         fleet=fleet,
+        explanations=make_explanations(screen=screen, fleet=fleet),
     )
     app = make_app(
         services=services,

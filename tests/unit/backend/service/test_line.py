@@ -2,7 +2,7 @@
 
 from backend.domain.families import ModelFamily, Sampler
 from backend.domain.jobs import LOSSES_MAX, Failure, Job, JobState
-from backend.domain.prompts import AspectRatio, WeightedTerm
+from backend.domain.prompts import AspectRatio, WeightedPart
 from backend.domain.requests import JobId, SourceImage
 from backend.domain.results import ImageVariant
 from backend.domain.tiers import Tier
@@ -112,7 +112,7 @@ async def test_a_started_job_makes_room_for_the_next(hall: Hall) -> None:
 
 async def test_the_message_says_all_that_a_worker_needs(hall: Hall) -> None:
     spec = a_spec(
-        negative=(WeightedTerm(text="snow"),),
+        negative=(WeightedPart.plain("snow"),),
         aspect_ratio=AspectRatio(width=3, height=2),
         steps=12,
         guidance=6.5,
@@ -140,6 +140,7 @@ async def test_the_message_says_all_that_a_worker_needs(hall: Hall) -> None:
         "seed": 99,
         "image_count": 2,
         "source": None,
+        "manner": None,
         "clearances": ("nudity",),
         "adapters": ("fox",),
     }

@@ -1,0 +1,23 @@
+"""Dry runs over the starter models' own folders, with no line to look ahead in."""
+
+from backend.domain.families import ModelFamily
+from backend.models.measures import Measures
+from backend.models.starters import starter_model
+from backend.prompt.pipeline import PromptScreen
+from backend.service.expectations import Expectations
+from backend.service.explanations import Explanations
+from backend.service.fleet import Fleet
+from backend.service.predictions import Predictions
+from tests.fakes.stores import MemoryQueueDocuments
+
+
+def make_explanations(
+    *, screen: PromptScreen, fleet: Fleet, expectations: Expectations | None = None
+) -> Explanations:
+    return Explanations(
+        screen=screen,
+        fleet=fleet,
+        predictions=Predictions(documents=MemoryQueueDocuments()),
+        measures=Measures(folders={family: starter_model(family) for family in ModelFamily}),
+        expectations=expectations,
+    )
