@@ -196,6 +196,7 @@ class Worker:
         course = StateMachine(_note_move, state=WorkerState.IDLE)
         course.move(WorkerState.PROCESSING)
         self._herald.begin(RenderStarted(**self._address(job)))
+        watch.begin()
         self.desk.wait_alone(watch)
         if self._messenger.cancelled([job.job_id]):
             watch.cancel()

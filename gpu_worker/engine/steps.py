@@ -45,7 +45,7 @@ class StepWatch:
         self._steps = job.steps or 1
         self._told: tuple[int, int] | None = None
         self._told_at = -float("inf")
-        self._is_ending = self._is_cancelled = False
+        self._is_ending = self._is_cancelled = self._has_begun = False
 
     @property
     def is_suspect(self) -> bool:
@@ -96,6 +96,10 @@ class StepWatch:
         if self._is_cancelled:
             raise Cancelled
 
+    def begin(self) -> None:
+        """Note that its beginning was told: from now on its progress may be."""
+        self._has_begun = True
+
     def wait_on(self) -> None:
         """Note that it waits for what is bounded elsewhere, and is not hung.
 
@@ -129,13 +133,17 @@ class StepWatch:
         self._is_cancelled = True
 
     def news(self) -> tuple[int, int] | None:
-        """Return how far it is if that is to be told now: the lease lives by it."""
+        """Return how far it is if that is to be told now: the lease lives by it.
+
+        Nothing is told of a job that only waits in hand: progress is taken for its beginning.
+        """
         with self._lock:
             now, state = self._clock(), (self._done, self._steps)
             passed_s = now - self._told_at
             is_due = passed_s >= (BEAT_EVERY_S if state == self._told else REPORT_EVERY_S)
             is_end = self._stage is Stage.DECODING and state != self._told
-            if self._stage is Stage.TOLD or not (is_due or is_end):
+            is_told_of = self._has_begun and self._stage is not Stage.TOLD
+            if not is_told_of or not (is_due or is_end):
                 return None
             self._told, self._told_at = state, now
             return state

@@ -20,6 +20,11 @@ class Bench:
         self.watch = self.watch_again()
 
     def watch_again(self) -> StepWatch:
+        watch = self.watch_in_hand()
+        watch.begin()
+        return watch
+
+    def watch_in_hand(self) -> StepWatch:
         return StepWatch(job=self.job, pace=self.pace, clock=lambda: self.now, on_news=self.hear)
 
     def hear(self) -> None:
@@ -44,6 +49,17 @@ class Bench:
         self.now += decode_s
         self.watch.drawn()
         self.watch.end()
+
+
+def test_nothing_is_told_of_a_job_before_its_beginning_is():
+    bench = Bench()
+    bench.watch = bench.watch_in_hand()
+    bench.now += 10 * BEAT_EVERY_S
+    bench.look()
+    assert bench.told == []
+    bench.watch.begin()
+    bench.look()
+    assert len(bench.told) == 1
 
 
 def test_the_beginning_and_the_end_are_told_and_little_between():
