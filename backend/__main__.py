@@ -15,6 +15,8 @@ from redis.asyncio import Redis
 
 from backend.bootstrap import (
     LogStream,
+    make_given_pictures,
+    make_uploads,
     now,
     open_bus,
     open_database,
@@ -156,6 +158,7 @@ async def open_dispatcher(
             jobs=jobs,
             line=Line(
                 jobs=jobs,
+                pictures=make_given_pictures(database, clock=clock),
                 sent=RedisSentJobs(redis=redis),
                 open_turns=lambda family: Turns(
                     family=family,
@@ -175,23 +178,29 @@ async def open_dispatcher(
                 start_lease_s=settings.start_lease_s,
                 progress_lease_s=settings.progress_lease_s,
             ),
-            feed=GroupReader(
-                redis=redis,
-                stream=REPORT_STREAM,
-                field=REPORT_FIELD,
-                group=REPORT_GROUP,
-                consumer=REPORT_CONSUMER,
-            ),
+            feed=open_feed(redis),
             sender=CelerySender(app=open_celery(settings.redis_url or "")),
             pool=open_gpu_pool("local", redis=redis),
             events=bus,
             outbox=outbox,
             outlooks=RedisOutlooks(redis=redis),
             gauges=open_gauges(redis),
+            uploads=make_uploads(database, settings, clock=clock),
             clock=clock,
         )
         async with clock.kept(stop or asyncio.Event()):
             yield dispatcher
+
+
+def open_feed(redis: Redis) -> GroupReader:
+    """Open what workers report."""
+    return GroupReader(
+        redis=redis,
+        stream=REPORT_STREAM,
+        field=REPORT_FIELD,
+        group=REPORT_GROUP,
+        consumer=REPORT_CONSUMER,
+    )
 
 
 def open_image_door(settings: Settings) -> ImageDoor | None:

@@ -24,6 +24,7 @@ from backend.db.stores import (
     SqlMessageStore,
     SqlQueueDocuments,
     SqlReviewStore,
+    SqlUploadStore,
 )
 from backend.delivery.cancel_flags import RedisCancelFlags
 from backend.delivery.event_bus import SinkEventBus
@@ -33,6 +34,7 @@ from backend.delivery.links import StoredPictures
 from backend.delivery.outbox import Outbox
 from backend.delivery.outlooks import RedisOutlooks
 from backend.delivery.presence import PoolPresence
+from backend.delivery.uploads import StoredUploads
 from backend.dispatch.leader import LEADER_KEY
 from backend.domain.errors import Unavailable
 from backend.domain.families import ModelFamily
@@ -46,12 +48,15 @@ from backend.service.expectations import Expectations
 from backend.service.explanations import Explanations
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
-from backend.service.ports import Presence
+from backend.service.given_pictures import GivenPictures
+from backend.service.ports import Clock, Presence
 from backend.service.predictions import Predictions
 from backend.service.reviews import Reviews
 from backend.service.services import Services
 from backend.service.turns import Turns
+from backend.service.uploads import Uploads
 from backend.settings import Settings
+from safety.image_checks import open_image_checks
 from safety.prompt_checks import open_prompt_checks
 from storage.image_store import ImageStore
 from storage.object_store import ObjectStore
@@ -90,6 +95,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 pictures=StoredPictures(
                     images=ImageStore(objects=open_objects(settings)), clock=now
                 ),
+                given=make_given_pictures(database, clock=now),
                 cancel_flags=RedisCancelFlags(redis=redis),
                 outbox=outbox,
                 outlooks=RedisOutlooks(redis=redis),
@@ -100,6 +106,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 policies=settings.tier_policies,
                 clock=now,
             ),
+            uploads=make_uploads(database, settings, clock=now),
             reviews=Reviews(
                 reviews=SqlReviewStore(database=database), jobs=jobs, outbox=outbox, clock=now
             ),
@@ -165,6 +172,25 @@ def open_expectations(redis: Redis, database: Database) -> Expectations:
         gauges=open_gauges(redis),
         open_turns=lambda family: Turns(family=family, jobs=jobs, documents=documents, clock=now),
         clock=now,
+    )
+
+
+def make_given_pictures(database: Database, *, clock: Clock) -> GivenPictures:
+    """Make what looks up the pictures that requests name."""
+    return GivenPictures(
+        jobs=SqlJobStore(database=database),
+        uploads=SqlUploadStore(database=database),
+        clock=clock,
+    )
+
+
+def make_uploads(database: Database, settings: Settings, *, clock: Clock) -> Uploads:
+    """Make the use cases around uploads; the image checks are loaded with the first."""
+    images = ImageStore(objects=open_objects(settings))
+    return Uploads(
+        store=SqlUploadStore(database=database),
+        pictures=StoredUploads(images=images, open_checks=open_image_checks),
+        clock=clock,
     )
 
 

@@ -28,7 +28,7 @@ from backend.cli.stack import open_stack
 from backend.contracts import BROKER_TRANSPORT_OPTIONS, queue_name
 from backend.db.codecs import job_columns
 from backend.db.sessions import Database
-from backend.db.stores import SqlJobStore, SqlQueueDocuments
+from backend.db.stores import SqlJobStore, SqlQueueDocuments, SqlUploadStore
 from backend.db.tables import JobRow
 from backend.delivery.outlooks import RedisOutlooks
 from backend.dispatch.celery_app import open_celery
@@ -38,6 +38,7 @@ from backend.domain.jobs import Job
 from backend.domain.prompts import PromptSpec, WeightedPart
 from backend.domain.requests import AccountId, GenerationRequest, JobId, Requester, Surface
 from backend.domain.tiers import Tier
+from backend.service.given_pictures import GivenKeys, GivenPictures
 from backend.service.line import Line, message_of
 from backend.service.services import Services
 from backend.service.turns import Turns
@@ -142,7 +143,13 @@ async def look_ahead(database: Database, redis: Redis, jobs: list[Job]) -> list[
         turns.append(Turns(family=family, jobs=store, documents=documents, clock=now))
         return turns[-1]
 
-    line = Line(jobs=store, sent=RedisSentJobs(redis=redis), open_turns=open_turns, clock=now)
+    line = Line(
+        jobs=store,
+        pictures=GivenPictures(jobs=store, uploads=SqlUploadStore(database=database), clock=now),
+        sent=RedisSentJobs(redis=redis),
+        open_turns=open_turns,
+        clock=now,
+    )
     outlooks = RedisOutlooks(redis=redis)
     told = await line.outlooks(FAMILY, SLOTS)
     assert len(told) == len(jobs)
@@ -200,7 +207,7 @@ async def read(services: Services, redis: Redis, jobs: list[Job]) -> list[Row]:
 async def fill_list(settings: Settings, redis: Redis, jobs: list[Job]) -> None:
     """Put the same jobs into a list, as the messages that Celery would hold."""
     app = open_celery(settings.redis_url or "")
-    first = message_of(jobs[0], None)
+    first = message_of(jobs[0], GivenKeys())
     await CelerySender(app=app).send(first)
     prefix = BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
     [raw] = await redis.lrange(f"{prefix}{queue_name(FAMILY, first.tier)}", 0, -1)
@@ -209,7 +216,7 @@ async def fill_list(settings: Settings, redis: Redis, jobs: list[Job]) -> None:
     body = json.loads(base64.b64decode(envelope["body"]))
     messages = []
     for job in jobs:
-        body[0] = [message_of(job, None).model_dump(mode="json")]
+        body[0] = [message_of(job, GivenKeys()).model_dump(mode="json")]
         envelope["body"] = base64.b64encode(json.dumps(body).encode()).decode()
         messages.append(json.dumps(envelope))
     for start in range(0, len(messages), 500):

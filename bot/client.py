@@ -15,16 +15,34 @@ from discord.ext import commands
 import bot.commands
 from backend.domain.deliveries import DiscordMessage
 from backend.domain.errors import Unavailable
+from backend.domain.jobs import Job
 from backend.domain.requests import JobId
 from backend.service.services import Services
 from bot.delivery import Deliveries
 from bot.delivery.deliveries import EDIT_INTERVAL_S
 from bot.identity import Identity
 from bot.views.answers import refuse
-from bot.views.result_buttons import CancelButton, PickButton, RerollButton, VaryButton
+from bot.views.picture_buttons import RegionButton, ReworkButton, ZoomButton
+from bot.views.result_buttons import (
+    CancelButton,
+    PickButton,
+    RerollButton,
+    VaryButton,
+    buttons_for,
+)
 from bot.views.review_buttons import KeepButton, ReleaseButton
 
-_BUTTONS = (PickButton, VaryButton, RerollButton, CancelButton, ReleaseButton, KeepButton)
+_BUTTONS = (
+    PickButton,
+    VaryButton,
+    RerollButton,
+    CancelButton,
+    ReworkButton,
+    RegionButton,
+    ZoomButton,
+    ReleaseButton,
+    KeepButton,
+)
 _log = structlog.get_logger(__name__)
 
 
@@ -100,6 +118,10 @@ class ImpastoBot(commands.AutoShardedBot):
     def follow(self, job_id: JobId, *, shown: str = "") -> None:
         """Look after the message of a job from now on."""
         self.deliveries.follow(job_id, shown=shown)
+
+    def buttons_for(self, job: Job) -> discord.ui.View | None:
+        """Return the buttons that belong under a job as it is now."""
+        return buttons_for(job)
 
     async def forget(self, job_id: JobId) -> None:
         """Stop looking after the message of a job that will not move any more."""

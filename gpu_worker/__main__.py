@@ -163,7 +163,7 @@ def _open_renderer(settings: Settings, family: ModelFamily) -> Artist:
     from gpu_worker.compose.room import open_books, open_work_memory
     from gpu_worker.families import open_family
     from gpu_worker.render.pipeline import Renderer
-    from gpu_worker.render.upscale import open_named
+    from gpu_worker.render.upscale import open_enlarger, open_named
     from gpu_worker.samplers import open_sampler
     from gpu_worker.vram.probe import give_back_memory
     from gpu_worker.vram.recovery import Recovery
@@ -192,6 +192,7 @@ def _open_renderer(settings: Settings, family: ModelFamily) -> Artist:
             scale=model.defaults.display_scale,
             device=model.device,
         ),
+        enlarger=open_enlarger(settings.upscalers, model.defaults.upscaler, device=model.device),
         recovery=Recovery(free=free),
         memory=open_work_memory(books, model, opened),
     )

@@ -1,11 +1,13 @@
 """What a model family is to the renderer, and what a loaded model consists of."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol, Self
 
 import torch
+from PIL import Image
 
 from backend.contracts import ModelFamily
 from backend.contracts import Sampler as SamplerName
@@ -26,6 +28,21 @@ class ModelDefaults:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SeenPictures:
+    """What a network is told of image prompts, and of none where it is to be led away from them."""
+
+    toward: torch.Tensor  # [pictures, tokens, channels]
+    away: torch.Tensor  # [pictures, tokens, channels]
+
+
+class PictureReader(Protocol):
+    """Reads image prompts."""
+
+    def read(self, pictures: Sequence[Image.Image]) -> SeenPictures:
+        """Return what the network is told of pictures."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoadedModel:
     """A diffusers pipeline in memory, used for its parts; we never call it."""
 
@@ -33,6 +50,7 @@ class LoadedModel:
     defaults: ModelDefaults
     device: torch.device
     dtype: torch.dtype
+    image_prompts: PictureReader | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +60,20 @@ class Conditioning:
     embeds: torch.Tensor  # [rows, tokens, channels]
     pooled: torch.Tensor  # [rows, channels]
     facts: torch.Tensor  # [rows, numbers]: those of the family, as SDXL's six of the size
+    # Image prompts, [rows, groups, tokens, channels], and how much each counts, [rows, groups].
+    images: torch.Tensor | None = None
+    image_scales: torch.Tensor | None = None
 
     def repeat(self, count: int) -> Self:
         """Return every row `count` times, whole copies one after another."""
         return self.join([self] * count)
+
+    def spread(self, count: int) -> Self:
+        """Return every row `count` times, each row's copies side by side."""
+        if count == 1:
+            return self
+        rows = range(len(self.embeds))
+        return self.join([self.take(row, row + 1) for row in rows for _ in range(count)])
 
     def take(self, begin: int, end: int) -> Self:
         """Return the rows from `begin` to before `end`."""
@@ -54,6 +82,27 @@ class Conditioning:
             embeds=self.embeds[begin:end],
             pooled=self.pooled[begin:end],
             facts=self.facts[begin:end],
+            images=None if self.images is None else self.images[begin:end],
+            image_scales=None if self.image_scales is None else self.image_scales[begin:end],
+        )
+
+    def with_pictures(
+        self, seen: SeenPictures, scales: Sequence[float], *, is_guided: bool
+    ) -> Self:
+        """Return the rows told of pictures too; the first half is led away, if guided.
+
+        Pictures that count alike are looked at together, others each by itself.
+        """
+        groups = (1, 1, -1) if len(set(scales)) == 1 else (1, len(scales), -1)
+        rows = len(self.embeds)
+        told = [seen.away, seen.toward] if is_guided else [seen.toward]
+        each = rows // len(told)
+        shaped = [one.reshape(*groups, one.shape[-1]).expand(each, -1, -1, -1) for one in told]
+        weights = torch.tensor(list(scales)[: groups[1]], device=seen.toward.device)
+        return replace(
+            self,
+            images=torch.cat(shaped),
+            image_scales=weights.to(seen.toward.dtype).expand(rows, -1),
         )
 
     def without_words(self) -> Self:
@@ -69,7 +118,20 @@ class Conditioning:
             embeds=torch.cat([part.embeds for part in parts]),
             pooled=torch.cat([part.pooled for part in parts]),
             facts=torch.cat([part.facts for part in parts]),
+            images=_join_if_there([part.images for part in parts]),
+            image_scales=_join_if_there([part.image_scales for part in parts]),
         )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return what must be equal in rows that are joined."""
+        images = () if self.images is None else self.images.shape[1:]
+        return (*self.embeds.shape[1:], *images)
+
+
+def _join_if_there(parts: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
+    there = [part for part in parts if part is not None]
+    return torch.cat(there) if there else None
 
 
 class EncoderKind(StrEnum):
@@ -132,6 +194,14 @@ class Family(Protocol):
     encoders: tuple[TextEncoder, ...]
     drops_empty_negative: bool  # it was trained with nothing at all where there is no negative
 
+    def meeting_edges(self) -> AbstractContextManager[None]:
+        """Let the opposite edges of pictures meet, for all that is done inside the block.
+
+        Raises:
+            TilingNotSupported: the family's network knows where a picture ends.
+
+        """
+
     def count_tokens(self, *, width: int, height: int) -> int:
         """Return how many tokens a picture is to the network; flow samplers shift by it."""
 
@@ -140,6 +210,14 @@ class Family(Protocol):
 
     def tell_facts(self, *, width: int, height: int, guidance: float) -> torch.Tensor:
         """Return a row's `facts`."""
+
+    def read_pictures(self, pictures: Sequence[Image.Image]) -> SeenPictures:
+        """Return what the network is told of image prompts.
+
+        Raises:
+            ImagePromptsNotSupported: the model has no adapter for that.
+
+        """
 
     def predict_noise(
         self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: Conditioning

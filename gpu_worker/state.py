@@ -177,6 +177,18 @@ class BadRequest(RenderError):
     code = "bad_request"
 
 
+class TilingNotSupported(RenderError):
+    """The family cannot draw pictures whose edges meet."""
+
+    code = "tiling_not_supported"
+
+
+class ImagePromptsNotSupported(RenderError):
+    """The model has no adapter that reads pictures."""
+
+    code = "image_prompts_not_supported"
+
+
 class SourceMissing(RenderError):
     """The picture to start from is no longer stored."""
 

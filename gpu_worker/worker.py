@@ -247,7 +247,7 @@ class Worker:
         began_at = time.perf_counter()
         if job.family is not self.family:
             raise BadRequest(f"This worker draws {self.family}, not {job.family}.")
-        order = DrawOrder(job=job, source=self._read_source(job))
+        order = self._order(job)
         course.move(WorkerState.GENERATING)
         drawing = self._engine.submit(order, watch).result()
         watch.drawn()
@@ -266,15 +266,30 @@ class Worker:
             timings=_timings(drawing, release_s=ended_at - drawn_at, total_s=ended_at - began_at),
         )
 
-    def _read_source(self, job: RenderJob) -> Image.Image | None:
-        if job.source is None:
-            return None
+    def _order(self, job: RenderJob) -> DrawOrder:
+        """Read all pictures a job is given.
+
+        Raises:
+            StorageUnavailable, SourceMissing: one cannot be read, or is gone.
+
+        """
+        return DrawOrder(
+            job=job,
+            source=self._read(job.source.key if job.source else None),
+            mask=self._read(job.mask.key if job.mask else None),
+            image_prompts=tuple(self._read_stored(one.key) for one in job.image_prompts),
+        )
+
+    def _read(self, key: str | None) -> Image.Image | None:
+        return None if key is None else self._read_stored(key)
+
+    def _read_stored(self, key: str) -> Image.Image:
         try:
-            return decode(self._images.read(job.source.key))
+            return decode(self._images.read(key))
         except storage_errors.StorageUnavailable as error:
-            raise StorageUnavailable("The picture to start from could not be read.") from error
+            raise StorageUnavailable("A picture given to the job could not be read.") from error
         except storage_errors.StorageError as error:
-            raise SourceMissing("The picture to start from is no longer there.") from error
+            raise SourceMissing("A picture given to the job is no longer there.") from error
 
     def _blocked(self, job: RenderJob, held: Held) -> RenderBlocked:
         finding = held.finding

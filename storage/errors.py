@@ -2,7 +2,8 @@
 
 StorageError
 ├── InvalidKey           not a key we would ever write, or not one that outsiders may be sent to
-├── InvalidImage         bytes that are not a picture we keep, or one with too many pixels
+├── InvalidImage         bytes that are not a picture we keep
+│   └── ImageTooLarge    one with too many pixels
 ├── ObjectNotFound       there is nothing under this key
 ├── LinkRefused          a link that expired, was altered, or names a signing key we do not have
 ├── StorageFull          no room left; trying again at once will not help
@@ -30,6 +31,12 @@ class InvalidImage(StorageError):
     """The bytes are not a picture we can keep."""
 
     code = "invalid_image"
+
+
+class ImageTooLarge(InvalidImage):
+    """The picture has too many pixels."""
+
+    code = "image_too_large"
 
 
 class ObjectNotFound(StorageError):

@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, assert_never
 
-from PIL import Image
+from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-from storage.errors import InvalidImage
+from storage.errors import ImageTooLarge, InvalidImage
 
 # Well above what any model here draws; a small file may claim billions.
 MAX_PIXELS: Final = 64 * 1024 * 1024
 _PNG_LEVEL: Final = 6
 _WEBP_QUALITY: Final = 90
 _WEBP_LONGEST_SIDE_PX: Final = 16_383
+_FOREIGN_FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF")
 _DECODE_ERRORS: Final = (
     OSError,
     EOFError,
@@ -99,6 +100,33 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
             raise InvalidImage("the picture is damaged") from error
 
 
+def read_foreign(data: bytes, *, max_pixels: int, max_side: int) -> Image.Image:
+    """Return a stranger's PNG, JPEG, WebP or GIF (its first frame): RGB, upright, on white.
+
+    Larger ones are made smaller until their longer side fits.
+
+    Raises:
+        ImageTooLarge: it has too many pixels.
+        InvalidImage: it is none of these, or damaged.
+
+    """
+    with _open(data, max_pixels, formats=_FOREIGN_FORMATS) as image:
+        try:
+            # A large JPEG is read at a fraction of its size.
+            image.draft("RGB", (max_side, max_side))
+            upright = ImageOps.exif_transpose(image)
+            if upright.has_transparency_data:
+                layer = upright.convert("RGBA")
+                upright = Image.new("RGBA", layer.size, "white")
+                upright.alpha_composite(layer)
+            pixels = upright.convert("RGB")
+        except _DECODE_ERRORS as error:
+            raise InvalidImage("the picture is damaged") from error
+    pixels.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+    # A fresh one: nothing that came with the file goes on.
+    return Image.frombytes("RGB", pixels.size, pixels.tobytes())
+
+
 def encode_png(image: Image.Image, *, metadata: Mapping[str, str] | None = None) -> bytes:
     """Return the same bytes for the same pixels and metadata; metadata becomes iTXt chunks."""
     info = PngInfo()
@@ -123,13 +151,15 @@ def encode_webp(image: Image.Image, *, quality: int = _WEBP_QUALITY) -> bytes:
     return buffer.getvalue()
 
 
-def _open(data: bytes, max_pixels: int) -> Image.Image:
-    name = {ImageFormat.PNG: "PNG", ImageFormat.WEBP: "WEBP", ImageFormat.JPEG: "JPEG"}[sniff(data)]
+def _open(data: bytes, max_pixels: int, *, formats: tuple[str, ...] = ()) -> Image.Image:
+    own = {ImageFormat.PNG: "PNG", ImageFormat.WEBP: "WEBP", ImageFormat.JPEG: "JPEG"}
     try:
-        image = Image.open(io.BytesIO(data), formats=(name,))
+        image = Image.open(io.BytesIO(data), formats=formats or (own[sniff(data)],))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageTooLarge("the picture promises far too many pixels") from error
     except _DECODE_ERRORS as error:
-        raise InvalidImage("the picture's header is damaged, or promises too much") from error
+        raise InvalidImage("the picture's header is damaged") from error
     if image.width * image.height > max_pixels:
         image.close()
-        raise InvalidImage(f"{image.width} x {image.height} is more than {max_pixels} pixels")
+        raise ImageTooLarge(f"{image.width} x {image.height} is more than {max_pixels} pixels")
     return image

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from storage.errors import InvalidImage
+from storage.errors import InvalidImage, InvalidKey
 from storage.formats import (
     ImageFormat,
     content_type,
@@ -13,7 +13,14 @@ from storage.formats import (
     size_of,
     sniff,
 )
-from storage.keys import check_public_key, image_key
+from storage.keys import (
+    UPLOAD_PREFIX,
+    check_key,
+    check_public_key,
+    check_readable_key,
+    image_key,
+    upload_key,
+)
 from storage.object_store import ObjectStore
 from storage.thumbnails import SIDES_PX, thumbnail
 
@@ -58,16 +65,43 @@ class ImageStore:
             sha256=sha256, size_bytes=len(png_bytes), width=width, height=height, keys=keys
         )
 
-    def read(self, key: str) -> bytes:
-        """Return the bytes of a kept picture or one of its copies.
+    def keep_upload(self, upload_id: str, png_bytes: bytes) -> str:
+        """Store a PNG that somebody gave us, without copies, and return its key.
 
         Raises:
-            InvalidKey: the key is malformed or lies outside `images/`.
+            InvalidImage: the bytes are no PNG.
+            StorageFull: there is no room.
+            StorageUnavailable: the store cannot be used.
+
+        """
+        if sniff(png_bytes) is not ImageFormat.PNG:
+            raise InvalidImage("an upload is kept as a PNG")
+        key = upload_key(upload_id)
+        self._objects.put(key, png_bytes, content_type(ImageFormat.PNG))
+        return key
+
+    def drop_upload(self, key: str) -> None:
+        """Remove an upload; a missing one is fine.
+
+        Raises:
+            InvalidKey: the key is malformed or no upload's.
+            StorageUnavailable: the store cannot be used.
+
+        """
+        if not check_key(key).startswith(UPLOAD_PREFIX):
+            raise InvalidKey(f"only {UPLOAD_PREFIX} is dropped here, not {key[:80]!r}")
+        self._objects.delete(key)
+
+    def read(self, key: str) -> bytes:
+        """Return the bytes of a kept picture, one of its copies, or an upload.
+
+        Raises:
+            InvalidKey: the key is malformed or of another kind.
             ObjectNotFound: there is no such object.
             StorageUnavailable: the store cannot be used.
 
         """
-        return self._objects.get(check_public_key(key))
+        return self._objects.get(check_readable_key(key))
 
     def link(self, key: str, ttl_s: int, now: datetime) -> str:
         """Return a URL by which anyone may GET the picture until `now` + `ttl_s`.

@@ -1,7 +1,7 @@
 """What objects are called, and which names outsiders may be sent to.
 
 A picture's files lie under the SHA-256 of its original: `images/ab/abcd…/thumbnail_256.webp`. What
-was held back lies under `quarantine/` and is never linked.
+was held back lies under `quarantine/`, what people gave us under `uploads/`; neither is linked.
 """
 
 import re
@@ -10,6 +10,7 @@ from typing import Final
 from storage.errors import InvalidKey
 
 IMAGE_PREFIX: Final = "images/"
+UPLOAD_PREFIX: Final = "uploads/"
 QUARANTINE_PREFIX: Final = "quarantine/"
 LONGEST_KEY: Final = 512
 
@@ -26,6 +27,18 @@ def image_key(sha256: str, variant: str, extension: str) -> str:
 def quarantine_key(sha256: str, extension: str) -> str:
     """Name a picture that was held back."""
     return check_key(f"{QUARANTINE_PREFIX}{_shelf(sha256)}/original.{extension}")
+
+
+def upload_key(upload_id: str) -> str:
+    """Name the picture of an upload.
+
+    By its id and not by its content: it goes when it expires, and nothing else may go with it.
+
+    Raises:
+        InvalidKey: the id has a character that no key has.
+
+    """
+    return check_key(f"{UPLOAD_PREFIX}{upload_id}.png")
 
 
 def check_key(key: str) -> str:
@@ -49,6 +62,18 @@ def check_public_key(key: str) -> str:
     """
     if not check_key(key).startswith(IMAGE_PREFIX):
         raise InvalidKey(f"only {IMAGE_PREFIX} may be linked, not {key[:80]!r}")
+    return key
+
+
+def check_readable_key(key: str) -> str:
+    """Return the key if a picture under it may be drawn from.
+
+    Raises:
+        InvalidKey: it is malformed or lies neither in `images/` nor in `uploads/`.
+
+    """
+    if not check_key(key).startswith((IMAGE_PREFIX, UPLOAD_PREFIX)):
+        raise InvalidKey(f"only {IMAGE_PREFIX} and {UPLOAD_PREFIX} are read, not {key[:80]!r}")
     return key
 
 

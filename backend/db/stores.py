@@ -6,6 +6,7 @@ from backend.db.ledger_store import SqlBooks
 from backend.db.message_store import SqlMessageStore
 from backend.db.queue_store import SqlQueueDocuments
 from backend.db.review_store import SqlReviewStore
+from backend.db.upload_store import SqlUploadStore
 
 __all__ = [
     "SqlBooks",
@@ -14,4 +15,5 @@ __all__ = [
     "SqlMessageStore",
     "SqlQueueDocuments",
     "SqlReviewStore",
+    "SqlUploadStore",
 ]

@@ -162,3 +162,19 @@ class ApiKeyRow(Row, table=True):
     digest: str = Field(sa_type=Words, unique=True)
     created_at: datetime = Field(sa_type=UtcMoment)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcMoment)
+
+
+class UploadRow(Row, table=True):
+    """A picture that somebody gave us; the object store has its bytes."""
+
+    __tablename__ = "uploads"
+    __table_args__ = (Index("ix_uploads_account", "account_id", "expires_at"),)
+
+    id: str = Field(primary_key=True, sa_type=Words)
+    account_id: str = Field(sa_type=Words)
+    key: str = Field(sa_type=Words)
+    width: int
+    height: int
+    size_bytes: int
+    created_at: datetime = Field(sa_type=UtcMoment)
+    expires_at: datetime = Field(sa_type=UtcMoment, index=True)

@@ -31,6 +31,7 @@ from backend.service.ports import (
     Outlooks,
 )
 from backend.service.reports import Reports
+from backend.service.uploads import Uploads
 
 ALIVE_KEY: Final = "impasto:alive:dispatcher"
 ALIVE_TTL_S: Final = 10
@@ -72,6 +73,7 @@ class Dispatcher:
         outlooks: Outlooks,
         gauges: Gauges,
         clock: Clock,
+        uploads: Uploads | None = None,
         leader_ttl_s: float = LEADER_TTL_S,
         rhythm: Rhythm | None = None,
     ) -> None:
@@ -97,6 +99,7 @@ class Dispatcher:
             clock=clock,
             heard_until=lambda: self._receiver.heard_until,
             lifelines=Lifelines(redis=redis, clock=clock),
+            uploads=uploads,
         )
 
     async def run(self, stop: asyncio.Event) -> None:

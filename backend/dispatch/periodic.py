@@ -12,7 +12,9 @@ from backend.dispatch.waiting import pause
 from backend.domain.errors import Unavailable
 from backend.service.line import Line
 from backend.service.ports import Clock, JobStore, OutboxPublisher
+from backend.service.uploads import Uploads
 
+SWEEP_EVERY = timedelta(minutes=10)
 _log = structlog.get_logger(__name__)
 
 
@@ -28,6 +30,7 @@ class Reconciler:
         clock: Clock,
         heard_until: Callable[[], datetime | None],
         lifelines: Lifelines | None = None,
+        uploads: Uploads | None = None,
         forgotten_s: float = 2.0,
     ) -> None:
         self._line = line
@@ -37,6 +40,8 @@ class Reconciler:
         self._heard_until = heard_until
         self._lifelines = lifelines
         self._forgotten = timedelta(seconds=forgotten_s)
+        self._uploads = uploads
+        self._swept_at: datetime | None = None
 
     async def run(self, ended: asyncio.Event, *, every_s: float) -> None:
         """Tick until `ended`."""
@@ -57,6 +62,17 @@ class Reconciler:
         forgotten = any(stored.event.at <= self._clock() - self._forgotten for stored in oldest)
         if returned or forgotten:
             await self._outbox.publish_pending()
+        await self._sweep()
+
+    async def _sweep(self) -> None:
+        """Remove expired uploads, now and then; what is not removed now is later."""
+        now = self._clock()
+        if self._uploads is None or (self._swept_at and now - self._swept_at < SWEEP_EVERY):
+            return
+        self._swept_at = now
+        gone = await self._uploads.forget_expired()
+        if gone:
+            _log.info("uploads_forgotten", count=gone)
 
     async def _return_lost(self, heard_until: datetime) -> int:
         returned = await self._line.return_lost(before=heard_until)

@@ -6,15 +6,17 @@ ImpastoError
 │   ├── BracketUnbalanced · WeightOutOfRange · QuoteUnclosed
 │   ├── UnknownParameter · InvalidParameter · ParameterNotSupported
 │   └── InvalidAspectRatio · SeedOutOfRange · StepsOutOfRange · ImageCountOutOfRange ·
-│       SamplerNotSupported
+│       SamplerNotSupported · TilingNotSupported · ImagePromptsNotSupported ·
+│       PictureInvalid · PictureTooLarge · PictureOperationInvalid
 ├── Refused
-│   └── PromptBlocked · ReviewNotReleasable
+│   └── PromptBlocked · PictureBlocked · ReviewNotReleasable
 ├── NotAllowed
 │   └── Unauthenticated · NotYours · ModeratorsOnly · LinkRefused
 ├── NotThere
-│   └── JobNotFound · ImageNotFound · ReviewNotFound · FamilyUnavailable · NoLiveWorker
+│   └── JobNotFound · ImageNotFound · UploadNotFound · ReviewNotFound · FamilyUnavailable ·
+│       NoLiveWorker
 ├── OverLimit
-│   └── TooManyWaiting
+│   └── TooManyWaiting · TooManyUploads
 ├── Conflict
 │   └── JobFinished · JobNotDelivered · IdempotencyMismatch
 └── Unavailable
@@ -85,6 +87,60 @@ __all__ = [
 ]
 
 
+class TilingNotSupported(BadInput):
+    """A family whose network knows where a picture ends."""
+
+    code = "tiling_not_supported"
+
+    def __init__(self, *, family: str, supported: tuple[str, ...]) -> None:
+        super().__init__(
+            f"{family} cannot draw seamless tiles.",
+            way_out=f"Use {' or '.join(supported)}, or leave --tile out.",
+        )
+
+
+class ImagePromptsNotSupported(BadInput):
+    """A family that takes no pictures beside the words."""
+
+    code = "image_prompts_not_supported"
+
+    def __init__(self, *, family: str, supported: tuple[str, ...]) -> None:
+        super().__init__(
+            f"{family} takes no image prompts.",
+            way_out=f"Use {' or '.join(supported)}, or start from the picture instead.",
+        )
+
+
+class PictureInvalid(BadInput):
+    """An upload that is no picture we read."""
+
+    code = "picture_invalid"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This is not a picture that can be read.",
+            way_out="Send a PNG, JPEG, WebP or GIF that is not damaged.",
+        )
+
+
+class PictureTooLarge(BadInput):
+    """An upload, or what is to become of a picture, is larger than allowed."""
+
+    code = "picture_too_large"
+
+    def __init__(self, *, limit: str) -> None:
+        super().__init__(f"This picture is too large: {limit}.", way_out="Use a smaller one.")
+
+
+class PictureOperationInvalid(BadInput):
+    """Something is asked of a picture that cannot be done to it."""
+
+    code = "picture_operation_invalid"
+
+    def __init__(self, reason: str, *, way_out: str) -> None:
+        super().__init__(reason, way_out=way_out)
+
+
 class Refused(ImpastoError):
     """The rules of the house say no."""
 
@@ -101,6 +157,15 @@ class PromptBlocked(Refused):
             f"This prompt was held back ({category}).",
             way_out="Rephrase it, or ask a moderator to look at it.",
         )
+
+
+class PictureBlocked(Refused):
+    """An upload shows something that is not drawn from here."""
+
+    code = "picture_blocked"
+
+    def __init__(self, *, category: str) -> None:
+        super().__init__(f"This picture was held back ({category}).", way_out="Use another one.")
 
 
 class ReviewNotReleasable(Refused):
@@ -187,6 +252,15 @@ class ImageNotFound(NotThere):
         super().__init__("There is no such picture.", way_out="Check the id and the number.")
 
 
+class UploadNotFound(NotThere):
+    """No upload has this id, it has expired, or it is somebody else's."""
+
+    code = "upload_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such upload (any more).", way_out="Upload it again.")
+
+
 class ReviewNotFound(NotThere):
     """No open review has this id."""
 
@@ -246,6 +320,18 @@ class TooManyWaiting(OverLimit):
             f"You have {limit} {'job' if limit == 1 else 'jobs'} waiting in {tier}, "
             "the most at once.",
             way_out="Wait until one begins, cancel one, or ask in another tier.",
+        )
+
+
+class TooManyUploads(OverLimit):
+    """The account has as many uploads lying here as it may."""
+
+    code = "too_many_uploads"
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(
+            f"You have {limit} uploads lying here, the most at once.",
+            way_out="Use those, or wait until the oldest expires.",
         )
 
 

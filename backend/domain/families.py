@@ -39,3 +39,7 @@ FAMILY_SAMPLERS: dict[ModelFamily, tuple[Sampler, ...]] = {
     ModelFamily.SD3: _FLOW,
     ModelFamily.FLUX: _FLOW,
 }
+
+# A transformer is told where each token stands, so edges cannot meet in what it draws.
+TILING_FAMILIES = (ModelFamily.SDXL,)
+IMAGE_PROMPT_FAMILIES = (ModelFamily.SDXL,)

@@ -1,6 +1,7 @@
 """A prompt as understood: terms with weights, and the parameters that came with it."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from math import gcd
 from typing import Self
 
@@ -34,6 +35,26 @@ class AspectRatio:
 
     def __str__(self) -> str:
         return f"{self.width}:{self.height}"
+
+
+class Mode(StrEnum):
+    """What a job draws from, beside words."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    INPAINT = "inpaint"
+    OUTPAINT = "outpaint"
+    UPSCALE_SUBTLE = "upscale_subtle"
+    UPSCALE_CREATIVE = "upscale_creative"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """What a job's mode does to its cost: the share of the steps taken, and of the usual pixels."""
+
+    mode: Mode = Mode.TEXT
+    strength: float = 1.0
+    area: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +96,8 @@ class PromptSpec:
     The workshop adds `style_words` behind them and mixes in the parts of `house`. `approximated`
     names the parameters that the family can only come near to.
     `adapters` names what a worker must have loaded beside the model.
+    A tiled picture's edges meet. `image_weight` overrules how strongly image prompts count, and
+    `zoom` from how far a picture is seen that grows.
     """
 
     positive: tuple[WeightedPart, ...]
@@ -89,6 +112,10 @@ class PromptSpec:
     seed: int | None = None
     image_count: int = IMAGE_COUNT_MAX
     adapters: tuple[str, ...] = ()
+    is_tiled: bool = False
+    image_weight: float | None = None
+    zoom: float | None = None
+    effort: Effort = field(default_factory=Effort)
     manner: Manner = field(default_factory=Manner)
     style_words: str = ""
     house: tuple[WeightedPart, ...] = ()

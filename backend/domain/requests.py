@@ -10,6 +10,7 @@ from backend.domain.tiers import Tier
 
 AccountId = NewType("AccountId", str)
 JobId = NewType("JobId", str)
+UploadId = NewType("UploadId", str)
 
 
 class Surface(StrEnum):
@@ -31,12 +32,78 @@ class Requester:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceImage:
+class PictureRef:
+    """A picture given to a job: one that another job delivered, or one that was uploaded."""
+
+    job_id: JobId | None = None
+    index: int = 0
+    upload_id: UploadId | None = None
+
+    def __post_init__(self) -> None:
+        if (self.job_id is None) == (self.upload_id is None):
+            raise ValueError("a picture is one of a job, or an upload")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceImage(PictureRef):
     """A picture a new one starts from, and how far it may depart (0 copies, 1 ignores it)."""
 
-    job_id: JobId
-    index: int
     strength: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagePrompt(PictureRef):
+    """A picture whose look a new one takes up, and how strongly beside the words (0 to 3)."""
+
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """Part of a picture; edges in parts of its width and height, from the top left."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mask:
+    """What of the source is drawn anew: where another picture is white, and inside boxes."""
+
+    picture: PictureRef | None = None
+    boxes: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outpaint:
+    """How the source's canvas grows; what is new is drawn.
+
+    Seen from `zoom` times as far, the picture becomes that much smaller; each side is then added as
+    a part of the picture's own width or height.
+    """
+
+    zoom: float = 1.0
+    left: float = 0.0
+    top: float = 0.0
+    right: float = 0.0
+    bottom: float = 0.0
+
+
+class UpscaleKind(StrEnum):
+    """How a picture is made larger."""
+
+    SUBTLE = "subtle"  # as it is, by a super-resolution network
+    CREATIVE = "creative"  # drawn over in its new size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upscale:
+    """Make the source `factor` times as wide and as high."""
+
+    kind: UpscaleKind
+    factor: float = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +111,9 @@ class GenerationRequest:
     """A picture as asked for.
 
     `prompt` may carry parameters (`--ar 3:2`); one in the text beats the field of that name.
-    `idempotency_key` makes a repeated submission return the first one's job.
+    At most one of `mask`, `outpaint` and `upscale` says what is done with `source`; without any, a
+    new picture starts from it. `idempotency_key` makes a repeated submission return the first
+    one's job.
     """
 
     requester: Requester
@@ -59,4 +128,9 @@ class GenerationRequest:
     seed: int | None = None
     image_count: int | None = None
     source: SourceImage | None = None
+    mask: Mask | None = None
+    outpaint: Outpaint | None = None
+    upscale: Upscale | None = None
+    image_prompts: tuple[ImagePrompt, ...] = ()
+    is_tiled: bool = False
     idempotency_key: str | None = None

@@ -18,10 +18,11 @@ def fit_ratio(
     # No narrower than one multiple: beyond that the other side would grow without bound.
     extreme = (native_side / side_multiple) ** 2
     ratio = min(max(aspect_width / aspect_height, 1 / extreme), extreme)
-
-    def snap(side: float) -> int:
-        return max(side_multiple, round(side / side_multiple) * side_multiple)
-
     width, height = native_side * math.sqrt(ratio), native_side / math.sqrt(ratio)
     shrink = min(1.0, longest_side / max(width, height))
-    return snap(width * shrink), snap(height * shrink)
+    return snap_to(width * shrink, side_multiple), snap_to(height * shrink, side_multiple)
+
+
+def snap_to(side: float, multiple: int) -> int:
+    """Return the nearest multiple, one at least."""
+    return max(multiple, round(side / multiple) * multiple)

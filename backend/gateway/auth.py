@@ -17,10 +17,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 OwnedHandler = Callable[[web.Request, Requester], Awaitable[web.StreamResponse]]
 
 
-def authenticated(handler: OwnedHandler) -> Handler:
+def authenticated(handler: OwnedHandler, *, within_s: float = ANSWER_WITHIN_S) -> Handler:
     """Wrap a handler that needs to know who asks; it cannot be reached without a valid key.
 
-    Whoever asks gets an answer in time, be it that the servers behind say nothing.
+    Whoever asks gets an answer in `within_s`, be it that the servers behind say nothing.
     """
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -28,7 +28,7 @@ def authenticated(handler: OwnedHandler) -> Handler:
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         try:
-            return await within(ANSWER_WITHIN_S, answer(request))
+            return await within(within_s, answer(request))
         except TimeoutError as error:
             raise Unavailable from error
 

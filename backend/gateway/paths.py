@@ -5,8 +5,8 @@ from typing import Final
 
 from aiohttp import web
 
-from backend.domain.errors import ImageNotFound, JobNotFound
-from backend.domain.requests import JobId
+from backend.domain.errors import ImageNotFound, JobNotFound, UploadNotFound
+from backend.domain.requests import JobId, UploadId
 
 # PostgreSQL breaks on a NUL, so that nothing but the letters of an id goes on to the database.
 _JOB_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -37,3 +37,16 @@ def image_index_of(request: web.Request) -> int:
     if not _INDEX.fullmatch(text):
         raise ImageNotFound
     return int(text)
+
+
+def upload_id_of(request: web.Request) -> UploadId:
+    """Return the upload a path names.
+
+    Raises:
+        UploadNotFound: no upload could have this id.
+
+    """
+    text = request.match_info["upload_id"]
+    if not _JOB_ID.fullmatch(text):
+        raise UploadNotFound
+    return UploadId(text)

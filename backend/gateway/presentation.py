@@ -1,8 +1,21 @@
 """Domain objects as they are shown over REST; pure."""
 
+from typing import Any
+
 from backend.domain.jobs import Block, Failure, Job, Progress
 from backend.domain.outlook import Outlook
+from backend.domain.requests import Mask
 from backend.domain.results import Timings
+from backend.domain.uploads import Upload
+from backend.gateway.picture_schemas import (
+    BoxIn,
+    ImagePromptIn,
+    MaskIn,
+    OutpaintIn,
+    PictureIn,
+    SourceIn,
+    UpscaleIn,
+)
 from backend.gateway.schemas import (
     BlockedOut,
     CostOut,
@@ -15,6 +28,7 @@ from backend.gateway.schemas import (
     ParametersOut,
     ProgressOut,
     TimingsOut,
+    UploadOut,
     Urls,
     WhyOut,
 )
@@ -109,6 +123,41 @@ def _parameters(job: Job) -> ParametersOut:
         sampler=spec.sampler,
         seed=job.seed,
         n=spec.image_count,
+        **_pictures(job),
+    )
+
+
+def _pictures(job: Job) -> dict[str, Any]:
+    """Return what the pictures of a request were, in the words it can be sent again with."""
+    request = job.request
+    mask, outpaint, upscale = request.mask, request.outpaint, request.upscale
+    return {
+        "image": None if request.source is None else SourceIn(**vars(request.source)),
+        "mask": None if mask is None else _mask(mask),
+        "outpaint": None
+        if outpaint is None
+        else OutpaintIn(**{**vars(outpaint), "zoom": job.spec.zoom or outpaint.zoom}),
+        "upscale": None if upscale is None else UpscaleIn(**vars(upscale)),
+        "image_prompts": [ImagePromptIn(**vars(one)) for one in request.image_prompts],
+        "tile": job.spec.is_tiled,
+    }
+
+
+def _mask(mask: Mask) -> MaskIn:
+    return MaskIn(
+        image=None if mask.picture is None else PictureIn(**vars(mask.picture)),
+        boxes=[BoxIn(**vars(box)) for box in mask.boxes],
+    )
+
+
+def upload_of(upload: Upload) -> UploadOut:
+    """Present an upload to its owner."""
+    return UploadOut(
+        id=upload.id,
+        width=upload.width,
+        height=upload.height,
+        bytes=upload.size_bytes,
+        expires_at=upload.expires_at.replace(microsecond=0),
     )
 
 

@@ -3,7 +3,15 @@
 from aiohttp import web
 
 from backend.gateway.auth import authenticated
-from backend.gateway.handlers import generations, health, images, metrics, models, problem_types
+from backend.gateway.handlers import (
+    generations,
+    health,
+    images,
+    metrics,
+    models,
+    problem_types,
+    uploads,
+)
 
 
 def add_routes(app: web.Application) -> None:
@@ -19,5 +27,13 @@ def add_routes(app: web.Application) -> None:
     router.add_get("/v1/generations/{job_id}", authenticated(generations.show))
     router.add_get("/v1/generations/{job_id}/why", authenticated(generations.why))
     router.add_post("/v1/generations/{job_id}/cancel", authenticated(generations.cancel))
+    pictures = "/v1/generations/{job_id}/images/{index}"
+    router.add_post(f"{pictures}/variations", authenticated(generations.vary))
+    router.add_post(f"{pictures}/upscales", authenticated(generations.upscale))
+    router.add_post(f"{pictures}/outpaints", authenticated(generations.outpaint))
+    router.add_post(f"{pictures}/inpaints", authenticated(generations.inpaint))
+    # A large picture over a slow line takes its time, and so do the checks.
+    router.add_post("/v1/uploads", authenticated(uploads.create, within_s=uploads.WITHIN_S))
+    router.add_get("/v1/uploads/{upload_id}", authenticated(uploads.show))
     router.add_get("/v1/images/{job_id}/{index}", authenticated(images.redirect))
     router.add_get("/v1/models", authenticated(models.list_models))

@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from backend.domain.errors import InvalidAspectRatio
 from backend.domain.families import ModelFamily, Sampler
@@ -12,40 +12,17 @@ from backend.domain.prompts import AspectRatio
 from backend.domain.requests import GenerationRequest, Requester
 from backend.domain.results import ImageVariant
 from backend.domain.tiers import Tier
+from backend.gateway.picture_schemas import (
+    ImagePromptIn,
+    MaskIn,
+    OutpaintIn,
+    SourceIn,
+    UpscaleIn,
+)
+from backend.gateway.shapes import Incoming, Number, Text, WholeNumber
 
 LIST_LIMIT_MAX: Final = 100
 _RATIO: Final = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
-
-
-def _whole(value: object) -> object:
-    """Let JSON's 86.0 be an integer, as JSON Schema does, and refuse words and booleans."""
-    if isinstance(value, bool | str):
-        raise ValueError("should be a whole number")  # noqa: TRY004 - pydantic collects ValueError only
-    return value
-
-
-def _number(value: object) -> object:
-    if isinstance(value, bool | str):
-        raise ValueError("should be a number")  # noqa: TRY004 - pydantic collects ValueError only
-    return value
-
-
-def _storable(value: str) -> str:
-    """Refuse NUL, which PostgreSQL cannot store."""
-    if "\0" in value:
-        raise ValueError("should not contain NUL characters")
-    return value
-
-
-WholeNumber = Annotated[int, BeforeValidator(_whole)]
-Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
-Text = Annotated[str, Field(strict=True), AfterValidator(_storable)]
-
-
-class Incoming(BaseModel):
-    """What all requests share: a misspelt field is told, not ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class GenerationIn(Incoming):
@@ -62,6 +39,12 @@ class GenerationIn(Incoming):
     sampler: Sampler | None = None
     seed: WholeNumber | None = None
     n: WholeNumber | None = None
+    image: SourceIn | None = None
+    mask: MaskIn | None = None
+    outpaint: OutpaintIn | None = None
+    upscale: UpscaleIn | None = None
+    image_prompts: list[ImagePromptIn] = Field(default_factory=list)
+    tile: bool = False
 
     @model_validator(mode="after")
     def _one_queue(self) -> "GenerationIn":
@@ -88,6 +71,12 @@ class GenerationIn(Incoming):
             sampler=self.sampler,
             seed=self.seed,
             image_count=self.n,
+            source=None if self.image is None else self.image.to_source(),
+            mask=None if self.mask is None else self.mask.to_mask(),
+            outpaint=None if self.outpaint is None else self.outpaint.to_outpaint(),
+            upscale=None if self.upscale is None else self.upscale.to_upscale(),
+            image_prompts=tuple(one.to_prompt() for one in self.image_prompts),
+            is_tiled=self.tile,
             idempotency_key=idempotency_key,
         )
 
@@ -108,6 +97,17 @@ class ImageQuery(Incoming):
     """Which file of a picture."""
 
     variant: ImageVariant = ImageVariant.ORIGINAL
+
+
+class UploadOut(BaseModel):
+    """An upload; good as `upload_id` in requests of the same account until it expires."""
+
+    object: str = "upload"
+    id: str
+    width: int
+    height: int
+    bytes: int
+    expires_at: datetime
 
 
 class Urls(BaseModel):
@@ -168,6 +168,12 @@ class ParametersOut(BaseModel):
     sampler: Sampler | None
     seed: int
     n: int
+    image: SourceIn | None
+    mask: MaskIn | None
+    outpaint: OutpaintIn | None
+    upscale: UpscaleIn | None
+    image_prompts: list[ImagePromptIn]
+    tile: bool
 
 
 class TimingsOut(BaseModel):

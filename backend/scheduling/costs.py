@@ -7,15 +7,17 @@ after a handful of jobs. What is learned of one kind of job scales the guess for
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import exp, log
+from math import ceil, exp, log
 from statistics import median
 from typing import Any, Final
 
 from backend.domain.families import ModelFamily
-from backend.domain.prompts import PromptSpec
+from backend.domain.prompts import Mode, PromptSpec
 
 # Seconds for one picture of 1024 x 1024 in 30 steps on a data centre's GPU: published medians.
 PICTURE_S: Final = {ModelFamily.SDXL: 0.9, ModelFamily.SD3: 1.05, ModelFamily.FLUX: 3.3}
+# Seconds to make a picture larger, for 1024 x 1024 of its new pixels.
+ENLARGING_S: Final = 0.15
 FIXED_S: Final = 0.05
 ADAPTER_S: Final = 0.05
 STEPS_USUAL: Final = 30
@@ -27,28 +29,38 @@ TRUSTED: Final = 5
 KINDS_MAX: Final = 1000
 COST_MIN_S: Final = 1e-3
 COST_MAX_S: Final = 3600.0
+# Of these, what is delivered is as large as any picture of its ratio.
+_PLAIN_MODES: Final = frozenset({Mode.TEXT, Mode.IMAGE, Mode.INPAINT})
 # How measured times lie around predicted ones, before any were measured.
 SPREAD_UNKNOWN: Final = (0.8, 0.95, 1.0, 1.05, 1.3)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobKind:
-    """What a job's time depends on; `adapters` is how many it uses."""
+    """What a job's time depends on; `adapters` is how many it uses.
+
+    `steps` are those that are taken: fewer where a picture is started from, none where one is only
+    made larger.
+    """
 
     family: ModelFamily
     pixels: int = PIXELS_USUAL
     steps: int = STEPS_USUAL
     images: int = 1
     adapters: int = 0
+    mode: Mode = Mode.TEXT
 
     @property
     def key(self) -> str:
         """Its name in what is stored."""
-        return f"{self.family.value}/{self.pixels}/{self.steps}/{self.images}/{self.adapters}"
+        plain = f"{self.family.value}/{self.pixels}/{self.steps}/{self.images}/{self.adapters}"
+        return plain if self.mode is Mode.TEXT else f"{plain}/{self.mode.value}"
 
 
 def first_guess_s(kind: JobKind) -> float:
     """Guess from size alone."""
+    if kind.mode is Mode.UPSCALE_SUBTLE:
+        return FIXED_S + ENLARGING_S * kind.images * kind.pixels / PIXELS_USUAL
     pictures_s = PICTURE_S[kind.family] * kind.images * kind.steps / STEPS_USUAL
     return FIXED_S + ADAPTER_S * kind.adapters + pictures_s * kind.pixels / PIXELS_USUAL
 
@@ -93,17 +105,19 @@ class CostModel:
         Of a ratio never drawn, they are taken to be as large as the family's last of any.
         """
         pixels = self._sizes.get(_ratio_key(spec)) or self._sizes.get(spec.family.value)
+        effort = spec.effort
         return JobKind(
             family=spec.family,
-            pixels=pixels or PIXELS_USUAL,
-            steps=spec.manner.steps_taken(spec.steps or STEPS_USUAL),
+            pixels=round((pixels or PIXELS_USUAL) * effort.area),
+            steps=ceil(spec.manner.steps_taken(spec.steps or STEPS_USUAL) * effort.strength),
             images=spec.image_count,
             adapters=len(spec.adapters),
+            mode=effort.mode,
         )
 
     def learn_job(self, spec: PromptSpec, *, gpu_s: float, pixels: int) -> None:
         """Take in what a delivered job took, and the size of each of its pictures."""
-        if pixels > 0:
+        if pixels > 0 and spec.effort.mode in _PLAIN_MODES:
             for key in (_ratio_key(spec), spec.family.value):
                 self._sizes.pop(key, None)
                 self._sizes[key] = pixels

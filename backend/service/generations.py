@@ -18,11 +18,13 @@ from backend.domain.jobs import Block, Change, Job, JobState
 from backend.domain.prompts import SEED_MAX, PromptSpec
 from backend.domain.requests import GenerationRequest, JobId, Requester, SourceImage
 from backend.domain.results import ImageRef, ImageVariant
+from backend.domain.rework import Rework, Variation
 from backend.domain.tiers import TIER_POLICIES, Tier, TierPolicy
 from backend.prompt.house import House
 from backend.prompt.pipeline import PromptScreen, PromptVerdict, understand
 from backend.prompt.write import write_list, write_manner, write_words
 from backend.service.fleet import Fleet
+from backend.service.given_pictures import GivenPictures
 from backend.service.job_view import JobView
 from backend.service.ports import (
     CancelFlags,
@@ -34,8 +36,9 @@ from backend.service.ports import (
 )
 from backend.service.predictions import Predictions
 
-VARIATION_STRENGTH = 0.85
 LINK_TTL_S = 3600
+# What older releases did not know; a request that asks for none of it is digested as it was then.
+_NEWER_FIELDS = ("mask", "outpaint", "upscale", "image_prompts", "is_tiled")
 
 
 def new_job_id() -> JobId:
@@ -56,6 +59,7 @@ class Generations:
         *,
         jobs: JobStore,
         pictures: Pictures,
+        given: GivenPictures,
         cancel_flags: CancelFlags,
         outbox: OutboxPublisher,
         outlooks: Outlooks,
@@ -70,6 +74,7 @@ class Generations:
     ) -> None:
         self._jobs = jobs
         self._pictures = pictures
+        self._given = given
         self._cancel_flags = cancel_flags
         self._outbox = outbox
         self._outlooks = outlooks
@@ -87,6 +92,7 @@ class Generations:
 
         Raises:
             BadInput: the request cannot be understood.
+            JobNotFound, ImageNotFound, UploadNotFound: a picture it is given is not there.
             FamilyUnavailable: that family is not served here.
             NoLiveWorker: no worker for it has been there for minutes.
             IdempotencyMismatch: the key was used for another request.
@@ -96,13 +102,14 @@ class Generations:
         first = await self._repeated(request)
         if first is not None:
             return replace(await self.snapshot(first.id), is_repeated=True)
+        given = await self._given.look(request)
         understood = understand(
-            request,
+            given.prepare(request),
             screen=self._screen,
             default_family=self._fleet.default_family(),
             house=self._house,
         )
-        spec = understood.spec
+        spec = given.complete(understood.spec, request)
         await self._fleet.must_serve(spec.family)
         birth = self._birth(
             request,
@@ -197,7 +204,25 @@ class Generations:
         *,
         idempotency_key: str | None = None,
     ) -> JobView:
-        """Ask for variations of one delivered picture.
+        """Ask for variations of one delivered picture, far from it.
+
+        Raises:
+            JobNotFound, JobNotDelivered, ImageNotFound and whatever `submit` raises.
+
+        """
+        strong = Rework.vary(Variation.STRONG)
+        return await self.rework(job_id, index, requester, strong, idempotency_key=idempotency_key)
+
+    async def rework(
+        self,
+        job_id: JobId,
+        index: int,
+        requester: Requester,
+        rework: Rework,
+        *,
+        idempotency_key: str | None = None,
+    ) -> JobView:
+        """Ask for something to be done with one delivered picture.
 
         Raises:
             JobNotFound, JobNotDelivered, ImageNotFound and whatever `submit` raises.
@@ -205,9 +230,18 @@ class Generations:
         """
         origin = await self._origin(job_id)
         image_of(origin, index)
-        source = SourceImage(job_id=job_id, index=index, strength=VARIATION_STRENGTH)
+        source = SourceImage(job_id=job_id, index=index, strength=rework.strength)
+        request = self._descendant(
+            origin, requester, source=source, idempotency_key=idempotency_key
+        )
         return await self.submit(
-            self._descendant(origin, requester, source=source, idempotency_key=idempotency_key)
+            replace(
+                request,
+                prompt=rework.prompt or request.prompt,
+                mask=rework.mask,
+                outpaint=rework.outpaint,
+                upscale=rework.upscale,
+            )
         )
 
     async def image(self, job_id: JobId, index: int) -> tuple[Job, ImageRef]:
@@ -299,11 +333,17 @@ class Generations:
             steps=spec.steps,
             guidance=spec.guidance,
             sampler=spec.sampler,
-            image_count=spec.image_count,
+            image_count=_count_of(origin),
+            is_tiled=spec.is_tiled,
             seed=None,
             source=source,
             idempotency_key=idempotency_key,
         )
+
+
+def _count_of(origin: Job) -> int | None:
+    """Return how many pictures a descendant has; an enlarged one was alone for that reason only."""
+    return origin.request.image_count if origin.request.upscale else origin.spec.image_count
 
 
 def _block_of(verdict: PromptVerdict) -> Block | None:
@@ -342,4 +382,9 @@ def fingerprint(request: GenerationRequest) -> str:
     """Digest what was asked, without who asked and without a seed nobody chose."""
     asked = asdict(replace(request, idempotency_key=None))
     del asked["requester"]
+    for name in _NEWER_FIELDS:
+        if not asked[name]:
+            del asked[name]
+    if request.source is not None and request.source.upload_id is None:
+        del asked["source"]["upload_id"]
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from backend.contracts import RenderJob, SourceKey
+from backend.contracts import RenderJob
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import (
     Change,
@@ -22,11 +22,16 @@ from backend.domain.jobs import (
     StaleAttempt,
 )
 from backend.domain.outlook import Outlook
-from backend.domain.requests import JobId, SourceImage
-from backend.domain.results import ImageVariant
+from backend.domain.requests import JobId
 from backend.scheduling.asking import Asks
 from backend.scheduling.gauges import FamilyGauges
 from backend.scheduling.gpu_pool import LiveWorker
+from backend.service.given_pictures import (
+    GivenKeys,
+    GivenPictures,
+    outpaint_use,
+    upscale_use,
+)
 from backend.service.ports import Clock, JobStore, SentJobs
 from backend.service.told_words import manner_of, negative_parts_of, parts_of
 from backend.service.turns import OpenTurns, Turns
@@ -57,12 +62,14 @@ class Line:
         self,
         *,
         jobs: JobStore,
+        pictures: GivenPictures,
         sent: SentJobs,
         open_turns: OpenTurns,
         clock: Clock,
         dispatch_lease_s: float = 60.0,
     ) -> None:
         self._jobs = jobs
+        self._pictures = pictures
         self._open_turns = open_turns
         self._turns: dict[ModelFamily, Turns] = {}
         self._sent = sent
@@ -203,31 +210,21 @@ class Line:
         job = await self._jobs.get(job_id)
         if job is None or not job.is_waiting:
             return None
-        source = await self._source_key(job.request.source)
-        if job.request.source is not None and source is None:
-            await self._change(job_id, self._fail_without_source)
+        given = await self._pictures.keys_of(job)
+        if given is None:
+            await self._change(job_id, self._fail_without_picture)
             return None
         now = self._clock()
         leased = await self._change(
             job_id, lambda row: row.dispatch(now=now, until=now + self._lease, worker=worker)
         )
-        return None if leased is None else message_of(leased, source)
+        return None if leased is None else message_of(leased, given)
 
-    async def _source_key(self, source: SourceImage | None) -> SourceKey | None:
-        """Return where the picture to start from is stored; None when there is none (any more)."""
-        origin = None if source is None else await self._jobs.get(source.job_id)
-        if source is None or origin is None or origin.result is None:
-            return None
-        for image in origin.result.images:
-            if image.index == source.index:
-                return SourceKey(key=image.keys[ImageVariant.ORIGINAL], strength=source.strength)
-        return None
-
-    def _fail_without_source(self, job: Job) -> Change:
+    def _fail_without_picture(self, job: Job) -> Change:
         if not job.is_waiting:
             raise StaleAttempt(f"{job.id} is no longer waiting")
         failure = Failure(
-            code="image_not_found", message="The picture to start from no longer exists."
+            code="image_not_found", message="A picture given to this job no longer exists."
         )
         return job.fail(failure=failure, now=self._clock())
 
@@ -268,8 +265,8 @@ class Line:
             return None
 
 
-def message_of(job: Job, source: SourceKey | None) -> RenderJob:
-    """Return what a worker is told of a leased job."""
+def message_of(job: Job, given: GivenKeys) -> RenderJob:
+    """Return what a worker is told of a leased job, and of where its pictures are."""
     spec = job.spec
     return RenderJob(
         job_id=job.id,
@@ -287,7 +284,12 @@ def message_of(job: Job, source: SourceKey | None) -> RenderJob:
         sampler=spec.sampler,
         seed=job.seed,
         image_count=spec.image_count,
-        source=source,
+        source=given.source,
+        mask=given.mask,
+        outpaint=outpaint_use(job),
+        upscale=upscale_use(job),
+        image_prompts=given.image_prompts,
+        is_tiled=spec.is_tiled,
         clearances=job.clearances,
         manner=manner_of(spec.manner),
         adapters=spec.adapters,

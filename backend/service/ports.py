@@ -13,9 +13,10 @@ from backend.domain.families import ModelFamily
 from backend.domain.jobs import Change, Job
 from backend.domain.outlook import Outlook
 from backend.domain.prompts import PromptSpec
-from backend.domain.requests import AccountId, JobId
+from backend.domain.requests import AccountId, JobId, UploadId
 from backend.domain.reviews import Review, ReviewId
 from backend.domain.tiers import Tier
+from backend.domain.uploads import Upload
 from backend.scheduling.gauges import Board, FamilyGauges
 
 
@@ -287,3 +288,52 @@ class Pictures(Protocol):
 
     def link(self, key: str, *, ttl_s: int) -> str:
         """Return a signed URL that works for `ttl_s` seconds."""
+
+
+class UploadStore(Protocol):
+    """What was uploaded, by id."""
+
+    async def add(self, upload: Upload, *, most: int) -> bool:
+        """Store an upload; False if the account has `most` that have not expired by its birth."""
+
+    async def get(self, upload_id: UploadId) -> Upload | None:
+        """Return an upload, expired or not, or None."""
+
+    async def expired(self, before: datetime, limit: int) -> list[Upload]:
+        """Return uploads that expired before a moment, oldest first."""
+
+    async def remove(self, upload_id: UploadId) -> None:
+        """Forget an upload; one that is unknown is fine."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdmittedPicture:
+    """An upload that may be kept: screened, upright, without metadata, as a PNG."""
+
+    png: bytes
+    width: int
+    height: int
+
+
+class UploadPictures(Protocol):
+    """The bytes of uploads: read with suspicion, and kept apart from what is delivered."""
+
+    async def admit(self, data: bytes) -> AdmittedPicture:
+        """Read and screen what was sent.
+
+        Raises:
+            PictureInvalid, PictureTooLarge: it cannot be read.
+            PictureBlocked: it may not be used.
+
+        """
+
+    async def keep(self, upload_id: UploadId, picture: AdmittedPicture) -> str:
+        """Store a picture and return its object key.
+
+        Raises:
+            Unavailable: the store does not answer, or is full.
+
+        """
+
+    async def drop(self, key: str) -> None:
+        """Remove an object; a missing one is fine."""

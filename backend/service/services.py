@@ -8,6 +8,7 @@ from backend.service.fleet import Fleet
 from backend.service.generations import Generations
 from backend.service.ports import EventBus, MessageStore
 from backend.service.reviews import Reviews
+from backend.service.uploads import Uploads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +16,7 @@ class Services:
     """Everything a bot, a gateway or a command may call."""
 
     generations: Generations
+    uploads: Uploads
     reviews: Reviews
     accounts: Accounts
     messages: MessageStore

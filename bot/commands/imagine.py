@@ -16,13 +16,15 @@ from backend.domain.prompts import (
     STEPS_MIN,
     AspectRatio,
 )
-from backend.domain.requests import GenerationRequest
+from backend.domain.requests import GenerationRequest, ImagePrompt, SourceImage
 from backend.domain.tiers import Tier
 from bot.views.answers import acknowledge, answering
+from bot.views.attachments import take_in
 from bot.views.job_message import answer_with_job
 from bot.views.result_buttons import buttons_for
 from bot.views.workshop import workshop_of
 
+STRENGTH_MIN, STRENGTH_USUAL = 0.1, 0.7
 _RATIO = re.compile(r"\s*(\d{1,4})\s*:\s*(\d{1,4})\s*")
 
 
@@ -39,6 +41,10 @@ class Imagine(commands.Cog):
         tier="Which line to wait in",
         count="How many pictures",
         family="Which model family draws",
+        image="A picture to start from",
+        strength="How far to depart from it: 0.1 hardly, 1 all the way",
+        image_prompt="A picture whose look is taken up (where the model can)",
+        tile="A seamless tile: its opposite edges meet",
     )
     async def imagine(
         self,
@@ -51,13 +57,21 @@ class Imagine(commands.Cog):
         tier: Tier | None = None,
         count: app_commands.Range[int, IMAGE_COUNT_MIN, IMAGE_COUNT_MAX] | None = None,
         family: ModelFamily | None = None,
+        image: discord.Attachment | None = None,
+        strength: app_commands.Range[float, STRENGTH_MIN, 1.0] | None = None,
+        image_prompt: discord.Attachment | None = None,
+        tile: bool = False,  # noqa: FBT001, FBT002 - an option of a slash command
     ) -> None:
         """Put a request in line and show its way from there."""
         async with answering(interaction):
             await acknowledge(interaction, thinking=True)
             workshop = workshop_of(interaction.client)
+            requester = workshop.identity.requester(interaction)
+            uploads = workshop.services.uploads
+            start = await take_in(uploads, image, requester) if image else None
+            look = await take_in(uploads, image_prompt, requester) if image_prompt else None
             request = GenerationRequest(
-                requester=workshop.identity.requester(interaction),
+                requester=requester,
                 prompt=prompt,
                 negative_prompt=negative or "",
                 aspect_ratio=_ratio_of(aspect_ratio),
@@ -66,6 +80,11 @@ class Imagine(commands.Cog):
                 tier=tier,
                 image_count=count,
                 family=family,
+                source=SourceImage(upload_id=start, strength=strength or STRENGTH_USUAL)
+                if start
+                else None,
+                image_prompts=(ImagePrompt(upload_id=look),) if look else (),
+                is_tiled=tile,
                 idempotency_key=f"discord:{interaction.id}",
             )
             view = await workshop.services.generations.submit(request)

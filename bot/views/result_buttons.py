@@ -1,4 +1,7 @@
-"""The buttons under a job: U1 to U4, V1 to V4, 🔄 and *Cancel*; they survive restarts."""
+"""The buttons under a job: U1 to U4, V1 to V4, 🔄 and *Cancel*; they survive restarts.
+
+A job of a single picture has that picture's own buttons.
+"""
 
 import re
 from typing import Any, Self
@@ -11,6 +14,7 @@ from bot.presenters.results import picture_text
 from bot.views.answers import acknowledge, answering, only
 from bot.views.custom_ids import job_custom_id, job_pattern
 from bot.views.job_message import post_followup
+from bot.views.picture_buttons import picture_view
 from bot.views.pictures import Upload, is_too_large, picture_uploads
 from bot.views.workshop import workshop_of
 
@@ -43,8 +47,9 @@ class PickButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_pa
             job, image = await generations.image(self._job_id, self._index)
             text = picture_text(job, image, asker_id=interaction.user.id)
             limit_bytes = interaction.filesize_limit
+            buttons = picture_view(job, image)
             async for upload in picture_uploads(generations, job, image, limit_bytes=limit_bytes):
-                if await _was_sent(interaction, text, upload):
+                if await _was_sent(interaction, text, upload, buttons):
                     return
 
 
@@ -137,8 +142,12 @@ def buttons_for(job: Job) -> discord.ui.View | None:
         case JobState.QUEUED | JobState.RENDERING:
             view.add_item(CancelButton(job.id))
         case JobState.DELIVERED:
-            indexes = [image.index for image in job.result.images] if job.result else []
-            shown = indexes[:_PICTURES_SHOWN]
+            images = job.result.images if job.result else ()
+            if len(images) == 1:
+                view = picture_view(job, images[0])
+                view.add_item(RerollButton(job.id))
+                return view
+            shown = [image.index for image in images[:_PICTURES_SHOWN]]
             for index in shown:
                 view.add_item(PickButton(job.id, index))
             view.add_item(RerollButton(job.id))
@@ -151,12 +160,17 @@ def buttons_for(job: Job) -> discord.ui.View | None:
     return view
 
 
-async def _was_sent(interaction: discord.Interaction, text: str, upload: Upload) -> bool:
+async def _was_sent(
+    interaction: discord.Interaction, text: str, upload: Upload, buttons: discord.ui.View
+) -> bool:
     """Post one picture; False if Discord finds it too large."""
     content = f"{text}\n{upload.note}" if upload.note else text
     try:
         await interaction.followup.send(
-            content, files=upload.files(), allowed_mentions=only(interaction.user.id)
+            content,
+            files=upload.files(),
+            view=buttons,
+            allowed_mentions=only(interaction.user.id),
         )
     except discord.HTTPException as error:
         if not is_too_large(error):

@@ -4,6 +4,7 @@ from typing import Protocol, runtime_checkable
 
 import discord
 
+from backend.domain.jobs import Job
 from backend.domain.requests import JobId
 from backend.service.services import Services
 from bot.identity import Identity
@@ -18,6 +19,9 @@ class Workshop(Protocol):
 
     def follow(self, job_id: JobId, *, shown: str = "") -> None:
         """Look after the message of a job from now on; `shown` is what it shows already."""
+
+    def buttons_for(self, job: Job) -> discord.ui.View | None:
+        """Return the buttons that belong under a job as it is now."""
 
     async def forget(self, job_id: JobId) -> None:
         """Stop looking after the message of a job that will not move any more."""

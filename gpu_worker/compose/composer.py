@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backend.contracts import FAMILY_SAMPLERS, ModelFamily
 from backend.contracts import Sampler as SamplerName
+from gpu_worker.compose.image_prompts import load_image_prompts
 from gpu_worker.compose.model_files import (
     check_model_folder,
     find_absent,
@@ -18,7 +19,7 @@ from gpu_worker.compose.model_files import (
     read_sidecar,
 )
 from gpu_worker.compose.quantise import QuantiseChoice, quantisation_of
-from gpu_worker.family import DiffusersPart, LoadedModel, ModelDefaults
+from gpu_worker.family import DiffusersPart, LoadedModel, ModelDefaults, PictureReader
 from gpu_worker.state import ModelBroken, ModelMissing
 from gpu_worker.vram.probe import give_back_memory, is_out_of_memory
 from gpu_worker.vram.recovery import Portion, Recovery, Stage
@@ -108,8 +109,20 @@ def load_model(
     pipeline = recovery.run(Stage.LOAD, load, what=f"The model of {family}")
     defaults = replace(_usual_defaults(family, pipeline), **said.model_dump(exclude_none=True))
     return LoadedModel(
-        pipeline=pipeline, defaults=defaults, device=chosen_device, dtype=chosen_dtype
+        pipeline=pipeline,
+        defaults=defaults,
+        device=chosen_device,
+        dtype=chosen_dtype,
+        image_prompts=_load_image_prompts(family, pipeline, Path(source) if is_local else None),
     )
+
+
+def _load_image_prompts(
+    family: ModelFamily, pipeline: DiffusersPart, folder: Path | None
+) -> PictureReader | None:
+    if family is not ModelFamily.SDXL or folder is None:
+        return None
+    return load_image_prompts(pipeline, folder, device=pipeline.device, dtype=pipeline.unet.dtype)
 
 
 def choose_threads(model: LoadedModel) -> int:

@@ -82,7 +82,8 @@ def shape_of(job: RenderJob) -> Hashable:
     """Return what of a job decides which kernels it needs, and so how long its stages take."""
     is_guided = job.guidance is None or job.guidance > 1
     size = (job.aspect_width, job.aspect_height, job.image_count)
-    return (*size, is_guided, job.sampler, job.source is not None, job.adapters)
+    given = (job.source is not None, job.outpaint, job.upscale, len(job.image_prompts))
+    return (*size, is_guided, job.sampler, given, job.is_tiled, job.adapters)
 
 
 class AwakeClock:

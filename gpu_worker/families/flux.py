@@ -1,8 +1,10 @@
 """Flux: CLIP's one vector, T5's sequence, a transformer over packed latents, flow matching."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
 import torch
+from PIL import Image
 
 from backend.contracts import ModelFamily
 from gpu_worker.family import (
@@ -11,8 +13,10 @@ from gpu_worker.family import (
     EncoderKind,
     LoadedModel,
     ReadText,
+    SeenPictures,
     TextEncoder,
 )
+from gpu_worker.state import ImagePromptsNotSupported, TilingNotSupported
 
 # What the released models were trained on.
 MOST_T5_TOKENS = 512
@@ -53,6 +57,13 @@ class FluxFamily:
 
     def tell_facts(self, *, width: int, height: int, guidance: float) -> torch.Tensor:
         return torch.tensor([[guidance]], device=self.device)
+
+    def meeting_edges(self) -> AbstractContextManager[None]:
+        # A transformer is told where each token stands.
+        raise TilingNotSupported("This model knows where a picture ends, so edges cannot meet.")
+
+    def read_pictures(self, pictures: Sequence[Image.Image]) -> SeenPictures:
+        raise ImagePromptsNotSupported("This family takes no image prompts.")
 
     def predict_noise(
         self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: Conditioning

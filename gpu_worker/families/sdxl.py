@@ -1,8 +1,10 @@
 """Stable Diffusion XL: two CLIP encoders, a UNet told its picture's size, a four-channel VAE."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
+from PIL import Image
 
 from backend.contracts import ModelFamily
 from gpu_worker.family import (
@@ -11,8 +13,13 @@ from gpu_worker.family import (
     EncoderKind,
     LoadedModel,
     ReadText,
+    SeenPictures,
     TextEncoder,
 )
+from gpu_worker.state import ImagePromptsNotSupported
+
+# Height and width as asked for, where the picture was cut, height and width as drawn.
+SIZE_FACTS = 6
 
 
 class SdxlFamily:
@@ -27,6 +34,12 @@ class SdxlFamily:
         self.dtype = model.dtype
         self._unet: DiffusersPart = pipeline.unet
         self._vae: DiffusersPart = pipeline.vae
+        self._convolutions = [
+            layer
+            for part in (self._unet, self._vae)
+            for layer in part.modules()
+            if isinstance(layer, torch.nn.Conv2d)
+        ]
         self.encoders: tuple[TextEncoder, ...] = (
             _open_clip("clip_l", pipeline.tokenizer, pipeline.text_encoder),
             _open_clip("clip_g", pipeline.tokenizer_2, pipeline.text_encoder_2),
@@ -39,7 +52,10 @@ class SdxlFamily:
         shrink = 2 ** (len(self._unet.config.block_out_channels) - 1)
         self.side_multiple = 64 if self.native_side >= 512 else self.pixels_per_latent * shrink
         self.longest_side = self.native_side**2 // self.side_multiple
-        self.guides_itself = False
+        self._image_prompts = model.image_prompts
+        # Distilled to few steps, a network is told its guidance in so many numbers.
+        self._guidance_facts = int(self._unet.config.time_cond_proj_dim or 0)
+        self.guides_itself = self._guidance_facts > 0
 
     def count_tokens(self, *, width: int, height: int) -> int:
         return (width // self.pixels_per_latent) * (height // self.pixels_per_latent)
@@ -50,19 +66,41 @@ class SdxlFamily:
         return embeds.to(self.dtype), texts[1].gist.to(self.dtype)
 
     def tell_facts(self, *, width: int, height: int, guidance: float) -> torch.Tensor:
-        sizes = torch.tensor([[height, width, 0, 0, height, width]])
-        return sizes.to(self.device, self.dtype)
+        facts = torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32)
+        if self.guides_itself:
+            facts = torch.cat([facts, _tell_guidance(guidance, self._guidance_facts)], dim=1)
+        return facts.to(self.device, self.dtype)
+
+    def read_pictures(self, pictures: Sequence[Image.Image]) -> SeenPictures:
+        if self._image_prompts is None:
+            raise ImagePromptsNotSupported("This model has no adapter that looks at pictures.")
+        return self._image_prompts.read(pictures)
+
+    @contextmanager
+    def meeting_edges(self) -> Iterator[None]:
+        for layer in self._convolutions:
+            layer.padding_mode = "circular"
+        try:
+            yield
+        finally:
+            # Whoever looks next may want plain edges.
+            for layer in self._convolutions:
+                layer.padding_mode = "zeros"
 
     def predict_noise(
         self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: Conditioning
     ) -> torch.Tensor:
+        pictures = (conditioning.images, conditioning.image_scales)
+        facts = conditioning.facts
         noise: torch.Tensor = self._unet(
             latents,
             timesteps,
             encoder_hidden_states=conditioning.embeds,
+            timestep_cond=facts[:, SIZE_FACTS:] if self.guides_itself else None,
+            cross_attention_kwargs=None if pictures[0] is None else {"ip_hidden_states": pictures},
             added_cond_kwargs={
                 "text_embeds": conditioning.pooled,
-                "time_ids": conditioning.facts,
+                "time_ids": facts[:, :SIZE_FACTS],
             },
             return_dict=False,
         )[0]
@@ -100,6 +138,16 @@ class SdxlFamily:
         shift = torch.tensor(mean, device=like.device, dtype=like.dtype)
         scale = torch.tensor(deviation, device=like.device, dtype=like.dtype)
         return shift.view(1, -1, 1, 1), scale.view(1, -1, 1, 1) / config.scaling_factor
+
+
+def _tell_guidance(guidance: float, numbers: int) -> torch.Tensor:
+    """Return a guidance scale as a row of waves, [1, numbers], slower and slower."""
+    half = numbers // 2
+    # In float32 to the letter: the fastest waves turn thousands of times.
+    slowing = torch.log(torch.tensor(10_000.0)) / (half - 1)
+    angles = torch.tensor([[guidance - 1]]) * 1000 * torch.exp(-slowing * torch.arange(half))
+    waves = torch.cat([angles.sin(), angles.cos()], dim=1)
+    return torch.nn.functional.pad(waves, (0, numbers - 2 * half))
 
 
 def _open_clip(name: str, tokenizer: DiffusersPart, network: DiffusersPart) -> TextEncoder:

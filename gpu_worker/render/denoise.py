@@ -1,6 +1,7 @@
 """One step of several paintings: one look of the network, then each by its own sampler."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import torch
 
@@ -20,16 +21,15 @@ def take_step(family: Family, paintings: Sequence[Painting], *, looks: int = 1) 
         [painting.timestep.float().expand(painting.rows) for painting in paintings]
     )
     conditioning = Conditioning.join([painting.conditioning for painting in paintings])
-    if looks == 1:
-        noise = family.predict_noise(seen, timesteps, conditioning)
-    else:
-        noise = _look_by_parts(family, seen, timesteps, conditioning, looks=looks)
+    # Who takes a step together is of one mind about edges.
+    with family.meeting_edges() if paintings[0].is_tiled else nullcontext():
+        noise = _look(family, seen, timesteps, conditioning, looks=looks)
     shares = torch.split(noise, [painting.rows for painting in paintings])
     for painting, share in zip(paintings, shares, strict=True):
         painting.advance(share)
 
 
-def _look_by_parts(
+def _look(
     family: Family,
     seen: torch.Tensor,
     timesteps: torch.Tensor,
@@ -37,6 +37,8 @@ def _look_by_parts(
     *,
     looks: int,
 ) -> torch.Tensor:
+    if looks == 1:
+        return family.predict_noise(seen, timesteps, conditioning)
     each = -(-len(seen) // looks)
     parts = [(begin, begin + each) for begin in range(0, len(seen), each)]
     return torch.cat(

@@ -21,10 +21,12 @@ OnStep = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class DrawOrder:
-    """A job, with the picture it starts from already read."""
+    """A job, with the pictures it is given already read."""
 
     job: RenderJob
     source: Image.Image | None = None
+    mask: Image.Image | None = None
+    image_prompts: tuple[Image.Image, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Where pictures begin: each from its own seed, out of nothing or out of a source picture."""
+"""Where pictures begin: each from its own seed, out of nothing or out of pixels."""
 
 from collections.abc import Sequence
 
@@ -43,25 +43,6 @@ def begin_from_nothing(
     """Return pure noise at the sampler's first scale."""
     noise = draw_noise(family, generators, width=width, height=height)
     return noise * sampler.initial_noise_scale
-
-
-def begin_from_picture(
-    family: Family,
-    sampler: Sampler,
-    generators: Sequence[torch.Generator],
-    *,
-    pixels: torch.Tensor,
-    timesteps: torch.Tensor,
-) -> torch.Tensor:
-    """Return a source picture [1, 3, height, width] under the noise of the first timestep to visit.
-
-    No timestep to visit (strength 0) leaves it as it is.
-    """
-    latents = family.encode_picture(pixels, generators)
-    if not len(timesteps):
-        return latents
-    noise = draw_noise(family, generators, width=pixels.shape[3], height=pixels.shape[2])
-    return sampler.add_noise(latents, noise, timesteps[:1])
 
 
 def to_pixels(picture: Image.Image, *, width: int, height: int) -> torch.Tensor:

@@ -8,7 +8,10 @@ from PIL import Image
 
 from backend.contracts import RenderNote
 from gpu_worker.family import Conditioning
+from gpu_worker.render.canvas import Canvas
 from gpu_worker.render.guidance import Guidance
+from gpu_worker.render.kept import KeptArea
+from gpu_worker.render.mosaic import Mosaic
 from gpu_worker.sampler import Sampler
 
 
@@ -16,8 +19,8 @@ from gpu_worker.sampler import Sampler
 class Painting:
     """A `Run` over tensors."""
 
-    width: int
-    height: int
+    canvas: Canvas
+    seen_size: tuple[int, int]  # width and height in pixels of what the network sees in a row
     guidance: Guidance
     sampler: Sampler
     generators: Sequence[torch.Generator]
@@ -25,6 +28,9 @@ class Painting:
     timesteps: torch.Tensor  # [steps]
     latents: torch.Tensor  # [pictures, channels, height, width]
     adapters: tuple[str, ...] = ()  # what the network wears while it looks
+    kept: KeptArea | None = None  # what stays of a picture that is drawn around
+    mosaic: Mosaic | None = None  # how the network sees latents that are too large for it
+    is_tiled: bool = False  # its opposite edges meet
     notes: tuple[RenderNote, ...] = ()
     done: int = 0
     pictures: list[Image.Image] = field(default_factory=list)
@@ -37,8 +43,7 @@ class Painting:
     @property
     def key(self) -> Hashable:
         # Each row is told its own timestep and guidance: only shapes and what is worn must agree.
-        shapes = (tuple(self.latents.shape[1:]), tuple(self.conditioning.embeds.shape[1:]))
-        return (*shapes, self.adapters)
+        return (self.seen_size, self.conditioning.shape, self.adapters, self.is_tiled)
 
     @property
     def rows(self) -> int:
@@ -46,7 +51,8 @@ class Painting:
 
     @property
     def row_pixels(self) -> int:
-        return self.width * self.height
+        width, height = self.seen_size
+        return width * height
 
     @property
     def steps(self) -> int:
@@ -59,11 +65,18 @@ class Painting:
 
     def show(self) -> torch.Tensor:
         """Return what the network sees of it, [rows, channels, height, width]."""
-        return self.sampler.scale_input(self.guidance.widen(self.latents), self.timestep)
+        seen = self.sampler.scale_input(self.guidance.widen(self.latents), self.timestep)
+        return seen if self.mosaic is None else self.mosaic.cut(seen)
 
     def advance(self, noise: torch.Tensor) -> None:
         """Take a step by what the network saw in its rows, [rows, channels, height, width]."""
-        self.latents = self.sampler.step(
+        if self.mosaic is not None:
+            noise = self.mosaic.join(noise)
+        latents = self.sampler.step(
             self.guidance.combine(noise), self.timestep, self.latents, self.generators
         )
         self.done += 1
+        if self.kept is not None:
+            is_last = self.done == self.steps
+            latents = self.kept.restore(latents, self.sampler, None if is_last else self.timestep)
+        self.latents = latents

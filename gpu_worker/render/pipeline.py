@@ -6,39 +6,37 @@ from contextlib import nullcontext
 from typing import cast
 
 import torch
+from PIL import Image
 
-from backend.contracts import MannerUse, RenderJob, planned_steps
 from backend.contracts import Sampler as SamplerName
+from backend.contracts import UpscaleKind
 from gpu_worker.family import Family
+from gpu_worker.render.beginning import Beginner
 from gpu_worker.render.decode import decode, to_pictures
 from gpu_worker.render.denoise import take_step
-from gpu_worker.render.drawing import MOST_IMAGES, MOST_STEPS, Drawing, DrawOrder, Run
+from gpu_worker.render.drawing import Drawing, DrawOrder, Run
 from gpu_worker.render.encode import PromptEncoder
-from gpu_worker.render.guidance import Guidance
-from gpu_worker.render.latents import (
-    begin_from_nothing,
-    begin_from_picture,
-    open_generators,
-    to_pixels,
-)
+from gpu_worker.render.enlarging import Enlargement, begin_enlargement, enlarge, enlarge_once
 from gpu_worker.render.pace import Pace
 from gpu_worker.render.painting import Painting
-from gpu_worker.render.sizes import fit_ratio
-from gpu_worker.render.tiles import decode_in_tiles, enlarge_in_tiles
+from gpu_worker.render.tiles import decode_in_tiles, enlarge_meeting_edges
 from gpu_worker.render.upscale import Upscaler
-from gpu_worker.render.whims import stir
 from gpu_worker.sampler import Sampler
 from gpu_worker.state import BadRequest
 from gpu_worker.vram.probe import give_back_memory
 from gpu_worker.vram.recovery import Portion, Recovery, Stage
 from gpu_worker.vram.work_memory import WorkMemory
 
+# What the network sees at once: sixteen pictures of a million pixels.
+MOST_PIXELS_SEEN = 16 * 1024 * 1024
+
 
 class Renderer:
     """An `Artist` over one family; all pictures of a job are drawn as one batch.
 
-    An upscaler enlarges them here, so that what is checked is what is shown. `dress` has the model
-    wear adapters by name, and no others.
+    An upscaler enlarges them here, so that what is checked is what is shown; `enlarger`, or else
+    the same, makes delivered pictures larger. `dress` has the model wear adapters by name, and no
+    others.
     """
 
     def __init__(
@@ -47,26 +45,37 @@ class Renderer:
         family: Family,
         open_sampler: Callable[[SamplerName], Sampler],
         upscaler: Upscaler | None = None,
+        enlarger: Upscaler | None = None,
         dress: Callable[[Sequence[str]], object] | None = None,
         recovery: Recovery | None = None,
         memory: WorkMemory | None = None,
     ) -> None:
         self._family = family
-        self._open_sampler = open_sampler
         self._upscaler = upscaler
+        self._enlarger = enlarger or upscaler
         self._dress = dress
         self._worn: tuple[str, ...] | None = ()
         self._recovery = recovery or Recovery(free=give_back_memory)
         self._memory = memory
         self._encoder = PromptEncoder(family=family)
+        self._beginner = Beginner(
+            family=family,
+            open_sampler=open_sampler,
+            encoder=self._encoder,
+            memory=memory,
+            shown_scale=upscaler.scale if upscaler else 1,
+        )
         self._pace = Pace(device=family.device)
 
-    def begin(self, order: DrawOrder) -> Painting:
+    def begin(self, order: DrawOrder) -> Run:
+        upscale = order.job.upscale
+        if upscale is not None and upscale.kind is UpscaleKind.SUBTLE:
+            return begin_enlargement(order)
         self._wear(order.job.adapters)
         with torch.inference_mode():
             return self._recovery.run(
                 Stage.ENCODE,
-                lambda _portion: self._begin(order),
+                lambda _portion: self._beginner.begin(order),
                 what=f"{order.job.image_count} pictures",
             )
 
@@ -89,6 +98,8 @@ class Renderer:
             painting.denoise_s += spent_s * painting.rows / rows
 
     def finish(self, run: Run) -> Drawing | None:
+        if isinstance(run, Enlargement):
+            return self._enlarge_source(run)
         painting = cast("Painting", run)  # as in `step`
         with torch.inference_mode():
             self._finish_next(painting)
@@ -96,7 +107,7 @@ class Renderer:
         if len(pictures) < len(painting.latents):
             return None
         return Drawing(
-            pictures=tuple(pictures),
+            pictures=tuple(painting.canvas.paste_back(picture) for picture in pictures),
             notes=painting.notes,
             encode_s=painting.encode_s,
             denoise_s=painting.denoise_s,
@@ -104,60 +115,24 @@ class Renderer:
             upscale_s=painting.upscale_s,
         )
 
-    def _begin(self, order: DrawOrder) -> Painting:
-        job, family, defaults = order.job, self._family, self._family.defaults
-        _check(job)
-        width, height = fit_ratio(
-            aspect_width=job.aspect_width,
-            aspect_height=job.aspect_height,
-            native_side=family.native_side,
-            side_multiple=family.side_multiple,
-            longest_side=family.longest_side,
-        )
-        guidance = Guidance(
-            scale=defaults.guidance if job.guidance is None else job.guidance,
-            is_left_to_network=family.guides_itself,
-        )
-        sampler = self._open_sampler(job.sampler or defaults.sampler)
-        manner = job.manner or MannerUse()
-        usual = defaults.steps if job.steps is None else job.steps
-        timesteps = sampler.plan(
-            planned_steps(usual, manner.effort),
-            device=family.device,
-            image_tokens=family.count_tokens(width=width, height=height),
-            strength=1.0 if job.source is None else job.source.strength,
-        )
-        timesteps = sampler.stop_at(timesteps, manner.stop)
-        begun_at = time.perf_counter()
-        encoded = self._encoder.encode(job, guidance, width=width, height=height)
-        encoded_at = time.perf_counter()
-        generators = open_generators([job.seed_of(index) for index in range(job.image_count)])
-        if order.source is None:
-            latents = begin_from_nothing(family, sampler, generators, width=width, height=height)
-        else:
-            pixels = to_pixels(order.source, width=width, height=height)
-            latents = begin_from_picture(
-                family, sampler, generators, pixels=pixels, timesteps=timesteps
-            )
-        return Painting(
-            width=width,
-            height=height,
-            guidance=guidance,
-            sampler=sampler,
-            generators=generators,
-            conditioning=stir(encoded.conditioning, job),
-            adapters=job.adapters,
-            notes=encoded.notes,
-            timesteps=timesteps,
-            latents=latents,
-            encode_s=encoded_at - begun_at,
-            denoise_s=time.perf_counter() - encoded_at,
+    def _enlarge_source(self, run: Enlargement) -> Drawing:
+        upscaler = self._enlarger
+        if upscaler is None:
+            raise BadRequest("This worker has no upscaler.")
+        return self._recovery.run(
+            Stage.UPSCALE,
+            lambda portion: enlarge(upscaler, run, portion, memory=self._memory),
+            what=f"Enlarged, a picture of {run.width}x{run.height}",
         )
 
     def _take_step(self, paintings: Sequence[Painting], portion: Portion, *, rows: int) -> None:
-        looks = 2 if portion is Portion.HALVES else 1
-        size = {"width": paintings[0].width, "height": paintings[0].height}
+        width, height = paintings[0].seen_size
+        # Only a single job can have so many: an engine puts fewer together.
+        looks = -(-rows * width * height // MOST_PIXELS_SEEN)
+        if portion is Portion.HALVES:
+            looks *= 2
         memory = self._memory
+        size = {"width": width, "height": height}
         with memory.denoising(rows=-(-rows // looks), **size) if memory else nullcontext():
             take_step(self._family, paintings, looks=looks)
 
@@ -187,7 +162,7 @@ class Renderer:
         elif upscaler is not None and len(painting.enlarged) < len(painting.latents):
             self._recovery.run(
                 Stage.UPSCALE,
-                lambda portion: _enlarge_next(upscaler, painting, portion),
+                lambda portion: self._enlarge_next(upscaler, painting, portion),
                 what=f"Enlarged, {what}",
             )
 
@@ -195,41 +170,33 @@ class Renderer:
         begun_at = time.perf_counter()
         index = len(painting.pictures)
         latents = painting.latents[index : index + 1]
-        if portion is Portion.TILES:
-            # Not in the books: a tile is as small as it gets.
-            painting.pictures += to_pictures(decode_in_tiles(self._family, latents))
-        else:
-            size = {"width": painting.width, "height": painting.height}
-            with self._memory.decoding(**size) if self._memory else nullcontext():
-                painting.pictures += decode(self._family, latents)
+        with self._family.meeting_edges() if painting.is_tiled else nullcontext():
+            painting.pictures += self._decode(painting, latents, portion)
         painting.decode_s += time.perf_counter() - begun_at
 
+    def _decode(
+        self, painting: Painting, latents: torch.Tensor, portion: Portion
+    ) -> tuple[Image.Image, ...]:
+        if portion is Portion.TILES:
+            # Not in the books: a tile is as small as it gets.
+            return to_pictures(decode_in_tiles(self._family, latents))
+        size = {"width": painting.canvas.width, "height": painting.canvas.height}
+        with self._memory.decoding(**size) if self._memory else nullcontext():
+            return decode(self._family, latents)
 
-def _enlarge_next(upscaler: Upscaler, painting: Painting, portion: Portion) -> None:
-    begun_at = time.perf_counter()
-    picture = painting.pictures[len(painting.enlarged)]
-    if portion is Portion.TILES:
-        painting.enlarged.append(enlarge_in_tiles(upscaler.enlarge, picture, scale=upscaler.scale))
-    else:
-        painting.enlarged += upscaler.enlarge([picture])
-    painting.upscale_s += time.perf_counter() - begun_at
+    def _enlarge_next(self, upscaler: Upscaler, painting: Painting, portion: Portion) -> None:
+        begun_at = time.perf_counter()
+        picture = painting.pictures[len(painting.enlarged)]
+        if painting.is_tiled:
+            enlarged = enlarge_meeting_edges(upscaler.enlarge, picture, scale=upscaler.scale)
+        else:
+            enlarged = enlarge_once(upscaler, picture, portion, memory=self._memory)
+        painting.enlarged.append(enlarged)
+        painting.upscale_s += time.perf_counter() - begun_at
 
 
 def _tell_sizes(paintings: Sequence[Painting]) -> str:
     return ", ".join(
-        f"{len(one.latents)} pictures of {one.width}x{one.height}" for one in paintings
+        f"{len(one.latents)} pictures of {one.canvas.width}x{one.canvas.height}"
+        for one in paintings
     )
-
-
-def _check(job: RenderJob) -> None:
-    """Refuse what no model can draw; the gateway's own limits are narrower."""
-    if not 1 <= job.image_count <= MOST_IMAGES:
-        raise BadRequest(f"A job draws 1 to {MOST_IMAGES} pictures, not {job.image_count}.")
-    if job.steps is not None and not 1 <= job.steps <= MOST_STEPS:
-        raise BadRequest(f"A picture takes 1 to {MOST_STEPS} steps, not {job.steps}.")
-    if job.aspect_width < 1 or job.aspect_height < 1:
-        raise BadRequest(f"{job.aspect_width}:{job.aspect_height} is not an aspect ratio.")
-    if not 0 <= job.seed < 2**63:
-        raise BadRequest("A seed is a whole number from 0 to 2^63 - 1.")
-    if job.guidance is not None and not 0 <= job.guidance <= 100:
-        raise BadRequest(f"Guidance is a number from 0 to 100, not {job.guidance}.")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -104,3 +105,20 @@ def _ramp(span: _Span, length: int, *, scale: int, overlap: int) -> torch.Tensor
     if span.end < length:
         weight[-fade:] = torch.minimum(weight[-fade:], rise.flip(0))
     return weight
+
+
+def enlarge_meeting_edges(
+    enlarge: Callable[[Sequence[Image.Image]], tuple[Image.Image, ...]],
+    picture: Image.Image,
+    *,
+    scale: int,
+    margin: int = _PIXEL_MARGIN,
+) -> Image.Image:
+    """Enlarge a picture whose opposite edges meet, so that they still do."""
+    width, height = picture.size
+    margin = min(margin, width, height)
+    pads = ((margin, margin), (margin, margin), (0, 0))
+    wrapped = Image.fromarray(np.pad(np.asarray(picture), pads, mode="wrap"))
+    (drawn,) = enlarge([wrapped])
+    left = top = margin * scale
+    return drawn.crop((left, top, left + width * scale, top + height * scale))

@@ -29,6 +29,7 @@ class CompactNetwork(nn.Module):
     def __init__(self, *, width: int, depth: int, scale: int) -> None:
         super().__init__()
         self.scale: int = scale
+        self.channels: int = width
         layers: list[nn.Module] = []
         for channels in (_COLOURS, *(width,) * depth):
             layers += [nn.Conv2d(channels, width, 3, padding=1), nn.PReLU(width)]
@@ -52,6 +53,11 @@ class Upscaler:
     def scale(self) -> int:
         """How many times as wide and as high pictures become."""
         return self._network.scale
+
+    @property
+    def channels(self) -> int:
+        """How many numbers it keeps of each pixel while it works."""
+        return self._network.channels
 
     def enlarge(self, pictures: Sequence[Image.Image]) -> tuple[Image.Image, ...]:
         """Return RGB pictures `scale` times as wide and as high."""
@@ -79,8 +85,24 @@ def open_named(
     return open_upscaler(folder / f"{name or f'x{scale}'}.safetensors", scale=scale, device=device)
 
 
-def open_upscaler(path: Path, *, scale: int, device: torch.device) -> Upscaler:
-    """Load a network from a safetensors file, and check that it enlarges by `scale`.
+def open_enlarger(folder: Path, name: str | None, *, device: torch.device) -> Upscaler | None:
+    """Open what makes delivered pictures larger: by its name, else the folder's x2 or x4, if any.
+
+    Raises:
+        ModelMissing, ModelBroken: as `open_upscaler` does.
+
+    """
+    if name is not None:
+        return open_upscaler(folder / f"{name}.safetensors", scale=None, device=device)
+    for own in ("x2", "x4"):
+        path = folder / f"{own}.safetensors"
+        if path.is_file():
+            return open_upscaler(path, scale=None, device=device)
+    return None
+
+
+def open_upscaler(path: Path, *, scale: int | None, device: torch.device) -> Upscaler:
+    """Load a network from a safetensors file, and check that it enlarges by `scale`, if given.
 
     Raises:
         ModelMissing: there is no such file.
@@ -97,7 +119,7 @@ def open_upscaler(path: Path, *, scale: int, device: torch.device) -> Upscaler:
         network = build_like(state)
     except ValueError as error:
         raise ModelBroken(f"{path} holds no Compact upscaler: {error}.") from error
-    if network.scale != scale:
+    if network.scale != (scale or network.scale):
         raise ModelBroken(f"{path} enlarges by {network.scale}, where {scale} was asked for.")
     return Upscaler(network=network, device=device)
 

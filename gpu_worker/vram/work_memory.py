@@ -8,6 +8,7 @@ from gpu_worker.vram.budget import (
     estimate_decoding,
     estimate_denoising,
     estimate_encoding,
+    estimate_upscaling,
 )
 from gpu_worker.vram.manager import VramManager
 
@@ -36,3 +37,10 @@ class WorkMemory:
         """Hold what making latents of one picture takes; sides in pixels."""
         work = Workload(width=width, height=height)
         return self._manager.hold("encoding", estimate_encoding(self._profile, work))
+
+    def upscaling(
+        self, *, width: int, height: int, scale: int, channels: int
+    ) -> AbstractContextManager[bool]:
+        """Hold what enlarging one picture takes; sides in pixels before."""
+        size_bytes = estimate_upscaling(width=width, height=height, scale=scale, channels=channels)
+        return self._manager.hold("upscaling", size_bytes)

@@ -89,9 +89,12 @@ def test_a_plain_job_says_nothing_an_older_worker_would_refuse() -> None:
 def test_a_plain_prompt_and_a_picture_as_asked_for_say_nothing_an_older_end_would_refuse() -> None:
     messages = ROOT / "tests/architecture/messages"
     job = RenderJob.model_validate_json((messages / "render_job_least.json").read_text())
-    assert not {"parts", "negative_parts"} & job.as_message().keys()
+    silent = {"parts", "negative_parts", "mask", "outpaint", "upscale", "image_prompts", "is_tiled"}
+    assert not silent & job.as_message().keys()
     weighed = RenderJob.model_validate_json((messages / "render_job_parts.json").read_text())
     assert RenderJob.model_validate(weighed.as_message()) == weighed
+    given = RenderJob.model_validate_json((messages / "render_job_modes.json").read_text())
+    assert RenderJob.model_validate(given.as_message()) == given
     plain = parse_report((messages / "render_finished.json").read_text())
     assert "notes" not in plain.model_dump()
     noted = parse_report((messages / "render_finished_notes.json").read_text())

@@ -8,7 +8,6 @@ one would have been refused. Two seams of simcord 3.2.1 are not public: `router.
 import asyncio
 import io
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,6 @@ import pytest
 import pytest_asyncio
 import simcord
 from PIL import Image
-from simcord.backend.errors import BackendError
-from simcord.http import router
 
 from backend.domain.events import JobEvent
 from backend.domain.families import ModelFamily
@@ -36,6 +33,7 @@ from backend.service.services import Services
 from bot.client import ClientOptions, ImpastoBot
 from bot.devcord.openapi import OpenApiJudge
 from tests.builders import an_image
+from tests.fakes.discord_edge import Edge
 from tests.fakes.events import (
     MemoryCancelFlags,
     MemoryEventBus,
@@ -55,9 +53,8 @@ from tests.fakes.stores import (
     MemoryQueueDocuments,
     MemoryReviewStore,
 )
+from tests.fakes.uploads import Darkroom
 
-FILE_LIMIT_BYTES = 10 * 1024 * 1024
-FILES_MAX = 10
 # Longer than any test takes, so that only virtual time makes the bot's timers ring.
 EDIT_INTERVAL_S = 20.0
 WORKER = "worker-1"
@@ -69,61 +66,6 @@ def openapi_judge() -> OpenApiJudge | None:
     """Discord's own judgement of requests, or None where its document is absent."""
     path = openapi_document()
     return OpenApiJudge(path) if path is not None else None
-
-
-@dataclass
-class Edge:
-    """The edge of Discord: refuses what simcord lets pass, and notes what the document forbids."""
-
-    judge: OpenApiJudge | None
-    file_limit_bytes: int = FILE_LIMIT_BYTES
-    problems: list[str] = field(default_factory=list)
-    judged: int = 0
-
-    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Stand between both of simcord's transports and its routes."""
-        inner = router.dispatch
-
-        def dispatch(backend: Any, method: str, path: str, **request: Any) -> Any:
-            if self.judge is not None:
-                self.judged += 1
-                body = request.get("json")
-                self.problems += self.judge.problems(method, path, body)
-            self._refuse_files(backend, method, path, request.get("files") or [])
-            try:
-                return inner(backend, method, path, **request)
-            except BackendError as error:
-                # A dead interaction token: the real answer, which simcord gives otherwise.
-                if error.code == 10015 and _token_of(path) in backend.interaction_tokens:
-                    raise BackendError(401, 50027, "Invalid Webhook Token") from error
-                raise
-
-        monkeypatch.setattr(router, "dispatch", dispatch)
-
-    def _refuse_files(self, backend: Any, method: str, path: str, files: list[Any]) -> None:
-        if len(files) > FILES_MAX:
-            raise BackendError(400, 50035, "Invalid Form Body")
-        for file in files:
-            if _size(file) > self.file_limit_bytes:
-                raise BackendError(413, 40005, "Request entity too large")
-        parts = path.strip("/").split("/")
-        if files and method in ("POST", "PATCH") and parts[0] == "channels":
-            channel = backend.get_channel(int(parts[1]))
-            if channel.guild_id is not None:
-                bot_id = backend.bot_user.id
-                backend.require_permissions(channel.guild_id, bot_id, channel.id, "attach_files")
-
-
-def _token_of(path: str) -> str:
-    parts = path.strip("/").split("/")
-    return parts[2] if parts[0] == "webhooks" and len(parts) > 2 else ""
-
-
-def _size(file: Any) -> int:
-    place = file.fp.tell()
-    size = file.fp.seek(0, io.SEEK_END)
-    file.fp.seek(place)
-    return int(size)
 
 
 def screen(text: str) -> PromptVerdict:
@@ -150,6 +92,7 @@ class Town:
         self.outlooks = MemoryOutlooks()
         self.presence = MemoryPresence(ModelFamily.SDXL)
         self.fleet_s = 0.0
+        self.darkroom = Darkroom(jobs=self.jobs, clock=self.now)
         self._options = ClientOptions(
             state_dir=state_dir, shard_count=1, moderator_role_ids=moderator_role_ids
         )
@@ -175,10 +118,13 @@ class Town:
             seconds=lambda: self.fleet_s,
         )
         books = MemoryBooks(memory=self.memory)
+        darkroom = self.darkroom
         return Services(
+            uploads=darkroom.uploads,
             generations=Generations(
                 jobs=self.jobs,
                 pictures=self.pictures,
+                given=darkroom.given,
                 cancel_flags=self.flags,
                 outbox=outbox,
                 outlooks=self.outlooks,

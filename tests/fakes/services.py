@@ -30,6 +30,7 @@ from tests.fakes.stores import (
     MemoryQueueDocuments,
     MemoryReviewStore,
 )
+from tests.fakes.uploads import Darkroom
 
 
 def block_forbidden(text: str) -> PromptVerdict:
@@ -59,10 +60,13 @@ class FakeWorkshop:
             families=(ModelFamily.SDXL,),
             seconds=lambda: self.seconds,
         )
+        self.darkroom = Darkroom(jobs=self.jobs, clock=self.now)
         self.services = Services(
+            uploads=self.darkroom.uploads,
             generations=Generations(
                 jobs=self.jobs,
                 pictures=self.pictures,
+                given=self.darkroom.given,
                 cancel_flags=self.cancel_flags,
                 outbox=self.outbox,
                 outlooks=self.outlooks,

@@ -14,7 +14,13 @@ from backend.domain.results import ImageRef, ImageVariant
 from backend.gateway.app_keys import CLOCK, PUBLIC_URL, SERVICES
 from backend.gateway.bodies import idempotency_key_of, read_body, read_query
 from backend.gateway.explaining import explanation_of
-from backend.gateway.paths import job_id_of
+from backend.gateway.paths import image_index_of, job_id_of
+from backend.gateway.picture_schemas import (
+    InpaintOfIn,
+    OutpaintOfIn,
+    UpscaleOfIn,
+    VariationIn,
+)
 from backend.gateway.presentation import accepted_of, generation_of, summary_of, why_of
 from backend.gateway.problems import PROBLEM_MEMBERS
 from backend.gateway.schemas import CreateQuery, GenerationIn, GenerationList, ImageOut, ListQuery
@@ -79,6 +85,44 @@ async def cancel(request: web.Request, requester: Requester) -> web.Response:
     if view.job.state is not JobState.CANCELLED:
         view = await generations.cancel(view.job.id, requester)
     return _json(accepted_of(view, request.app[PUBLIC_URL]), status=HTTPStatus.ACCEPTED)
+
+
+async def vary(request: web.Request, requester: Requester) -> web.Response:
+    """Put variations of a delivered picture in line."""
+    return await _rework(request, requester, await read_body(request, VariationIn))
+
+
+async def upscale(request: web.Request, requester: Requester) -> web.Response:
+    """Put a larger copy of a delivered picture in line."""
+    return await _rework(request, requester, await read_body(request, UpscaleOfIn))
+
+
+async def outpaint(request: web.Request, requester: Requester) -> web.Response:
+    """Put a delivered picture on a larger canvas in line."""
+    return await _rework(request, requester, await read_body(request, OutpaintOfIn))
+
+
+async def inpaint(request: web.Request, requester: Requester) -> web.Response:
+    """Put a delivered picture with a part drawn anew in line."""
+    return await _rework(request, requester, await read_body(request, InpaintOfIn))
+
+
+async def _rework(
+    request: web.Request,
+    requester: Requester,
+    body: VariationIn | UpscaleOfIn | OutpaintOfIn | InpaintOfIn,
+) -> web.Response:
+    generations = request.app[SERVICES].generations
+    origin = await generations.view(job_id_of(request), requester)
+    view = await generations.rework(
+        origin.job.id,
+        image_index_of(request),
+        requester,
+        body.to_rework(),
+        idempotency_key=idempotency_key_of(request),
+    )
+    _refuse_held_prompt(request, view.job)
+    return _accepted(request, view)
 
 
 def _refuse_held_prompt(request: web.Request, job: Job) -> None:

@@ -13,6 +13,7 @@ from backend.db.stores import (
     SqlMessageStore,
     SqlQueueDocuments,
     SqlReviewStore,
+    SqlUploadStore,
 )
 from backend.service.ports import (
     Books,
@@ -21,6 +22,7 @@ from backend.service.ports import (
     MessageStore,
     QueueDocuments,
     ReviewStore,
+    UploadStore,
 )
 from tests.fakes.stores import (
     Memory,
@@ -31,6 +33,7 @@ from tests.fakes.stores import (
     MemoryQueueDocuments,
     MemoryReviewStore,
 )
+from tests.fakes.uploads import MemoryUploadStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,7 @@ class Stores:
     messages: MessageStore
     keys: KeyStore
     documents: QueueDocuments
+    uploads: UploadStore
 
 
 def sql_stores(database: Database) -> Stores:
@@ -53,6 +57,7 @@ def sql_stores(database: Database) -> Stores:
         messages=SqlMessageStore(database=database),
         keys=SqlKeyStore(database=database),
         documents=SqlQueueDocuments(database=database),
+        uploads=SqlUploadStore(database=database),
     )
 
 
@@ -65,6 +70,7 @@ def memory_stores() -> Stores:
         messages=MemoryMessageStore(),
         keys=MemoryKeyStore(),
         documents=MemoryQueueDocuments(),
+        uploads=MemoryUploadStore(),
     )
 
 

@@ -138,7 +138,12 @@ async def test_one_picture_is_shown_as_it_is(town: Town) -> None:
     await town.start(job_id)
     await town.finish(job_id, count=1)
     message = town.message_of(job_id)
-    assert labels(message) == [["U1", "🔄"], ["V1"]]
+    assert labels(message) == [
+        ["Upscale (Subtle)", "Upscale (Creative)", "🔄"],
+        ["Vary (Subtle)", "Vary (Strong)", "Vary (Region)"],
+        ["Zoom Out 2x", "Zoom Out 1.5x", "Custom Zoom"],
+        ["⬅️", "➡️", "⬆️", "⬇️"],
+    ]
     [attachment] = message.attachments
     assert attachment.filename == f"impasto-{job_id}-1.png"
     assert attachment.size == len(town.pictures.objects[f"{job_id}/0/original"])

@@ -28,7 +28,7 @@ from backend.contracts import (
     worker_key,
 )
 from backend.db.sessions import Database
-from backend.db.stores import SqlJobStore, SqlQueueDocuments
+from backend.db.stores import SqlJobStore, SqlQueueDocuments, SqlUploadStore
 from backend.delivery.event_bus import SinkEventBus
 from backend.delivery.event_sinks import open_event_sink
 from backend.delivery.gauges import RedisGauges
@@ -47,6 +47,7 @@ from backend.domain.requests import JobId
 from backend.domain.tiers import Tier
 from backend.scheduling.gpu_pools import open_gpu_pool
 from backend.scheduling.rules import FairRules
+from backend.service.given_pictures import GivenPictures
 from backend.service.line import Line
 from backend.service.reports import Reports
 from backend.service.turns import Turns
@@ -77,6 +78,9 @@ class Floor:
         self.redis: Redis = Redis.from_url(redis_url, socket_timeout=5)
         self.jobs = SqlJobStore(database=database)
         self.documents = SqlQueueDocuments(database=database)
+        self.given = GivenPictures(
+            jobs=self.jobs, uploads=SqlUploadStore(database=database), clock=self.now
+        )
         self.bus = SinkEventBus(sink=open_event_sink("redis_stream", redis=self.redis))
         self.outbox = Outbox(jobs=self.jobs, bus=self.bus)
         self.gauges = RedisGauges(redis=self.redis, leader_key=LEADER_KEY)
@@ -103,6 +107,7 @@ class Floor:
             jobs=self.jobs,
             line=Line(
                 jobs=self.jobs,
+                pictures=self.given,
                 sent=RedisSentJobs(redis=self.redis),
                 open_turns=lambda family: Turns(
                     family=family,

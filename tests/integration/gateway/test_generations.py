@@ -87,6 +87,12 @@ async def test_what_was_asked_is_what_is_stored(workshop: Workshop) -> None:
         "sampler": "ddim",
         "seed": 4294967295,
         "n": 3,
+        "image": None,
+        "mask": None,
+        "outpaint": None,
+        "upscale": None,
+        "image_prompts": [],
+        "tile": False,
     }
 
 

@@ -46,6 +46,7 @@ from tests.fakes.stores import (
     MemoryQueueDocuments,
     MemoryReviewStore,
 )
+from tests.fakes.uploads import Darkroom
 
 SIGNING_KEYS = {"k1": b"0123456789abcdef0123456789abcdef"}
 PUBLIC_URL = "http://pictures.test"
@@ -192,10 +193,13 @@ async def open_workshop(
         families=(ModelFamily.SDXL,),
         seconds=lambda: clock().timestamp(),
     )
+    darkroom = Darkroom(jobs=jobs, clock=clock, objects=objects)
     services = Services(
+        uploads=darkroom.uploads,
         generations=Generations(
             jobs=jobs,
             pictures=StoredPictures(objects, clock),
+            given=darkroom.given,
             cancel_flags=flags,
             outbox=outbox,
             outlooks=outlooks,

@@ -96,12 +96,13 @@ def sdxl(loaded_sdxl: LoadedModel) -> Family:
     return open_family(ModelFamily.SDXL, loaded_sdxl)
 
 
-def open_renderer(family: Family) -> Renderer:
+def open_renderer(family: Family, **parts: Any) -> Renderer:
     return Renderer(
         family=family,
         open_sampler=partial(
             open_sampler, family=family.name, scheduler_config=family.scheduler_config
         ),
+        **parts,
     )
 
 

@@ -49,6 +49,13 @@ def a_picture(side: int = 64) -> Image.Image:
     return Image.fromarray(np.stack([red, green, np.full_like(red, 99)], axis=-1))
 
 
+def a_mask(side: int = 64) -> Image.Image:
+    """Return a mask with soft edges that lie between latents."""
+    middle = np.linspace(-1, 1, side)
+    distance = np.hypot(*np.meshgrid(middle - 0.1, middle * 1.2))
+    return Image.fromarray((255 * (1.6 - 2 * distance).clip(0, 1)).astype(np.uint8))
+
+
 def draw(renderer: Renderer, begin_with: Image.Image | None = None, **fields: Any) -> Drawing:
     order = DrawOrder(job=a_render_job(**fields), source=begin_with)
     return draw_alone(renderer, order)

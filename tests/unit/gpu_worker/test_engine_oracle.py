@@ -8,7 +8,7 @@ import diffusers
 import pytest
 import torch
 
-from backend.contracts import FAMILY_SAMPLERS, ModelFamily, Sampler, SourceKey, Tier
+from backend.contracts import FAMILY_SAMPLERS, MaskUse, ModelFamily, Sampler, SourceKey, Tier
 from gpu_worker.engine.loop import Engine
 from gpu_worker.families import open_family
 from gpu_worker.families.flux import pack
@@ -18,12 +18,20 @@ from gpu_worker.render.pipeline import Renderer
 from gpu_worker.samplers import open_sampler
 from tests.fakes.engines import ignore
 from tests.unit.gpu_worker.conftest import a_render_job
-from tests.unit.gpu_worker.oracle import PROMPT, T5_TOKENS, TOLERANCE, a_picture, seeds, stock
+from tests.unit.gpu_worker.oracle import (
+    PROMPT,
+    T5_TOKENS,
+    TOLERANCE,
+    a_mask,
+    a_picture,
+    seeds,
+    stock,
+)
 
 pytestmark = pytest.mark.oracle
 
 Model = Literal["sdxl", "sd3", "flux", "flux_plain"]
-Mode = Literal["text", "image"]
+Mode = Literal["text", "image", "inpaint", "anew"]  # anew: inpainting at full strength
 Company = Literal["alone", "strangers", "parked"]
 COMPANIES: Sequence[Company] = ("alone", "strangers", "parked")
 STRENGTH = 0.7
@@ -43,11 +51,15 @@ class Case(NamedTuple):
 
     @property
     def steps(self) -> int:
-        return 3 if self.mode == "text" else 5
+        return 3 if self.strength == 1 else 5
+
+    @property
+    def strength(self) -> float:
+        return 1.0 if self.mode in ("text", "anew") else STRENGTH
 
 
 MODELS: Sequence[Model] = ("sdxl", "sd3", "flux", "flux_plain")
-MODES: Sequence[Mode] = ("text", "image")
+MODES: Sequence[Mode] = ("text", "image", "inpaint", "anew")
 ALL = [
     Case(model, mode, sampler)
     for model in MODELS
@@ -98,12 +110,19 @@ def open_seen(model: LoadedModel, family: ModelFamily) -> SeenRenderer:
 
 def an_order(case: Case, tier: Tier) -> DrawOrder:
     fields: dict[str, Any] = {"negative_prompt": "blurry", "guidance": 3.0, "seed": SEED}
-    if case.mode == "image":
-        fields["source"] = SourceKey(key="images/source.png", strength=STRENGTH)
+    if case.mode != "text":
+        fields["source"] = SourceKey(key="images/source.png", strength=case.strength)
+    is_masked = case.mode in ("inpaint", "anew")
+    if is_masked:
+        fields["mask"] = MaskUse(key="images/mask.png")
     job = a_render_job(
         family=case.family, sampler=case.sampler, steps=case.steps, tier=tier, **fields
     )
-    return DrawOrder(job=job, source=a_picture() if case.mode == "image" else None)
+    return DrawOrder(
+        job=job,
+        source=None if case.mode == "text" else a_picture(),
+        mask=a_mask() if is_masked else None,
+    )
 
 
 def a_stranger(case: Case, tier: Tier, *, seed: int) -> DrawOrder:
@@ -188,10 +207,16 @@ def draw_stock(model: LoadedModel, case: Case) -> torch.Tensor:
         ("sd3", "image"): diffusers.StableDiffusion3Img2ImgPipeline,
         ("flux", "text"): diffusers.FluxPipeline,
         ("flux", "image"): diffusers.FluxImg2ImgPipeline,
+        ("sdxl", "inpaint"): diffusers.StableDiffusionXLInpaintPipeline,
+        ("sd3", "inpaint"): diffusers.StableDiffusion3InpaintPipeline,
+        ("flux", "inpaint"): diffusers.FluxInpaintPipeline,
     }
     asked: dict[str, Any] = {"prompt": PROMPT, "generator": seeds(SEED, 1), "output_type": "latent"}
     asked |= {"num_inference_steps": case.steps}
-    asked |= {"image": a_picture(), "strength": STRENGTH} if case.mode == "image" else {}
+    if case.mode != "text":
+        asked |= {"image": a_picture(), "strength": case.strength}
+    if case.mode in ("inpaint", "anew"):
+        asked |= {"mask_image": a_mask()}
     match case.model:
         case "flux_plain":
             asked |= {"negative_prompt": "blurry", "true_cfg_scale": 3.0}
@@ -204,7 +229,8 @@ def draw_stock(model: LoadedModel, case: Case) -> torch.Tensor:
     if case.family is ModelFamily.FLUX:
         asked |= {"width": 64, "height": 64}
     options = {"add_watermarker": False} if case.model == "sdxl" else {}
-    pipe = stock(model, classes[(case.family.value, case.mode)], case.sampler, **options)
+    mode = "inpaint" if case.mode == "anew" else case.mode
+    pipe = stock(model, classes[case.family.value, mode], case.sampler, **options)
     return pipe(**asked).images
 
 

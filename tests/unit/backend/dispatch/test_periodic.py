@@ -7,6 +7,7 @@ from backend.service.turns import Turns
 from tests.builders import a_birth, a_job, a_worker, at
 from tests.fakes.events import MemoryEventBus, MemoryOutbox, MemoryQueues
 from tests.fakes.stores import MemoryJobStore, MemoryQueueDocuments
+from tests.fakes.uploads import Darkroom
 
 
 class Workshop:
@@ -16,8 +17,10 @@ class Workshop:
         self.jobs = MemoryJobStore()
         self.bus = MemoryEventBus()
         self.seconds = 0.0
+        darkroom = Darkroom(jobs=self.jobs, clock=self.now)
         self.line = Line(
             jobs=self.jobs,
+            pictures=darkroom.given,
             sent=MemoryQueues(),
             open_turns=lambda family: Turns(
                 family=family, jobs=self.jobs, documents=MemoryQueueDocuments(), clock=self.now

@@ -4,6 +4,7 @@ from backend.domain.families import ModelFamily
 from backend.domain.jobs import Job
 from backend.domain.requests import JobId
 from backend.scheduling.gpu_pool import LiveWorker
+from backend.service.given_pictures import GivenPictures
 from backend.service.line import Line, Sending
 from backend.service.turns import Turns
 from tests.builders import (
@@ -14,6 +15,7 @@ from tests.builders import (
 )
 from tests.fakes.events import MemoryQueues
 from tests.fakes.stores import MemoryJobStore, MemoryQueueDocuments
+from tests.fakes.uploads import MemoryUploadStore
 
 
 class Hall:
@@ -24,8 +26,12 @@ class Hall:
         self.queues = MemoryQueues()
         self.documents = MemoryQueueDocuments()
         self.seconds = 0.0
+        self.uploads = MemoryUploadStore()
         self.line = Line(
             jobs=self.jobs,
+            pictures=GivenPictures(
+                jobs=self.jobs, uploads=self.uploads, clock=lambda: at(self.seconds)
+            ),
             sent=self.queues,
             open_turns=lambda family: Turns(
                 family=family,

@@ -141,6 +141,11 @@ async def test_the_message_says_all_that_a_worker_needs(hall: Hall) -> None:
         "image_count": 2,
         "source": None,
         "manner": None,
+        "mask": None,
+        "outpaint": None,
+        "upscale": None,
+        "image_prompts": (),
+        "is_tiled": False,
         "clearances": ("nudity",),
         "adapters": ("fox",),
     }

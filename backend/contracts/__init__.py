@@ -16,10 +16,19 @@ from pydantic import (
     model_serializer,
 )
 
+from backend.contracts.pictures import (
+    BoxUse,
+    ImagePromptUse,
+    MaskUse,
+    OutpaintUse,
+    SourceKey,
+    UpscaleUse,
+)
 from backend.domain.families import FAMILY_SAMPLERS, ModelFamily, Sampler
 from backend.domain.manner import planned_steps, taken_steps
+from backend.domain.requests import UpscaleKind
 from backend.domain.results import ImageVariant
-from backend.domain.sizes import fit_ratio
+from backend.domain.sizes import fit_ratio, snap_to
 from backend.domain.tiers import TIER_POLICIES, Tier
 
 __all__ = [
@@ -29,9 +38,13 @@ __all__ = [
     "REPORT_STREAM",
     "TASK_RENDER",
     "TIER_POLICIES",
+    "BoxUse",
+    "ImagePromptUse",
     "ImageVariant",
     "MannerUse",
+    "MaskUse",
     "ModelFamily",
+    "OutpaintUse",
     "PromptPart",
     "PromptTerm",
     "RenderBlocked",
@@ -48,6 +61,8 @@ __all__ = [
     "SourceKey",
     "StageTimings",
     "Tier",
+    "UpscaleKind",
+    "UpscaleUse",
     "WorkerPresence",
     "cancel_key",
     "claim_key",
@@ -58,6 +73,7 @@ __all__ = [
     "parse_report",
     "planned_steps",
     "queue_name",
+    "snap_to",
     "taken_steps",
     "worker_key",
 ]
@@ -154,14 +170,6 @@ class Message(BaseModel):
     attempt: int
 
 
-class SourceKey(BaseModel):
-    """The stored picture a job starts from, by object key; strength 0 copies it, 1 ignores it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    key: str
-    strength: Annotated[float, Field(ge=0, le=1)]
-
-
 Weight = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
 
 
@@ -221,6 +229,11 @@ class RenderJob(Message):
     clearances: tuple[str, ...] = ()
     adapters: tuple[str, ...] = ()
     manner: MannerUse | None = None
+    mask: MaskUse | None = None
+    outpaint: OutpaintUse | None = None
+    upscale: UpscaleUse | None = None
+    image_prompts: tuple[ImagePromptUse, ...] = ()
+    is_tiled: bool = False
 
     def seed_of(self, index: int) -> int:
         """Return the seed of a picture: the job's plus its index, if each has one of its own."""
@@ -233,6 +246,11 @@ class RenderJob(Message):
             "parts": self.parts,
             "negative_parts": self.negative_parts,
             "manner": self.manner,
+            "mask": self.mask,
+            "outpaint": self.outpaint,
+            "upscale": self.upscale,
+            "image_prompts": self.image_prompts,
+            "is_tiled": self.is_tiled,
         }
         silent = {name for name, value in said.items() if not value}
         return self.model_dump(mode="json", exclude=silent)

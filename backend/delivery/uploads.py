@@ -1,0 +1,83 @@
+"""The bytes of uploads: read with suspicion, screened, and kept apart from what is delivered."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+from PIL import Image
+
+from backend.domain.errors import PictureBlocked, PictureInvalid, PictureTooLarge, Unavailable
+from backend.domain.requests import UploadId
+from backend.service.ports import AdmittedPicture
+from safety.image_check import ImageCheck
+from safety.screen_image import screen_image
+from storage import errors as storage_errors
+from storage.formats import encode_png, read_foreign
+from storage.image_store import ImageStore
+
+PIXELS_MAX = 50_000_000
+SIDE_MAX = 2048
+SIDE_MIN = 32
+# Reading a large picture takes a few hundred megabytes.
+_AT_ONCE = 2
+_log = structlog.get_logger(__name__)
+
+
+class StoredUploads:
+    """The `UploadPictures` over the image store; the checks are opened when first needed."""
+
+    def __init__(
+        self, *, images: ImageStore, open_checks: Callable[[], Sequence[ImageCheck]]
+    ) -> None:
+        self._images = images
+        self._open_checks = open_checks
+        self._checks: Sequence[ImageCheck] | None = None
+        self._places = asyncio.Semaphore(_AT_ONCE)
+
+    async def admit(self, data: bytes) -> AdmittedPicture:
+        async with self._places:
+            return await asyncio.to_thread(self._admit, data)
+
+    async def keep(self, upload_id: UploadId, picture: AdmittedPicture) -> str:
+        try:
+            return await asyncio.to_thread(self._images.keep_upload, upload_id, picture.png)
+        except storage_errors.StorageError as error:
+            _log.warning("upload_not_kept", code=error.code)
+            raise Unavailable from error
+
+    async def drop(self, key: str) -> None:
+        try:
+            await asyncio.to_thread(self._images.drop_upload, key)
+        except storage_errors.StorageError as error:
+            _log.warning("upload_not_dropped", code=error.code)
+            raise Unavailable from error
+
+    def _admit(self, data: bytes) -> AdmittedPicture:
+        pixels = _read(data)
+        if min(pixels.size) < SIDE_MIN:
+            raise PictureInvalid
+        verdict = screen_image(pixels, checks=self._opened())
+        if not verdict.is_clear(frozenset()):
+            worst = verdict.decisive
+            raise PictureBlocked(category=worst.category if worst else "check_failed")
+        width, height = pixels.size
+        return AdmittedPicture(png=encode_png(pixels), width=width, height=height)
+
+    def _opened(self) -> Sequence[ImageCheck]:
+        """Return the checks; none at all, where they cannot be opened: then nothing is admitted."""
+        if self._checks is None:
+            try:
+                self._checks = self._open_checks()
+            except (ImportError, OSError):
+                _log.exception("image_checks_not_opened")
+                return ()
+        return self._checks
+
+
+def _read(data: bytes) -> Image.Image:
+    try:
+        return read_foreign(data, max_pixels=PIXELS_MAX, max_side=SIDE_MAX)
+    except storage_errors.ImageTooLarge as error:
+        raise PictureTooLarge(limit=f"at most {PIXELS_MAX // 10**6} megapixels") from error
+    except storage_errors.InvalidImage as error:
+        raise PictureInvalid from error

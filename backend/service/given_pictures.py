@@ -1,0 +1,338 @@
+"""The pictures a request is given: whether they are there and may be used, and what follows.
+
+A source says what shape the new picture has; what is done with it says how much work that is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from backend.contracts import (
+    BoxUse,
+    ImagePromptUse,
+    MaskUse,
+    OutpaintUse,
+    SourceKey,
+    UpscaleUse,
+)
+from backend.domain.errors import (
+    ImageNotFound,
+    ImagePromptsNotSupported,
+    JobNotFound,
+    PictureOperationInvalid,
+    PictureTooLarge,
+    TilingNotSupported,
+    UploadNotFound,
+)
+from backend.domain.families import IMAGE_PROMPT_FAMILIES, TILING_FAMILIES
+from backend.domain.jobs import Job
+from backend.domain.prompts import ASPECT_RATIO_MAX, AspectRatio, Effort, Mode, PromptSpec
+from backend.domain.requests import (
+    GenerationRequest,
+    JobId,
+    Mask,
+    Outpaint,
+    PictureRef,
+    Requester,
+    Surface,
+    UpscaleKind,
+)
+from backend.domain.results import ImageRef, ImageVariant
+from backend.service.ports import Clock, JobStore, UploadStore
+
+IMAGE_PROMPTS_MAX = 4
+IMAGE_PROMPT_SCALE_MAX = 3.0
+BOXES_MAX = 16
+ZOOM_MAX = 2.0
+OUTPAINT_PART_MAX = 1.0
+FACTORS = (1.5, 2.0, 4.0)
+UPSCALED_SIDE_MAX = 4096
+CREATIVE_SIDE_MAX = 2816
+# A ratio is told in whole numbers no larger than this.
+_RATIO_TERMS_MAX = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What a request's pictures say of what it asks for.
+
+    `ratio` is the shape that the picture has for certain; `usual_ratio` that which it has unless
+    another is asked for.
+    """
+
+    effort: Effort
+    ratio: AspectRatio | None = None
+    usual_ratio: AspectRatio | None = None
+
+    def prepare(self, request: GenerationRequest) -> GenerationRequest:
+        """Return the request with a source's shape, where it names none."""
+        if request.aspect_ratio is not None or self.usual_ratio is None:
+            return request
+        return replace(request, aspect_ratio=self.usual_ratio)
+
+    def complete(self, spec: PromptSpec, request: GenerationRequest) -> PromptSpec:
+        """Return what was understood, and what the pictures make of it.
+
+        Raises:
+            TilingNotSupported, ImagePromptsNotSupported: the family cannot do that.
+            PictureOperationInvalid: it names a zoom, and no picture grows.
+
+        """
+        if spec.zoom is not None and request.outpaint is None:
+            raise PictureOperationInvalid(
+                "--zoom needs a picture to see from further away.",
+                way_out="Press Custom Zoom under one.",
+            )
+        is_tiled = spec.is_tiled or request.is_tiled
+        if is_tiled and spec.family not in TILING_FAMILIES:
+            raise TilingNotSupported(family=spec.family, supported=TILING_FAMILIES)
+        if request.image_prompts and spec.family not in IMAGE_PROMPT_FAMILIES:
+            raise ImagePromptsNotSupported(family=spec.family, supported=IMAGE_PROMPT_FAMILIES)
+        return replace(
+            spec,
+            is_tiled=is_tiled,
+            effort=self.effort,
+            aspect_ratio=self.ratio or spec.aspect_ratio,
+            image_count=1 if request.upscale else spec.image_count,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenKeys:
+    """Where a job's pictures are stored, as its worker is told."""
+
+    source: SourceKey | None = None
+    mask: MaskUse | None = None
+    image_prompts: tuple[ImagePromptUse, ...] = ()
+
+
+class GivenPictures:
+    """Looks up the pictures that requests name."""
+
+    def __init__(self, *, jobs: JobStore, uploads: UploadStore, clock: Clock) -> None:
+        self._jobs = jobs
+        self._uploads = uploads
+        self._clock = clock
+
+    async def look(self, request: GenerationRequest) -> Given:
+        """Check all pictures of a request, and what is to be done with them.
+
+        Raises:
+            JobNotFound, ImageNotFound, UploadNotFound: one is not there for this requester.
+            PictureOperationInvalid, PictureTooLarge: it cannot be done.
+
+        """
+        check_operation(request)
+        source = request.source
+        size = None if source is None else await self._size_of(source, request.requester)
+        for ref in _others(request):
+            await self._size_of(ref, request.requester)
+        effort = effort_of(request)
+        if size is None:
+            return Given(effort=effort)
+        _check_size(request, size)
+        ratio = ratio_of(size, request.outpaint)
+        is_certain = effort.mode is not Mode.IMAGE
+        return Given(effort=effort, ratio=ratio if is_certain else None, usual_ratio=ratio)
+
+    async def keys_of(self, job: Job) -> GivenKeys | None:
+        """Return where a job's pictures are stored; None if one is not there any more."""
+        request, weight = job.request, job.spec.image_weight
+        source, mask = request.source, request.mask
+        source_key = None if source is None else await self.key_of(source)
+        mask_key = None if mask is None or mask.picture is None else await self.key_of(mask.picture)
+        prompts = [(one, await self.key_of(one)) for one in request.image_prompts]
+        is_gone = (
+            (source is not None and source_key is None)
+            or (mask is not None and mask.picture is not None and mask_key is None)
+            or any(key is None for _, key in prompts)
+        )
+        if is_gone:
+            return None
+        return GivenKeys(
+            source=SourceKey(key=source_key, strength=source.strength)
+            if source is not None and source_key is not None
+            else None,
+            mask=None if mask is None else _mask_use(mask, mask_key),
+            image_prompts=tuple(
+                ImagePromptUse(key=key, scale=one.scale if weight is None else weight)
+                for one, key in prompts
+                if key is not None
+            ),
+        )
+
+    async def key_of(self, ref: PictureRef) -> str | None:
+        """Return the object key of a picture's original; None if there is none (any more)."""
+        if ref.upload_id is not None:
+            upload = await self._uploads.get(ref.upload_id)
+            return None if upload is None else upload.key
+        job = None if ref.job_id is None else await self._jobs.get(ref.job_id)
+        image = None if job is None else _image_of(job, ref.index)
+        return None if image is None else image.keys[ImageVariant.ORIGINAL]
+
+    async def _size_of(self, ref: PictureRef, requester: Requester) -> tuple[int, int]:
+        if ref.upload_id is not None:
+            upload = await self._uploads.get(ref.upload_id)
+            if upload is None or not upload.is_open_to(requester.account_id, now=self._clock()):
+                raise UploadNotFound
+            return upload.width, upload.height
+        job = await self._job_of(ref.job_id, requester)
+        image = _image_of(job, ref.index)
+        if image is None:
+            raise ImageNotFound
+        return image.width, image.height
+
+    async def _job_of(self, job_id: JobId | None, requester: Requester) -> Job:
+        job = None if job_id is None else await self._jobs.get(job_id)
+        if job is None:
+            raise JobNotFound
+        # What stands in a channel is open to all there; elsewhere jobs are their owner's.
+        is_open = requester.surface is Surface.DISCORD or requester.is_moderator
+        if not is_open and job.request.requester.account_id != requester.account_id:
+            raise JobNotFound
+        return job
+
+
+def check_operation(request: GenerationRequest) -> None:
+    """Check that what is asked of the pictures makes sense and is within bounds.
+
+    Raises:
+        PictureOperationInvalid: it does not, or is not.
+
+    """
+    asked = [one for one in (request.mask, request.outpaint, request.upscale) if one is not None]
+    if len(asked) > 1:
+        raise PictureOperationInvalid(
+            "A picture is either drawn over in part, or grown, or made larger.",
+            way_out="Ask for one after the other.",
+        )
+    if asked and request.source is None:
+        raise PictureOperationInvalid(
+            "This needs a picture to work on.", way_out="Name the picture as well."
+        )
+    if request.source is not None and not 0 <= request.source.strength <= 1:
+        raise PictureOperationInvalid(
+            "A strength is a number from 0 to 1.", way_out="0.5 is a good beginning."
+        )
+    _check_mask(request.mask)
+    _check_outpaint(request.outpaint)
+    if request.upscale is not None and request.upscale.factor not in FACTORS:
+        raise PictureOperationInvalid(
+            f"Pictures are made {' or '.join(f'{one:g}' for one in FACTORS)} times as large.",
+            way_out="Use 2.",
+        )
+    is_too_many = len(request.image_prompts) > IMAGE_PROMPTS_MAX
+    if is_too_many or any(
+        not 0 <= one.scale <= IMAGE_PROMPT_SCALE_MAX for one in request.image_prompts
+    ):
+        raise PictureOperationInvalid(
+            f"At most {IMAGE_PROMPTS_MAX} image prompts, each counting 0 to 3 times.",
+            way_out="Use fewer, or 1.",
+        )
+
+
+def _check_mask(mask: Mask | None) -> None:
+    if mask is None:
+        return
+    edges = [(box.left, box.right) for box in mask.boxes]
+    edges += [(box.top, box.bottom) for box in mask.boxes]
+    is_empty = mask.picture is None and not mask.boxes
+    is_wrong = any(not 0 <= begin < end <= 1 for begin, end in edges)
+    if is_empty or is_wrong or len(mask.boxes) > BOXES_MAX:
+        raise PictureOperationInvalid(
+            "A mask is a picture, white where it is drawn anew, or some boxes within 0 to 1.",
+            way_out="Send one of the two.",
+        )
+
+
+def _check_outpaint(outpaint: Outpaint | None) -> None:
+    if outpaint is None:
+        return
+    parts = (outpaint.left, outpaint.top, outpaint.right, outpaint.bottom)
+    is_within = 1 <= outpaint.zoom <= ZOOM_MAX and all(
+        0 <= part <= OUTPAINT_PART_MAX for part in parts
+    )
+    if not is_within or (outpaint.zoom == 1 and not any(parts)):
+        raise PictureOperationInvalid(
+            "A canvas grows by a zoom up to 2, or by up to its own length on a side.",
+            way_out="Use for example zoom 1.5.",
+        )
+
+
+def _check_size(request: GenerationRequest, size: tuple[int, int]) -> None:
+    if request.upscale is None:
+        return
+    is_creative = request.upscale.kind is UpscaleKind.CREATIVE
+    limit = CREATIVE_SIDE_MAX if is_creative else UPSCALED_SIDE_MAX
+    if max(size) * request.upscale.factor > limit:
+        raise PictureTooLarge(limit=f"its longer side would have more than {limit} pixels")
+
+
+def effort_of(request: GenerationRequest) -> Effort:
+    """Return what a request's mode does to its cost."""
+    if request.upscale is not None:
+        area = request.upscale.factor**2
+        if request.upscale.kind is UpscaleKind.SUBTLE:
+            return Effort(mode=Mode.UPSCALE_SUBTLE, strength=0.0, area=area)
+        strength = request.source.strength if request.source else 1.0
+        return Effort(mode=Mode.UPSCALE_CREATIVE, strength=strength, area=area)
+    if request.outpaint is not None:
+        grown = request.outpaint
+        area = (1 + grown.left + grown.right) * (1 + grown.top + grown.bottom)
+        return Effort(mode=Mode.OUTPAINT, area=area)
+    if request.source is None:
+        return Effort()
+    mode = Mode.IMAGE if request.mask is None else Mode.INPAINT
+    return Effort(mode=mode, strength=request.source.strength)
+
+
+def ratio_of(size: tuple[int, int], outpaint: Outpaint | None) -> AspectRatio:
+    """Return a picture's shape, once grown if it is to grow.
+
+    Raises:
+        PictureOperationInvalid: it would become too narrow.
+
+    """
+    width, height = size
+    if outpaint is None:
+        # What was uploaded may be narrower than anything drawn here; it is squeezed a little.
+        ratio = min(max(width / height, 1 / ASPECT_RATIO_MAX), ASPECT_RATIO_MAX)
+    else:
+        wide = width * (1 + outpaint.left + outpaint.right)
+        ratio = wide / (height * (1 + outpaint.top + outpaint.bottom))
+        if not 1 / ASPECT_RATIO_MAX <= ratio <= ASPECT_RATIO_MAX:
+            raise PictureOperationInvalid(
+                "The picture would become narrower than 1:3.", way_out="Grow its other side."
+            )
+    whole = Fraction(ratio).limit_denominator(_RATIO_TERMS_MAX)
+    if whole > ASPECT_RATIO_MAX or whole < 1 / ASPECT_RATIO_MAX:
+        whole = Fraction(3) if ratio > 1 else Fraction(1, 3)
+    return AspectRatio(width=whole.numerator, height=whole.denominator)
+
+
+def outpaint_use(job: Job) -> OutpaintUse | None:
+    """Say how a job's canvas grows in the words of the worker."""
+    outpaint = job.request.outpaint
+    if outpaint is None:
+        return None
+    return OutpaintUse(**{**vars(outpaint), "zoom": job.spec.zoom or outpaint.zoom})
+
+
+def upscale_use(job: Job) -> UpscaleUse | None:
+    """Say how a job's picture is made larger in the words of the worker."""
+    upscale = job.request.upscale
+    return None if upscale is None else UpscaleUse(**vars(upscale))
+
+
+def _others(request: GenerationRequest) -> Sequence[PictureRef]:
+    masks = [request.mask.picture] if request.mask and request.mask.picture else []
+    return [*masks, *request.image_prompts]
+
+
+def _mask_use(mask: Mask, key: str | None) -> MaskUse:
+    return MaskUse(key=key, boxes=tuple(BoxUse(**vars(box)) for box in mask.boxes))
+
+
+def _image_of(job: Job, index: int) -> ImageRef | None:
+    images = job.result.images if job.result else ()
+    return next((image for image in images if image.index == index), None)

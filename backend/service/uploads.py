@@ -1,0 +1,94 @@
+"""Pictures people give us: screened before they are kept, for a day, for their owner alone."""
+
+import secrets
+from collections.abc import Callable
+from datetime import timedelta
+
+from backend.domain.errors import PictureTooLarge, TooManyUploads, UploadNotFound
+from backend.domain.requests import Requester, UploadId
+from backend.domain.uploads import (
+    UPLOAD_BYTES_MAX,
+    UPLOAD_LIFETIME_S,
+    UPLOADS_MAX,
+    Upload,
+)
+from backend.service.ports import Clock, UploadPictures, UploadStore
+
+# A job that was asked for in the last moment may wait and be drawn long after.
+GRACE = timedelta(days=1)
+EXPIRED_BATCH = 100
+_MIB = 1024 * 1024
+
+
+def new_upload_id() -> UploadId:
+    """Make an unguessable id, safe in URLs and object keys."""
+    return UploadId("upl_" + secrets.token_hex(10))
+
+
+class Uploads:
+    """The use cases around uploads."""
+
+    def __init__(
+        self,
+        *,
+        store: UploadStore,
+        pictures: UploadPictures,
+        clock: Clock,
+        make_id: Callable[[], UploadId] = new_upload_id,
+    ) -> None:
+        self._store = store
+        self._pictures = pictures
+        self._clock = clock
+        self._make_id = make_id
+
+    async def add(self, data: bytes, requester: Requester) -> Upload:
+        """Screen a picture and keep it; what may not be used is never stored.
+
+        Raises:
+            PictureInvalid, PictureTooLarge: it cannot be read.
+            PictureBlocked: it may not be used here.
+            TooManyUploads: the account has as many as it may.
+            Unavailable: the store does not answer.
+
+        """
+        if len(data) > UPLOAD_BYTES_MAX:
+            raise PictureTooLarge(limit=f"at most {UPLOAD_BYTES_MAX // _MIB} MiB are read")
+        picture = await self._pictures.admit(data)
+        upload_id = self._make_id()
+        key = await self._pictures.keep(upload_id, picture)
+        now = self._clock()
+        upload = Upload(
+            id=upload_id,
+            account_id=requester.account_id,
+            key=key,
+            width=picture.width,
+            height=picture.height,
+            size_bytes=len(picture.png),
+            created_at=now,
+            expires_at=now + timedelta(seconds=UPLOAD_LIFETIME_S),
+        )
+        if not await self._store.add(upload, most=UPLOADS_MAX):
+            await self._pictures.drop(key)
+            raise TooManyUploads(limit=UPLOADS_MAX)
+        return upload
+
+    async def get(self, upload_id: UploadId, requester: Requester) -> Upload:
+        """Return an upload to its owner.
+
+        Raises:
+            UploadNotFound: there is none (any more), or it is somebody else's.
+
+        """
+        upload = await self._store.get(upload_id)
+        if upload is None or not upload.is_open_to(requester.account_id, now=self._clock()):
+            raise UploadNotFound
+        return upload
+
+    async def forget_expired(self) -> int:
+        """Remove what expired a day ago, and count it."""
+        gone = await self._store.expired(self._clock() - GRACE, EXPIRED_BATCH)
+        for upload in gone:
+            # The row last: without it nobody would find the object again.
+            await self._pictures.drop(upload.key)
+            await self._store.remove(upload.id)
+        return len(gone)

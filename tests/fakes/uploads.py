@@ -1,0 +1,74 @@
+"""Uploads without servers: rows in memory, bytes in an object store, one check that is real."""
+
+from datetime import datetime
+
+import numpy as np
+from PIL import Image
+
+from backend.delivery.uploads import StoredUploads
+from backend.domain.requests import UploadId
+from backend.domain.uploads import Upload
+from backend.service.given_pictures import GivenPictures
+from backend.service.ports import Clock, JobStore
+from backend.service.uploads import Uploads
+from safety.verdict import Finding, Outcome
+from storage.image_store import ImageStore
+from storage.object_store import ObjectStore
+from storage.object_stores.memory import MemoryObjectStore
+
+FORBIDDEN_COLOUR = (255, 0, 0)
+
+
+class RedIsForbidden:
+    """An `ImageCheck` that blocks pictures which are red all over."""
+
+    name = "red"
+
+    def check(self, pixels: Image.Image) -> list[Finding]:
+        is_red = np.abs(np.asarray(pixels, np.int16) - FORBIDDEN_COLOUR).max() < 8
+        outcome = Outcome.BLOCK if is_red else Outcome.ALLOW
+        category = "sexual" if is_red else ""
+        return [Finding(check=self.name, outcome=outcome, category=category, rule="red")]
+
+
+class MemoryUploadStore:
+    """The `UploadStore` in memory."""
+
+    def __init__(self) -> None:
+        self.uploads: dict[UploadId, Upload] = {}
+
+    async def add(self, upload: Upload, *, most: int) -> bool:
+        alive = [
+            other
+            for other in self.uploads.values()
+            if other.is_open_to(upload.account_id, now=upload.created_at)
+        ]
+        if len(alive) >= most:
+            return False
+        self.uploads[upload.id] = upload
+        return True
+
+    async def get(self, upload_id: UploadId) -> Upload | None:
+        return self.uploads.get(upload_id)
+
+    async def expired(self, before: datetime, limit: int) -> list[Upload]:
+        gone = [upload for upload in self.uploads.values() if upload.expires_at < before]
+        return sorted(gone, key=lambda upload: upload.expires_at)[:limit]
+
+    async def remove(self, upload_id: UploadId) -> None:
+        self.uploads.pop(upload_id, None)
+
+
+class Darkroom:
+    """What handles pictures that people give."""
+
+    def __init__(self, *, jobs: JobStore, clock: Clock, objects: ObjectStore | None = None) -> None:
+        self.objects = objects or MemoryObjectStore()
+        self.store = MemoryUploadStore()
+        self.given = GivenPictures(jobs=jobs, uploads=self.store, clock=clock)
+        images = ImageStore(objects=self.objects)
+        self.uploads = Uploads(
+            store=self.store,
+            pictures=StoredUploads(images=images, open_checks=lambda: [RedIsForbidden()]),
+            clock=clock,
+        )
