@@ -32,6 +32,7 @@ check: setup ## formatting, lint, types, import contracts
 bench: setup ## measure the road and the engine beside the bare pipeline, and judge what the starters draw
 	$(BIN)/python bench/overhead.py
 	$(BIN)/python bench/engine.py
+	$(BIN)/python bench/adapters.py
 	$(BIN)/python bench/handover.py
 	$(BIN)/python bench/starter.py
 

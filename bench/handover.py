@@ -102,7 +102,7 @@ def draw(notes: Path, *, is_late: bool) -> int:
     settings = WorkerSettings()
     prepare_environment(settings, ModelFamily.SDXL)
     worker = open_worker(settings, family=ModelFamily.SDXL, name="bench")
-    worker._engine = Engine(open_artist=lambda: NotingArtist(notes))  # noqa: SLF001 - to look inside
+    worker._engine = Engine(open_artist=lambda: NotingArtist(notes))
     app = open_app(redis_url=settings.redis_url or "", worker=worker)
     worker.start()
     try:
