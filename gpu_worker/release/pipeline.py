@@ -3,8 +3,10 @@
 All pictures of a job are screened before any is stored: one held picture holds the job.
 """
 
+import gc
 import random
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +14,7 @@ from typing import Final
 import structlog
 from PIL import Image
 
-from gpu_worker.state import StorageFull, StorageUnavailable
+from gpu_worker.state import OutOfMemory, StorageFull, StorageUnavailable
 from safety.image_check import ImageCheck
 from safety.policy import Policy
 from safety.screen_image import screen_image
@@ -114,13 +116,30 @@ class ReleasePipeline:
     ) -> tuple[StoredImage, ...]:
         """Screen, mark and store pictures; a store that is away is waited for.
 
-        `must_go_on` is called while waiting, and ends that by raising.
+        `must_go_on` is called while waiting, and ends that by raising. Where the host has no memory
+        for it, it is tried once more: what was stored already is found, and not stored again.
 
         Raises:
             Held: at least one may not leave; nothing was stored.
             StorageFull, StorageUnavailable: they could not all be kept.
+            OutOfMemory: there was no memory for it.
 
         """
+        for is_last in (False, True):
+            try:
+                return self._release(pictures, clearances, must_go_on)
+            except MemoryError as error:
+                _log.warning("out_of_memory", stage="release", again=not is_last)
+                traceback.clear_frames(error.__traceback__)
+                gc.collect()
+        raise OutOfMemory("The picture could not be stored: it did not fit into memory.")
+
+    def _release(
+        self,
+        pictures: Sequence[Image.Image],
+        clearances: frozenset[str],
+        must_go_on: Callable[[], None],
+    ) -> tuple[StoredImage, ...]:
         approved = [
             approve(pixels, self._screen(pixels), clearances=clearances) for pixels in pictures
         ]

@@ -1,0 +1,78 @@
+"""A worker process does not grow: not by sizes, samplers, sources, cancelled jobs or time."""
+
+import re
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+from backend.contracts import RenderJob, Sampler, SourceKey, Tier, cancel_key
+from tests.integration.gpu_worker.conftest import (
+    Line,
+    StartWorker,
+    WorkerProcess,
+    a_render_job,
+    wait_for,
+)
+
+JOBS, SETTLED_AFTER, MOST_GROWTH = 200, 20, 0.05
+RATIOS = [(1, 1), (3, 2), (2, 3), (16, 9), (9, 16), (4, 3), (1, 2)]
+SAMPLERS = [Sampler.EULER_A, Sampler.DPMPP_2M_KARRAS, Sampler.LCM, Sampler.DDIM, Sampler.EULER]
+AT_ONCE = 8
+
+
+def mixed_jobs(source: SourceKey) -> Iterator[tuple[RenderJob, bool]]:
+    """Yield jobs without end, and whether each is to be cancelled on its way."""
+    for number in count(1):
+        width, height = RATIOS[number % len(RATIOS)]
+        is_cancelled = number % 11 == 0
+        yield (
+            a_render_job(
+                number,
+                # Words of its own each time: what encoders make of them is kept, up to a bound.
+                prompt=f"a secret fox number {number} " + "in the snow " * (number % 40),
+                seed=number,
+                tier=list(Tier)[number % 3],
+                aspect_width=width,
+                aspect_height=height,
+                image_count=1 + number % 3,
+                steps=400 if is_cancelled else 1 + number % 4,
+                guidance=(1.0, 5.0)[number % 2],
+                sampler=SAMPLERS[number % len(SAMPLERS)],
+                source=source if number % 5 == 0 else None,
+            ),
+            is_cancelled,
+        )
+
+
+def resident_kib(worker: WorkerProcess) -> int:
+    status = Path(f"/proc/{worker.process.pid}/status").read_text()
+    found = re.search(r"^VmRSS:\s+(\d+) kB", status, re.M)
+    assert found is not None
+    return int(found.group(1))
+
+
+def test_two_hundred_mixed_jobs_leave_the_worker_as_large_as_twenty(
+    line: Line, start_worker: StartWorker, tiny_sdxl: Path
+):
+    worker = start_worker(engine="diffusers", model_sdxl=tiny_sdxl, drawn_at_once=2)
+    first = a_render_job(0)
+    line.send(first)
+    source = SourceKey(key=line.outcome(first).images[0].keys["original"], strength=0.6)
+    jobs = mixed_jobs(source)
+    ended, sizes = dict[str, int](), list[int]()
+    for begin in range(0, JOBS, AT_ONCE):
+        batch = [next(jobs) for _ in range(min(AT_ONCE, JOBS - begin))]
+        for job, _ in batch:
+            line.send(job)
+        for job, is_cancelled in batch:
+            if is_cancelled:
+                wait_for(lambda job=job: line.reports_of(job), f"the start of {job.job_id}")
+                line.redis.set(cancel_key(job.job_id), 1, ex=60)
+        for job, _ in batch:
+            kind = line.outcome(job).kind
+            ended[kind] = ended.get(kind, 0) + 1
+        sizes.append(resident_kib(worker))
+    cancelled = JOBS // 11
+    assert ended == {"render_finished": JOBS - cancelled, "render_cancelled": cancelled}
+    settled, last = sizes[-(-SETTLED_AFTER // AT_ONCE) - 1], sizes[-1]
+    assert last <= settled * (1 + MOST_GROWTH), f"grew from {settled} to {last} KiB: {sizes}"
