@@ -9,7 +9,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import NoReturn, assert_never
 
@@ -21,12 +22,14 @@ from backend.contracts import ModelFamily
 from gpu_worker.engine.loop import Engine
 from gpu_worker.engine.pace import Bounds
 from gpu_worker.engine.rehearsal import AdapterShelf, SleepingArtist
+from gpu_worker.health import HealthServer
 from gpu_worker.messenger import Messenger
 from gpu_worker.release.pipeline import ReleasePipeline
 from gpu_worker.render.drawing import Artist
 from gpu_worker.settings import Settings
 from gpu_worker.state import ModelNotConfigured
 from gpu_worker.tasks import open_app, serve
+from gpu_worker.vitals import ArtistReading, CacheReading, Dials, MemoryReading
 from gpu_worker.worker import Worker
 from safety.image_checks import open_image_checks
 from safety.policy import DEFAULT_POLICY
@@ -72,11 +75,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     app = open_app(redis_url=settings.redis_url, worker=worker)
     # Until Celery takes the signal over, which it does when it begins to consume.
     signal.signal(signal.SIGTERM, _leave)
-    worker.start()
+    with _answering_probes(settings, worker):
+        worker.start()
+        try:
+            return serve(app, worker=worker)
+        finally:
+            worker.close()
+
+
+@contextmanager
+def _answering_probes(settings: Settings, worker: Worker) -> Iterator[None]:
+    if settings.health_port is None:
+        yield
+        return
+    server = HealthServer(host=settings.health_host, port=settings.health_port, read=worker.vitals)
+    server.start()
     try:
-        return serve(app, worker=worker)
+        yield
     finally:
-        worker.close()
+        server.close()
 
 
 def _leave(_number: int, _frame: object) -> NoReturn:
@@ -92,6 +109,8 @@ def _give_up() -> NoReturn:
 def prepare_environment(settings: Settings, family: ModelFamily) -> None:
     """Tell the model libraries to be quiet, and offline unless a hub id asks for the hub."""
     wanted = _QUIET if settings.needs_hub(family) else _QUIET | _OFFLINE
+    # What was compiled once is found again after a restart.
+    wanted = {**wanted, "TORCHINDUCTOR_CACHE_DIR": str(settings.home / "compiled")}
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
 
@@ -99,11 +118,11 @@ def prepare_environment(settings: Settings, family: ModelFamily) -> None:
 def open_worker(settings: Settings, *, family: ModelFamily, name: str) -> Worker:
     """Wire a worker; loads nothing and asks no server yet."""
     images = ImageStore(objects=open_object_store(settings.object_store()))
-    shelf = AdapterShelf()
+    shelf, dials = AdapterShelf(), Dials()
     return Worker(
         name=name,
         family=family,
-        engine=Engine(open_artist=lambda: open_artist(settings, family, shelf)),
+        engine=Engine(open_artist=lambda: open_artist(settings, family, shelf, dials)),
         messenger=Messenger(redis_url=settings.redis_url or "", worker=name),
         images=images,
         release=ReleasePipeline(
@@ -121,12 +140,17 @@ def open_worker(settings: Settings, *, family: ModelFamily, name: str) -> Worker
             release_s=_MOST_CHECKS * settings.image_check_timeout_s + _STORE_S,
         ),
         held_adapters=shelf.held,
+        dials=dials,
         on_hung=_give_up,
     )
 
 
-def open_artist(settings: Settings, family: ModelFamily, shelf: AdapterShelf) -> Artist:
+def open_artist(
+    settings: Settings, family: ModelFamily, shelf: AdapterShelf, dials: Dials
+) -> Artist:
     """Open what draws, and notes on `shelf` what it has loaded; on the engine's thread, and slow.
+
+    What there is to watch of it is shown on `dials`.
 
     Raises:
         RenderError: there is no such model, or it does not load.
@@ -143,12 +167,12 @@ def open_artist(settings: Settings, family: ModelFamily, shelf: AdapterShelf) ->
                 shelf=shelf,
             )
         case "diffusers":
-            return _open_renderer(settings, family)
+            return _open_renderer(settings, family, dials)
         case _:
             assert_never(settings.engine)
 
 
-def _open_renderer(settings: Settings, family: ModelFamily) -> Artist:
+def _open_renderer(settings: Settings, family: ModelFamily, dials: Dials) -> Artist:
     source = settings.model_source(family)
     if source is None:
         # Said before torch is loaded: a worker without a model costs next to nothing.
@@ -159,14 +183,16 @@ def _open_renderer(settings: Settings, family: ModelFamily) -> Artist:
     # torch takes seconds to import, and only this engine needs it.
     import torch
 
+    from gpu_worker.compose.compiling import count_compilations, is_compiled, network_of
     from gpu_worker.compose.composer import choose_threads, load_model
     from gpu_worker.compose.room import open_books, open_work_memory
     from gpu_worker.families import open_family
     from gpu_worker.render.pipeline import Renderer
     from gpu_worker.render.upscale import open_enlarger, open_named
     from gpu_worker.samplers import open_sampler
-    from gpu_worker.vram.probe import give_back_memory
+    from gpu_worker.vram.probe import give_back_memory, measure_memory
     from gpu_worker.vram.recovery import Recovery
+    from gpu_worker.warm_up import compile_and_warm_up
 
     model = load_model(
         family,
@@ -183,7 +209,8 @@ def _open_renderer(settings: Settings, family: ModelFamily) -> Artist:
         books.evict_all()
         give_back_memory()
 
-    return Renderer(
+    recovery = Recovery(free=free)
+    renderer = Renderer(
         family=opened,
         open_sampler=partial(open_sampler, family=family, scheduler_config=opened.scheduler_config),
         upscaler=open_named(
@@ -193,9 +220,36 @@ def _open_renderer(settings: Settings, family: ModelFamily) -> Artist:
             device=model.device,
         ),
         enlarger=open_enlarger(settings.upscalers, model.defaults.upscaler, device=model.device),
-        recovery=Recovery(free=free),
+        recovery=recovery,
         memory=open_work_memory(books, model, opened),
     )
+
+    def read() -> ArtistReading:
+        use, measured = books.look(), measure_memory(model.device)
+        words = renderer.embeddings
+        return ArtistReading(
+            memory=MemoryReading(
+                lent_bytes=use.used_bytes,
+                lendable_bytes=use.usable_bytes,
+                allocated_bytes=measured.allocated_bytes,
+                reserved_bytes=measured.reserved_bytes,
+                free_bytes=measured.free_bytes,
+                evictions=use.evictions,
+                refusals=use.refusals,
+            ),
+            caches={
+                "embeddings": CacheReading(
+                    hits=words.hits, misses=words.misses, size_bytes=words.size_bytes
+                )
+            },
+            compilations=count_compilations(),
+            ran_out={stage.value: count for stage, count in recovery.ran_out.items()},
+        )
+
+    dials.read = read
+    if is_compiled(settings.compile, model.device):
+        compile_and_warm_up(renderer, network_of(model), family)
+    return renderer
 
 
 def _log_as_json() -> None:

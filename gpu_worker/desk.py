@@ -42,7 +42,7 @@ class Desk:
     def wants(self) -> int:
         """Return how many more jobs are wanted now."""
         with self._lock:
-            if not self._is_asking or self._clock() < self._rests_until:
+            if not self._is_asking or self.is_resting:
                 return 0
             if any(watch.is_suspect for watch in self._watches):
                 return 0
@@ -60,6 +60,16 @@ class Desk:
     def rest(self, for_s: float) -> None:
         """Want nothing for so long."""
         self._rests_until = self._clock() + for_s
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether it wants nothing for a while."""
+        return self._clock() < self._rests_until
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether it will want more jobs, now or later."""
+        return self._is_asking
 
     def pop(self) -> None:
         """Count a message that was taken from its queue and is on its way to a slot."""

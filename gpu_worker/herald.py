@@ -17,6 +17,7 @@ from backend.contracts import (
     RenderProgress,
     RenderReport,
     WorkerPresence,
+    WorkerState,
 )
 from gpu_worker.desk import Desk
 from gpu_worker.engine.pace import AwakeClock, Stage
@@ -36,7 +37,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Herald:
-    """Speaks for one worker. `on_hung` is called, again and again, while something hangs."""
+    """Speaks for one worker. `on_hung` is called, again and again, while something hangs.
+
+    `on_round` is called each time it has looked around, every two seconds at least.
+    """
 
     def __init__(
         self,
@@ -46,18 +50,22 @@ class Herald:
         desk: Desk,
         messenger: Messenger,
         clock: AwakeClock,
+        state: Callable[[], WorkerState],
         held_adapters: Callable[[], frozenset[str]],
         on_appetite: Callable[[], object],
         on_hung: Callable[[], None],
+        on_round: Callable[[], None] = lambda: None,
     ) -> None:
         self._name = name
         self._family = family
         self._desk = desk
         self._messenger = messenger
         self._clock = clock
+        self._state = state
         self._held_adapters = held_adapters
         self._on_appetite = on_appetite
         self._on_hung = on_hung
+        self._on_round = on_round
         self._news = threading.Event()
         self._is_ended = False
         # Held from looking what is wanted until it is said, so that nothing older is said later.
@@ -84,6 +92,11 @@ class Herald:
         """Have it look at once: something happened."""
         self._news.set()
 
+    @property
+    def is_hung(self) -> bool:
+        """Whether something hangs that nothing frees."""
+        return bool(self._hung)
+
     def begin(self, report: RenderReport) -> None:
         """Tell that a job has begun, together with what is wanted now that it has."""
         with self._speaking:
@@ -100,6 +113,7 @@ class Herald:
                 _log.warning("was_asleep", seconds=round(asleep_s, 1))
                 self._clock.pass_over(asleep_s)
             self._go_round()
+            self._on_round()
 
     def _go_round(self) -> None:
         self._look_for_hung()
@@ -125,9 +139,10 @@ class Herald:
 
     def _presence(self) -> WorkerPresence:
         return WorkerPresence(
-            slots=self._desk.drawn_at_once,
+            slots=0 if self._desk.is_resting else self._desk.drawn_at_once,
             wants=self._desk.wants(),
             adapters=tuple(sorted(self._held_adapters())),
+            state=self._state(),
         )
 
     def _say(

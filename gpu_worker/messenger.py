@@ -6,6 +6,7 @@ from typing import Final
 
 import redis
 import structlog
+from pydantic import ValidationError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -16,9 +17,11 @@ from backend.contracts import (
     RenderJob,
     RenderReport,
     WorkerPresence,
+    WorkerState,
     cancel_key,
     claim_key,
     lifeline_name,
+    parse_presence,
     worker_key,
 )
 
@@ -27,6 +30,14 @@ CLAIM_TTL_S: Final = 4 * 3600
 # Three beats may get lost.
 PRESENCE_TTL_S: Final = 8
 _STREAM_LENGTH: Final = 10_000
+_OUT_OF_SERVICE: Final = frozenset(
+    {
+        WorkerState.UNHEALTHY,
+        WorkerState.RECOVERING,
+        WorkerState.UNLOADING,
+        WorkerState.STOPPED,
+    }
+)
 _ANSWER_TIMEOUT_S: Final = 2.0
 
 _log = structlog.get_logger(__name__)
@@ -118,6 +129,19 @@ class Messenger:
 
         return self._try("presence" if report is None else report.kind, say)
 
+    def others_serve(self, family: ModelFamily, worker: str) -> bool:
+        """Tell whether another live worker draws this family, or will when it has loaded.
+
+        True while nobody can be asked: whoever asks then is in no hurry to be wanted.
+        """
+        own = worker_key(family, worker).encode()
+        try:
+            keys = [key for key in self._redis.scan_iter(worker_key(family, "*")) if key != own]
+            said = self._redis.mget(keys) if keys else []
+        except redis.RedisError:
+            return True
+        return any(_serves(value) for value in said if value is not None)
+
     def leave(self, family: ModelFamily, worker: str) -> None:
         """Take back the word that this worker is there."""
         try:
@@ -139,6 +163,13 @@ class Messenger:
             _log.warning(event, kind=kind, reason=type(error).__name__)
             return False
         return True
+
+
+def _serves(said: bytes | str) -> bool:
+    try:
+        return parse_presence(said).state not in _OUT_OF_SERVICE
+    except ValidationError:
+        return False
 
 
 def _add_report(pipe: "redis.client.Pipeline", report: RenderReport) -> None:

@@ -37,7 +37,12 @@ class Settings(BaseSettings):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     # How many bits the network's weights are held in: bitsandbytes' nf4 or int8, torchao's fp8.
     quantise: Literal["none", "nf4", "int8", "fp8"] = "none"
+    # Whether the network's repeated blocks are compiled, which `auto` does on CUDA.
+    compile: Literal["auto", "none", "regional"] = "auto"
     threads: Annotated[int, Field(ge=1)] | None = None
+    # Where a worker answers about its health; without a port it does not, 0 takes any.
+    health_host: str = "127.0.0.1"
+    health_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     engine: Literal["diffusers", "sleeping"] = "diffusers"
     sleep_step_s: Annotated[float, Field(ge=0)] = 0.1
     sleep_steps: Annotated[int, Field(ge=1)] = 10

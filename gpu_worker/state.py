@@ -18,27 +18,10 @@ Cancelled is no failure: the asker wanted it.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar
 
-
-class WorkerState(StrEnum):
-    """What a worker is doing."""
-
-    INITIALISING = "initialising"
-    LOADING = "loading"
-    IDLE = "idle"
-    PROCESSING = "processing"
-    LOADING_ADAPTERS = "loading_adapters"
-    GENERATING = "generating"
-    POST_PROCESSING = "post_processing"
-    UNLOADING = "unloading"
-    ERROR = "error"
-    RECOVERING = "recovering"
-    UNHEALTHY = "unhealthy"
-    STOPPED = "stopped"
-
+from backend.contracts import WorkerState
 
 _S = WorkerState
 MOVES: Mapping[WorkerState, frozenset[WorkerState]] = MappingProxyType(
@@ -127,19 +110,34 @@ class StateMachine:
             listener(transition)
         return transition
 
-    def fall_ill(self) -> None:
+    def reach(self, target: WorkerState) -> None:
+        """Go to `target`, unless it is there already.
+
+        Raises:
+            IllegalMove: as for `move`.
+
+        """
+        if self._state is not target:
+            self.move(target)
+
+    def fall_ill(self, *, reason: str = "") -> None:
         """Take no jobs for a while."""
-        if self._state is WorkerState.IDLE:
-            self.move(WorkerState.RECOVERING)
-            self.move(WorkerState.UNHEALTHY)
+        if WorkerState.RECOVERING in MOVES[self._state] and not self.is_ill:
+            self.move(WorkerState.RECOVERING, reason=reason)
+            self.move(WorkerState.UNHEALTHY, reason=reason)
 
     def recover(self) -> bool:
         """Take jobs again, if it took none; tell whether that was so."""
-        was_ill = self._state is WorkerState.UNHEALTHY
+        was_ill = self.is_ill
         if was_ill:
             self.move(WorkerState.RECOVERING)
             self.move(WorkerState.IDLE)
         return was_ill
+
+    @property
+    def is_ill(self) -> bool:
+        """Whether it is out of service until something shows that it can work."""
+        return self._state is WorkerState.UNHEALTHY
 
 
 class Cancelled(Exception):

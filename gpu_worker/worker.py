@@ -3,8 +3,11 @@
 Nothing here knows Celery; `tasks` hands jobs in.
 """
 
+import math
+import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from typing import Final, TypedDict
 
@@ -24,7 +27,9 @@ from backend.contracts import (
     RenderReport,
     RenderStarted,
     StageTimings,
+    WorkerState,
 )
+from gpu_worker.course import Course
 from gpu_worker.desk import Desk
 from gpu_worker.engine.loop import Engine
 from gpu_worker.engine.pace import AwakeClock, Bounds, Pace
@@ -32,7 +37,8 @@ from gpu_worker.engine.steps import StepWatch
 from gpu_worker.herald import Herald
 from gpu_worker.messenger import Messenger
 from gpu_worker.release.pipeline import Held, ReleasePipeline, StoredImage
-from gpu_worker.render.drawing import Drawing, DrawOrder
+from gpu_worker.render.drawing import Drawing, DrawOrder, OnStep
+from gpu_worker.sickbed import Sickbed, reason_of
 from gpu_worker.state import (
     BadRequest,
     Cancelled,
@@ -43,8 +49,8 @@ from gpu_worker.state import (
     StateMachine,
     StorageUnavailable,
     Transition,
-    WorkerState,
 )
+from gpu_worker.vitals import Dials, Vitals
 from gpu_worker.vram.quarantine import REST_S, Quarantine
 from safety.verdict import Outcome
 from storage import errors as storage_errors
@@ -67,7 +73,8 @@ class _Address(TypedDict):
 class Worker:
     """Takes jobs from start to final report; while one is stored, the next is drawn.
 
-    `held_adapters` says what is loaded beside the model. `on_appetite` is called when more jobs are
+    `held_adapters` says what is loaded beside the model, `dials` what else there is to watch.
+    `on_appetite` is called when more jobs are
     wanted than before; `on_hung`, again and again, while a job hangs that nothing can free.
     """
 
@@ -84,6 +91,7 @@ class Worker:
         drawn_at_once: int = 1,
         bounds: Bounds | None = None,
         held_adapters: Callable[[], frozenset[str]] = frozenset,
+        dials: Dials | None = None,
         on_hung: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
@@ -97,36 +105,80 @@ class Worker:
         self._clock = AwakeClock()
         self._pace = Pace(bounds=bounds)
         self.desk = Desk(clock=self._clock, drawn_at_once=drawn_at_once)
+        self._course = Course(_note_move)
+        self._dials = dials or Dials()
+        self._ended: Counter[str] = Counter()
+        self._counting = threading.Lock()
+        self._sickbed = Sickbed(
+            engine=engine,
+            course=self._course,
+            desk=self.desk,
+            others_serve=lambda: messenger.others_serve(family, name),
+            clock=self._clock,
+        )
         self._herald = Herald(
             name=name,
             family=family,
             desk=self.desk,
             messenger=messenger,
             clock=self._clock,
+            state=lambda: self._course.state,
             held_adapters=held_adapters,
             on_appetite=lambda: self.on_appetite(),
             on_hung=on_hung,
+            on_round=self._sickbed.tend,
         )
-        self._course = StateMachine(_note_move)
         self._quarantine = Quarantine()
 
     def start(self) -> None:
-        """Load the model and announce this worker.
+        """Announce this worker and load its model; only then does it ask for jobs.
 
-        A model that does not load is logged, and told to every job that comes: no job waits for it.
+        What becomes of one whose model does not load, `sickbed` says.
         """
-        self._engine.start()
+        self.desk.rest(math.inf)
         self._course.move(WorkerState.LOADING)
+        self._herald.start()
+        try:
+            self._load()
+        except BaseException:
+            # Asked to leave meanwhile.
+            self._herald.close()
+            raise
+
+    def _load(self) -> None:
+        self._engine.start()
         began_at = time.monotonic()
         try:
             self._engine.load().result()
         except Exception as error:  # noqa: BLE001 - logged here, and raised again for each job
-            self._course.move(WorkerState.ERROR)
+            self._course.move(WorkerState.ERROR, reason=reason_of(error))
             _log_failure("model_not_loaded", error)
+            self._sickbed.lay_down(error)
         else:
             _log.info("model_loaded", seconds=round(time.monotonic() - began_at, 3))
-        self._course.move(WorkerState.IDLE)
-        self._herald.start()
+            self._course.move(WorkerState.IDLE)
+            self.desk.rest(0.0)
+        self._herald.stir()
+
+    def vitals(self) -> Vitals:
+        """Return how this worker is; from any thread."""
+        tally = self._engine.tally
+        return Vitals(
+            worker=self.name,
+            family=self.family,
+            state=self._course.state,
+            is_hung=self._herald.is_hung,
+            takes_jobs=self._course.takes_jobs and self.desk.is_asking,
+            in_hand=len(self.desk.watches()),
+            wanted=self.desk.wants(),
+            looks=tally.looks,
+            steps=tally.steps,
+            steps_per_second=tally.steps_per_second(),
+            ended=dict(self._ended),
+            seconds=self._course.seconds(),
+            entered=self._course.entered(),
+            artist=self._dials.read(),
+        )
 
     def stop_asking(self) -> None:
         """Want no more jobs, and have everybody know; safe in a signal's handler."""
@@ -136,6 +188,7 @@ class Worker:
     def close(self) -> None:
         """Say goodbye; the jobs in hand must have ended."""
         self.desk.stop_asking()
+        self._course.move(WorkerState.UNLOADING)
         self._herald.close()
         self._engine.close()
         self._messenger.close()
@@ -193,18 +246,20 @@ class Worker:
             return is_ours
 
     def _drive(self, job: RenderJob, watch: StepWatch) -> None:
-        course = StateMachine(_note_move, state=WorkerState.IDLE)
-        course.move(WorkerState.PROCESSING)
-        self._herald.begin(RenderStarted(**self._address(job)))
-        watch.begin()
-        self.desk.wait_alone(watch)
-        if self._messenger.cancelled([job.job_id]):
-            watch.cancel()
-        report = self._report_on(job, watch, course)
-        watch.end()
-        self._messenger.deliver(report, within_s=self._report_retry_s)
-        _log.info("job_ended", outcome=report.kind)
-        course.move(WorkerState.IDLE)
+        with self._course.job() as course:
+            course.move(WorkerState.PROCESSING)
+            self._herald.begin(RenderStarted(**self._address(job)))
+            watch.begin()
+            self.desk.wait_alone(watch)
+            if self._messenger.cancelled([job.job_id]):
+                watch.cancel()
+            report = self._report_on(job, watch, course)
+            watch.end()
+            self._messenger.deliver(report, within_s=self._report_retry_s)
+            _log.info("job_ended", outcome=report.kind)
+            course.move(WorkerState.IDLE)
+        with self._counting:
+            self._ended[report.kind] += 1
         self._mind_memory(report)
 
     def _mind_memory(self, report: RenderReport) -> None:
@@ -217,7 +272,7 @@ class Worker:
             self._quarantine = self._quarantine.failed(self._clock())
             if self._quarantine.is_due:
                 _log.error("worker_rests", seconds=REST_S, lost=len(self._quarantine.failed_at_s))
-                self._course.fall_ill()
+                self._course.fall_ill("several jobs in a row found no memory")
                 self.desk.rest(REST_S)
 
     def _report_on(self, job: RenderJob, watch: StepWatch, course: StateMachine) -> RenderReport:
@@ -248,8 +303,9 @@ class Worker:
         if job.family is not self.family:
             raise BadRequest(f"This worker draws {self.family}, not {job.family}.")
         order = self._order(job)
-        course.move(WorkerState.GENERATING)
-        drawing = self._engine.submit(order, watch).result()
+        if job.adapters:
+            course.move(WorkerState.LOADING_ADAPTERS)
+        drawing = self._engine.submit(order, _following(watch, course)).result()
         watch.drawn()
         course.move(WorkerState.POST_PROCESSING)
         drawn_at = time.perf_counter()
@@ -328,14 +384,25 @@ def _timings(drawing: Drawing, *, release_s: float, total_s: float) -> StageTimi
     )
 
 
+def _following(watch: StepWatch, course: StateMachine) -> OnStep:
+    """Have a job's course follow its steps: it generates as soon as it has begun."""
+
+    def on_step(done: int, steps: int) -> None:
+        course.reach(WorkerState.GENERATING)
+        watch(done, steps)
+
+    return on_step
+
+
 def _note_move(transition: Transition) -> None:
-    _log.debug("state", state=transition.target)
+    facts = {"reason": transition.reason} if transition.reason else {}
+    _log.info("worker_state", state=transition.target, before=transition.source, **facts)
 
 
 def _log_failure(event: str, error: BaseException) -> None:
-    """Log what failed and where. Only our own errors' messages: a library's may hold a prompt."""
+    """Log what failed and where."""
     _log.error(
         event,
-        reason=str(error) if isinstance(error, RenderError) else type(error).__name__,
+        reason=reason_of(error),
         trace="".join(traceback.format_tb(error.__traceback__)),
     )

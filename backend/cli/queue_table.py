@@ -1,7 +1,7 @@
 """A board of gauges as a table for people, in 80 columns, and as JSON for programs; pure."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Final
@@ -9,10 +9,12 @@ from typing import Final
 from backend.cli.terminal import Style, plain
 from backend.domain.families import ModelFamily
 from backend.domain.tiers import TIER_POLICIES, Tier
+from backend.domain.workers import WorkerState
 from backend.scheduling.gauges import Board, FamilyGauges, TierGauges
 
 # The leader tells every second; figures older than this are said to be old.
 OLD_S: Final = 5.0
+ALARMING: Final = (WorkerState.UNHEALTHY, WorkerState.ERROR)
 LEGEND: Final = (
     "sent: begins in a moment. share, due, Jain: of the last 5 minutes.",
     "p50, p90: jobs that began in the time they were told. promoted: out of turn.",
@@ -53,7 +55,11 @@ def as_json(board: Board) -> str:
     for family in ModelFamily:
         told = board.families.get(family)
         figures = {} if told is None else asdict(told)
-        families[family.value] = {"workers": board.workers.get(family, 0), **figures}
+        families[family.value] = {
+            "workers": board.workers.get(family, 0),
+            "states": dict(board.states.get(family, {})),
+            **figures,
+        }
     return json.dumps({"is_led": board.is_led, "families": families})
 
 
@@ -99,7 +105,13 @@ def _family(board: Board, family: ModelFamily, now_s: float, style: Style) -> li
     workers = board.workers.get(family, 0)
     titles = f"{'':6}" + "".join(f"{title:>{width}}" for title, width, _ in COLUMNS)
     rows = [_row(tier, gauges.tiers.get(tier, TierGauges()), style) for tier in Tier]
-    return [_summary(family, gauges, workers, now_s, style), style(titles, "dim"), *rows]
+    states = _states(board.states.get(family, {}), style)
+    return [
+        _summary(family, gauges, workers, now_s, style),
+        *states,
+        style(titles, "dim"),
+        *rows,
+    ]
 
 
 def _summary(
@@ -116,6 +128,17 @@ def _summary(
     if gauges.drain_s:
         drained = f", all drawn in about {duration(gauges.drain_s)}"
     return style(f"{family}: {waits}, {_workers(workers, gauges.slots)}{drained}{age}", "bold")
+
+
+def _states(states: Mapping[WorkerState, int], style: Style) -> list[str]:
+    """Say what the workers do, what is wrong first; nothing where nobody says."""
+    if not states:
+        return []
+    parts = []
+    for state in sorted(states, key=lambda one: (one not in ALARMING, one)):
+        part = f"{states[state]} {state.replace('_', ' ')}"
+        parts.append(style(part, "alarm") if state in ALARMING else part)
+    return [f"workers: {', '.join(parts)}"]
 
 
 def _row(tier: Tier, gauges: TierGauges, style: Style) -> str:

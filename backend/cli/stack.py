@@ -13,7 +13,7 @@ from redis import Redis
 from backend.cli import valkey
 from backend.cli.extras import must_be_installed
 from backend.cli.supervisor import Program, Supervisor
-from backend.contracts import WORKER_KEYS, worker_key
+from backend.contracts import WORKER_KEYS, WorkerState, parse_presence, worker_key
 from backend.db.migrate import upgrade
 from backend.dispatch.leader import LEADER_KEY
 from backend.dispatch.loop import ALIVE_KEY
@@ -88,9 +88,12 @@ class Stack:
             return bool(client.exists(ALIVE_KEY))
 
     def has_worker(self, family: ModelFamily) -> bool:
-        """Say whether a worker of this family has been alive within the last seconds."""
+        """Say whether a worker of this family is there and done with loading, for good or ill."""
         with Redis.from_url(self.redis_url) as client:
-            return any(True for _ in client.scan_iter(match=worker_key(family, "*")))
+            keys = list(client.scan_iter(match=worker_key(family, "*")))
+            said = client.mget(keys) if keys else []
+        loading = (WorkerState.INITIALISING, WorkerState.LOADING)
+        return any(value and parse_presence(value).state not in loading for value in said)
 
     def has_lost_server(self) -> bool:
         """Say whether the server was another command's, which has taken it down for good."""

@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     TypeAdapter,
+    field_validator,
     model_serializer,
 )
 
@@ -30,6 +31,7 @@ from backend.domain.requests import UpscaleKind
 from backend.domain.results import ImageVariant
 from backend.domain.sizes import fit_ratio, snap_to
 from backend.domain.tiers import TIER_POLICIES, Tier
+from backend.domain.workers import WorkerState
 
 __all__ = [
     "BROKER_TRANSPORT_OPTIONS",
@@ -64,6 +66,7 @@ __all__ = [
     "UpscaleKind",
     "UpscaleUse",
     "WorkerPresence",
+    "WorkerState",
     "cancel_key",
     "claim_key",
     "fit_ratio",
@@ -145,6 +148,12 @@ class WorkerPresence(BaseModel):
     wants: Annotated[int, Field(ge=0)]
     adapters: tuple[str, ...] = ()
     has_own_queue: bool = True
+    state: WorkerState = WorkerState.IDLE
+
+    @field_validator("state", mode="before")
+    @classmethod
+    def _pass_over_news(cls, said: object) -> object:
+        return said if said in list(WorkerState) else WorkerState.IDLE
 
 
 def parse_presence(value: str | bytes) -> WorkerPresence:

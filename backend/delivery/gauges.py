@@ -1,6 +1,8 @@
 """What is measured of the lines, in Valkey: written by the leader, read by whoever shows it."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -8,9 +10,10 @@ from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from backend.contracts import WORKER_KEYS
+from backend.contracts import WORKER_KEYS, parse_presence
 from backend.domain.errors import Unavailable
 from backend.domain.families import ModelFamily
+from backend.domain.workers import WorkerState
 from backend.scheduling.gauges import Board, FamilyGauges
 
 # Told anew every second; what is older than this is worse than nothing.
@@ -37,7 +40,9 @@ class RedisGauges:
         try:
             keys = [self._leader_key, *(_key(family) for family in ModelFamily)]
             leader, *told = await self._redis.mget(keys)
-            workers = {key async for key in self._redis.scan_iter(match=WORKER_KEYS, count=1000)}
+            found = {key async for key in self._redis.scan_iter(match=WORKER_KEYS, count=1000)}
+            workers = sorted(found)
+            said = await self._redis.mget(workers) if workers else []
         except (RedisError, OSError) as error:
             _log.warning("gauges_unreachable", error=repr(error))
             raise Unavailable from error
@@ -45,12 +50,25 @@ class RedisGauges:
         return Board(
             is_led=leader is not None,
             workers={family: present[family] for family in ModelFamily},
+            states=_states(zip(workers, said, strict=True)),
             families={
                 family: gauges
                 for family, raw in zip(ModelFamily, told, strict=True)
                 if (gauges := _gauges_of(raw)) is not None
             },
         )
+
+
+def _states(
+    said: Iterable[tuple[bytes, bytes | str | None]],
+) -> Mapping[ModelFamily, Mapping[WorkerState, int]]:
+    """Count workers by what they say they do; who says nothing readable is left out."""
+    counted: dict[ModelFamily, Counter[WorkerState]] = {family: Counter() for family in ModelFamily}
+    for key, value in said:
+        with suppress(ValueError):  # pydantic's is one; so is a family nobody knows
+            if value is not None:
+                counted[ModelFamily(_family_of(key))][parse_presence(value).state] += 1
+    return {family: dict(states) for family, states in counted.items() if states}
 
 
 def _key(family: ModelFamily) -> str:

@@ -1,4 +1,4 @@
-"""The gauges of the lines in the words of Prometheus. Labels are families and tiers, no more."""
+"""The gauges of the lines in the words of Prometheus. Labels: families, tiers, states, no more."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
@@ -9,6 +9,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from backend.domain.tiers import Tier
+from backend.domain.workers import WorkerState
 from backend.scheduling.gauges import Board, FamilyGauges, TierGauges
 
 TIER_LABELS: Final = ("family", "tier")
@@ -69,6 +70,7 @@ class BoardCollector(Collector):
         for family, count in self._board.workers.items():
             workers.add_metric((family,), count)
         yield workers
+        yield self._states()
         yield from self._families()
         for name, (text, gauge_of) in GAUGES.items():
             gauge = GaugeMetricFamily(name, text, labels=TIER_LABELS)
@@ -82,6 +84,16 @@ class BoardCollector(Collector):
                 counter.add_metric(labels, count_of(tier))
             yield counter
         yield from self._coverage()
+
+    def _states(self) -> Metric:
+        states = GaugeMetricFamily(
+            "impasto_worker_state", "Live workers by what they do.", labels=("family", "state")
+        )
+        for family in self._board.workers:
+            counted = self._board.states.get(family, {})
+            for state in WorkerState:
+                states.add_metric((family.value, state.value), counted.get(state, 0))
+        return states
 
     def _families(self) -> Iterator[Metric]:
         slots = GaugeMetricFamily(

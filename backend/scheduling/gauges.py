@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from backend.domain.families import ModelFamily
 from backend.domain.tiers import Tier
+from backend.domain.workers import WorkerState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,8 +65,12 @@ class FamilyGauges:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Board:
-    """All that is told at one moment: whether a dispatcher leads, live workers, and the lines."""
+    """All that is told at one moment: whether a dispatcher leads, live workers, and the lines.
+
+    `states` counts the workers by what they do; what a worker of an older release does is unknown.
+    """
 
     is_led: bool = False
     workers: Mapping[ModelFamily, int] = field(default_factory=dict)
+    states: Mapping[ModelFamily, Mapping[WorkerState, int]] = field(default_factory=dict)
     families: Mapping[ModelFamily, FamilyGauges] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from gpu_worker.engine.batch import MOST_PIXELS, Shares, choose_tick
 from gpu_worker.engine.flight import Flight
 from gpu_worker.engine.preempt import choose_aside
 from gpu_worker.engine.seat import Seat, Stage
+from gpu_worker.engine.tally import Tally
 from gpu_worker.render.drawing import Artist, Drawing, DrawOrder, OnStep
 
 
@@ -30,6 +31,7 @@ class Engine:
         self._numbers = itertools.count()
         self._flights: dict[int, Flight] = {}
         self._is_open = True
+        self.tally = Tally()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -121,6 +123,8 @@ class Engine:
         before = {number: run.done for number, run in runs.items()}
         error = self._try_step(numbers)
         moved = [number for number, run in runs.items() if run.done > before[number]]
+        if moved:
+            self.tally.count(len(moved))
         self._tell(moved)
         left = [number for number in numbers if number not in moved]
         if error is None or not left:

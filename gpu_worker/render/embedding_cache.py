@@ -22,6 +22,8 @@ class EmbeddingCache:
         self._kept: OrderedDict[bytes, ReadText] = OrderedDict()
         self._kept_bytes = 0
         self._worn: tuple[str, ...] = ()
+        self.hits = 0
+        self.misses = 0
 
     def wear(self, adapters: Sequence[str]) -> None:
         """Keep apart what encoders make while they wear these adapters."""
@@ -35,7 +37,9 @@ class EmbeddingCache:
         known = self._kept.get(key)
         if known is not None:
             self._kept.move_to_end(key)
+            self.hits += 1
             return known
+        self.misses += 1
         made = read()
         self._kept[key] = made
         self._kept_bytes += made.size_bytes

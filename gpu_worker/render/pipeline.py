@@ -15,6 +15,7 @@ from gpu_worker.render.beginning import Beginner
 from gpu_worker.render.decode import decode, to_pictures
 from gpu_worker.render.denoise import take_step
 from gpu_worker.render.drawing import Drawing, DrawOrder, Run
+from gpu_worker.render.embedding_cache import EmbeddingCache
 from gpu_worker.render.encode import PromptEncoder
 from gpu_worker.render.enlarging import Enlargement, begin_enlargement, enlarge, enlarge_once
 from gpu_worker.render.pace import Pace
@@ -66,6 +67,11 @@ class Renderer:
             shown_scale=upscaler.scale if upscaler else 1,
         )
         self._pace = Pace(device=family.device)
+
+    @property
+    def embeddings(self) -> EmbeddingCache:
+        """What its encoders have made of late."""
+        return self._encoder.cache
 
     def begin(self, order: DrawOrder) -> Run:
         upscale = order.job.upscale

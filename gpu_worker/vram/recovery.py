@@ -5,6 +5,7 @@ A worker to which that keeps happening takes itself out of service: see `quarant
 """
 
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
 from typing import TypeVar, assert_never
@@ -64,6 +65,7 @@ class Recovery:
     def __init__(self, *, free: Callable[[], None], strike: Strike = lambda _stage: None) -> None:
         self._free = free
         self._strike = strike
+        self.ran_out: Counter[Stage] = Counter()
 
     def run(
         self, stage: Stage, work: Callable[[Portion], T], *, rows: int = 1, what: str = ""
@@ -100,6 +102,7 @@ class Recovery:
         except Exception as error:
             if not (is_out_of_memory(error) or isinstance(error, OutOfMemory)):
                 raise
+            self.ran_out[stage] += 1
             # The traceback's frames hold the very tensors that filled the memory.
             traceback.clear_frames(error.__traceback__)
         return True, []

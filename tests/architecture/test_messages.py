@@ -76,6 +76,8 @@ def test_an_older_workers_number_of_slots_is_what_it_wants() -> None:
 def test_what_a_newer_worker_says_of_itself_is_understood_as_far_as_it_is_known() -> None:
     said = json.loads((ROOT / "tests/architecture/messages/worker_presence.json").read_text())
     assert parse_presence(json.dumps({**said, "mood": "fine"})) == parse_presence(json.dumps(said))
+    assert parse_presence(json.dumps({**said, "state": "dreaming"})).state == "idle"
+    assert parse_presence(json.dumps({**said, "state": "unhealthy"})).state == "unhealthy"
 
 
 def test_a_plain_job_says_nothing_an_older_worker_would_refuse() -> None:

@@ -7,6 +7,7 @@ from backend.domain.errors import Unavailable
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import JobState
 from backend.domain.tiers import Tier
+from backend.domain.workers import WorkerState
 from backend.scheduling.gauges import Board, FamilyGauges, TierGauges
 from tests.fakes.servers import ValkeyServer
 from tests.integration.dispatch.floor import Floor, eventually, finished, started
@@ -43,6 +44,7 @@ async def test_whoever_asks_reads_what_the_leader_sees(floor: Floor) -> None:
         board = await floor.gauges.read()
     assert board.is_led
     assert board.workers == {SDXL: 1, ModelFamily.SD3: 0, ModelFamily.FLUX: 0}
+    assert board.states == {SDXL: {WorkerState.IDLE: 1}}
     assert told.slots == 2
     assert told.drain_s is not None
     assert told.drain_s > 0

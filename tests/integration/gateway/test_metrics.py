@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 
 from backend.domain.families import ModelFamily
 from backend.domain.tiers import Tier
+from backend.domain.workers import WorkerState
 from backend.gateway.metrics_door import is_loopback
 from backend.scheduling.gauges import Board, FamilyGauges, TierGauges
 from tests.integration.gateway.workshop import Workshop, open_workshop
@@ -20,6 +21,7 @@ TOKEN = "geheim"  # noqa: S105 - of a test
 BOARD = Board(
     is_led=True,
     workers={ModelFamily.SDXL: 2, ModelFamily.FLUX: 0},
+    states={ModelFamily.SDXL: {WorkerState.IDLE: 1, WorkerState.UNHEALTHY: 1}},
     families={
         ModelFamily.SDXL: FamilyGauges(
             at_s=1000.0,
@@ -102,6 +104,9 @@ async def test_a_board_is_scraped_as_it_is(here: Workshop, accept: str) -> None:
     assert scraped["impasto_dispatcher_leader",] == 1
     assert scraped["impasto_workers", "sdxl"] == 2
     assert scraped["impasto_worker_slots", "sdxl"] == 4
+    assert scraped["impasto_worker_state", "sdxl", "unhealthy"] == 1
+    assert scraped["impasto_worker_state", "sdxl", "generating"] == 0
+    assert scraped["impasto_worker_state", "flux", "idle"] == 0
     assert scraped["impasto_queue_drain_seconds", "sdxl"] == 12.5
     assert scraped["impasto_queue_drain_seconds", "flux"] == float("inf")
     assert scraped["impasto_queue_told_timestamp_seconds", "sdxl"] == 1000.0
@@ -124,6 +129,7 @@ async def test_labels_name_families_and_tiers_and_nobody(here: Workshop) -> None
     }
     allowed = {("family", family.value) for family in ModelFamily}
     allowed |= {("tier", tier.value) for tier in Tier}
+    allowed |= {("state", state.value) for state in WorkerState}
     assert labels <= allowed | {("within", "p50"), ("within", "p90")}
 
 

@@ -21,6 +21,8 @@ from backend.contracts import (
     RenderJob,
     RenderReport,
     Tier,
+    WorkerState,
+    parse_presence,
     parse_report,
     queue_name,
     worker_key,
@@ -139,7 +141,8 @@ class WorkerProcess:
 
         def is_present() -> bool:
             assert self.process.poll() is None, self.log.read_text()
-            return bool(line.redis.exists(key))
+            said = line.redis.get(key)
+            return said is not None and parse_presence(said).state is not WorkerState.LOADING
 
         wait_for(is_present, f"{self.name}: {self.log.read_text()}")
 

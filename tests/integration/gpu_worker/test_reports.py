@@ -19,6 +19,7 @@ from gpu_worker.release.pipeline import ReleasePipeline
 from gpu_worker.render.drawing import Artist, Drawing, DrawOrder, Run
 from gpu_worker.settings import Settings
 from gpu_worker.state import OutOfMemory
+from gpu_worker.vitals import Dials
 from gpu_worker.vram.quarantine import MOST_FAILURES
 from gpu_worker.worker import Worker
 from safety.policy import DEFAULT_POLICY
@@ -251,7 +252,7 @@ def test_a_cancelled_job_takes_no_step_more_than_the_one_it_is_at(
     engine: str,
 ):
     settings = Settings(home=tmp_path, engine=engine, model_sdxl=str(tiny_sdxl), sleep_step_s=0)
-    artist = NotingArtist(open_artist(settings, ModelFamily.SDXL, AdapterShelf()))
+    artist = NotingArtist(open_artist(settings, ModelFamily.SDXL, AdapterShelf(), Dials()))
     worker = start(artist=artist)
     job = a_render_job(1, steps=30)
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.contracts import WorkerState
 from gpu_worker import state
 from gpu_worker.state import (
     MOVES,
@@ -13,7 +14,6 @@ from gpu_worker.state import (
     RenderError,
     StateMachine,
     Transition,
-    WorkerState,
     move,
 )
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from backend.cli.queue_table import as_json, duration, table
 from backend.cli.terminal import LiveScreen, may_style, painted
 from backend.domain.families import ModelFamily
 from backend.domain.tiers import Tier
+from backend.domain.workers import WorkerState
 from backend.scheduling.gauges import Board, FamilyGauges, TierGauges
 
 NOW = datetime(2026, 11, 29, 21, 14, 3, tzinfo=UTC)
@@ -95,6 +97,16 @@ def test_what_an_operator_must_see_is_painted() -> None:
     assert "\x1b" not in turbo
 
 
+def test_what_the_workers_do_stands_below_how_many_they_are() -> None:
+    doing = {WorkerState.IDLE: 2, WorkerState.LOADING_ADAPTERS: 1, WorkerState.UNHEALTHY: 1}
+    board = replace(BOARD, states={ModelFamily.SDXL: doing})
+    lines = table(board, now=NOW)
+    assert lines[3] == "workers: 1 unhealthy, 2 idle, 1 loading adapters"
+    assert "\x1b[1;31m1 unhealthy\x1b[0m" in table(board, now=NOW, style=painted)[3]
+    states = json.loads(as_json(board))["families"]["sdxl"]["states"]
+    assert states == {"idle": 2, "loading_adapters": 1, "unhealthy": 1}
+
+
 @pytest.mark.parametrize(
     ("board", "sentence"),
     [
@@ -126,7 +138,7 @@ def test_programs_read_one_object_with_all_families() -> None:
         )
     )
     assert document["is_led"] is True
-    assert document["families"]["flux"] == {"workers": 0}
+    assert document["families"]["flux"] == {"workers": 0, "states": {}}
     sdxl = document["families"]["sdxl"]
     assert (sdxl["workers"], sdxl["slots"], sdxl["drain_s"]) == (2, 2, 72.4)
     assert sdxl["tiers"]["turbo"]["share"] == 0.612
