@@ -16,17 +16,14 @@ import structlog
 from PIL import Image
 
 from backend.contracts import (
-    ImageVariant,
     ModelFamily,
     RenderBlocked,
     RenderCancelled,
-    RenderedImage,
     RenderFailed,
     RenderFinished,
     RenderJob,
     RenderReport,
     RenderStarted,
-    StageTimings,
     WorkerState,
 )
 from gpu_worker.course import Course
@@ -36,8 +33,9 @@ from gpu_worker.engine.pace import AwakeClock, Bounds, Pace
 from gpu_worker.engine.steps import StepWatch
 from gpu_worker.herald import Herald
 from gpu_worker.messenger import Messenger
-from gpu_worker.release.pipeline import Held, ReleasePipeline, StoredImage
-from gpu_worker.render.drawing import Drawing, DrawOrder, OnStep
+from gpu_worker.release.pipeline import Held, ReleasePipeline
+from gpu_worker.render.drawing import DrawOrder, OnStep
+from gpu_worker.reporting import rendered, timings
 from gpu_worker.sickbed import Sickbed, reason_of
 from gpu_worker.state import (
     BadRequest,
@@ -317,9 +315,9 @@ class Worker:
         ended_at = time.perf_counter()
         return RenderFinished(
             **self._address(job),
-            images=tuple(_rendered(job, index, image) for index, image in enumerate(stored)),
+            images=tuple(rendered(job, index, image) for index, image in enumerate(stored)),
             notes=drawing.notes,
-            timings=_timings(drawing, release_s=ended_at - drawn_at, total_s=ended_at - began_at),
+            timings=timings(drawing, release_s=ended_at - drawn_at, total_s=ended_at - began_at),
         )
 
     def _order(self, job: RenderJob) -> DrawOrder:
@@ -359,29 +357,6 @@ class Worker:
 
     def _address(self, job: RenderJob) -> _Address:
         return {"job_id": job.job_id, "attempt": job.attempt, "worker": self.name}
-
-
-def _rendered(job: RenderJob, index: int, image: StoredImage) -> RenderedImage:
-    kept = image.kept
-    return RenderedImage(
-        index=index,
-        seed=job.seed_of(index),
-        width=kept.width,
-        height=kept.height,
-        sha256=kept.sha256,
-        size_bytes=kept.size_bytes,
-        keys={ImageVariant(variant): key for variant, key in kept.keys.items()},
-    )
-
-
-def _timings(drawing: Drawing, *, release_s: float, total_s: float) -> StageTimings:
-    return StageTimings(
-        encode_s=drawing.encode_s,
-        denoise_s=drawing.denoise_s,
-        decode_s=drawing.decode_s + drawing.upscale_s,
-        release_s=release_s,
-        total_s=total_s,
-    )
 
 
 def _following(watch: StepWatch, course: StateMachine) -> OnStep:
