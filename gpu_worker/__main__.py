@@ -29,7 +29,7 @@ from gpu_worker.render.drawing import Artist
 from gpu_worker.settings import Settings
 from gpu_worker.state import ModelNotConfigured
 from gpu_worker.tasks import open_app, serve
-from gpu_worker.vitals import ArtistReading, CacheReading, Dials, MemoryReading
+from gpu_worker.vitals import Dials
 from gpu_worker.worker import Worker
 from safety.image_checks import open_image_checks
 from safety.policy import DEFAULT_POLICY
@@ -183,14 +183,15 @@ def _open_renderer(settings: Settings, family: ModelFamily, dials: Dials) -> Art
     # torch takes seconds to import, and only this engine needs it.
     import torch
 
-    from gpu_worker.compose.compiling import count_compilations, is_compiled, network_of
+    from gpu_worker.compose.compiling import is_compiled, network_of
     from gpu_worker.compose.composer import choose_threads, load_model
     from gpu_worker.compose.room import open_books, open_work_memory
     from gpu_worker.families import open_family
+    from gpu_worker.reading import read_artist
     from gpu_worker.render.pipeline import Renderer
     from gpu_worker.render.upscale import open_enlarger, open_named
     from gpu_worker.samplers import open_sampler
-    from gpu_worker.vram.probe import give_back_memory, measure_memory
+    from gpu_worker.vram.probe import give_back_memory
     from gpu_worker.vram.recovery import Recovery
     from gpu_worker.warm_up import compile_and_warm_up
 
@@ -223,30 +224,7 @@ def _open_renderer(settings: Settings, family: ModelFamily, dials: Dials) -> Art
         recovery=recovery,
         memory=open_work_memory(books, model, opened),
     )
-
-    def read() -> ArtistReading:
-        use, measured = books.look(), measure_memory(model.device)
-        words = renderer.embeddings
-        return ArtistReading(
-            memory=MemoryReading(
-                lent_bytes=use.used_bytes,
-                lendable_bytes=use.usable_bytes,
-                allocated_bytes=measured.allocated_bytes,
-                reserved_bytes=measured.reserved_bytes,
-                free_bytes=measured.free_bytes,
-                evictions=use.evictions,
-                refusals=use.refusals,
-            ),
-            caches={
-                "embeddings": CacheReading(
-                    hits=words.hits, misses=words.misses, size_bytes=words.size_bytes
-                )
-            },
-            compilations=count_compilations(),
-            ran_out={stage.value: count for stage, count in recovery.ran_out.items()},
-        )
-
-    dials.read = read
+    dials.read = partial(read_artist, renderer, recovery, books, model.device)
     if is_compiled(settings.compile, model.device):
         compile_and_warm_up(renderer, network_of(model), family)
     return renderer
