@@ -9,7 +9,7 @@ from typing import Any
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Change, Job
-from backend.domain.prompts import PromptSpec, WeightedPart
+from backend.domain.prompts import LoraRef, PromptSpec, WeightedPart
 from backend.domain.requests import AccountId, GenerationRequest, JobId, Requester, Surface
 from backend.domain.results import GenerationResult, ImageRef, ImageVariant
 from backend.scheduling.gpu_pool import LiveWorker
@@ -38,8 +38,12 @@ def a_request(prompt: str = "a fox in the snow", **fields: Any) -> GenerationReq
     return GenerationRequest(**{"requester": a_requester(), "prompt": prompt, **fields})
 
 
-def a_spec(text: str = "a fox in the snow", **fields: Any) -> PromptSpec:
-    return PromptSpec(**{"positive": (WeightedPart.plain(text),), **fields})
+def a_spec(
+    text: str = "a fox in the snow", *, adapters: Iterable[str] = (), **fields: Any
+) -> PromptSpec:
+    """Return a prompt as understood; `adapters` names LoRAs that count as they were trained."""
+    loras = tuple(LoraRef(name=name) for name in adapters)
+    return PromptSpec(**{"positive": (WeightedPart.plain(text),), "loras": loras, **fields})
 
 
 def a_job(**fields: Any) -> Job:

@@ -28,7 +28,7 @@ from backend.cli.wait import ServerEnded, ask, end_as_by_ctrl_c, wait
 from backend.domain.errors import InvalidAspectRatio, InvalidParameter
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Job, JobState
-from backend.domain.prompts import AspectRatio
+from backend.domain.prompts import AspectRatio, LoraRef
 from backend.domain.requests import AccountId, GenerationRequest, JobId, Requester, Surface
 from backend.domain.results import ImageRef, ImageVariant
 from backend.domain.tiers import Tier
@@ -47,6 +47,13 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--ar", metavar="W:H", help="aspect ratio, for example 3:2")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--n", type=int, default=1, help="how many pictures (1 to 4)")
+    parser.add_argument(
+        "--lora",
+        metavar="NAME[:SCALE]",
+        action="append",
+        default=[],
+        help="a LoRA and how strongly it counts, for example pixel-art:0.8; may be repeated",
+    )
     parser.add_argument("--tier", choices=[tier.value for tier in Tier])
     parser.add_argument("--out", type=Path, help="file to write; more pictures get -1, -2 …")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -79,7 +86,7 @@ def make_request(arguments: argparse.Namespace) -> GenerationRequest:
     """Turn command-line options into a request.
 
     Raises:
-        InvalidParameter, InvalidAspectRatio: an option has a value it cannot take.
+        InvalidParameter, InvalidAspectRatio, InvalidLora: an option has a value it cannot take.
 
     """
     return GenerationRequest(
@@ -94,6 +101,7 @@ def make_request(arguments: argparse.Namespace) -> GenerationRequest:
         steps=arguments.steps,
         seed=arguments.seed,
         image_count=arguments.n,
+        loras=tuple(LoraRef.read(text) for text in arguments.lora),
     )
 
 

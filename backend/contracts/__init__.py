@@ -13,8 +13,10 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     TypeAdapter,
+    computed_field,
     field_validator,
     model_serializer,
+    model_validator,
 )
 
 from backend.contracts.pictures import (
@@ -43,6 +45,7 @@ __all__ = [
     "BoxUse",
     "ImagePromptUse",
     "ImageVariant",
+    "LoraUse",
     "MannerUse",
     "MaskUse",
     "ModelFamily",
@@ -213,6 +216,14 @@ class MannerUse(BaseModel):
     is_same_seed: bool = False
 
 
+class LoraUse(BaseModel):
+    """A LoRA by name, and how strongly it counts; 1 is as it was trained."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    scale: Annotated[float, Field(ge=-4, le=4, allow_inf_nan=False)] = 1.0
+
+
 class RenderJob(Message):
     """Draw this, picture i with `seed_of(i)`. `None` leaves the choice to the model's defaults.
 
@@ -236,7 +247,7 @@ class RenderJob(Message):
     image_count: int
     source: SourceKey | None = None
     clearances: tuple[str, ...] = ()
-    adapters: tuple[str, ...] = ()
+    loras: tuple[LoraUse, ...] = ()
     manner: MannerUse | None = None
     mask: MaskUse | None = None
     outpaint: OutpaintUse | None = None
@@ -248,10 +259,26 @@ class RenderJob(Message):
         """Return the seed of a picture: the job's plus its index, if each has one of its own."""
         return self.seed if self.manner and self.manner.is_same_seed else self.seed + index
 
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """The names of what must be loaded beside the model."""
+        return tuple(lora.name for lora in self.loras)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_older(cls, fields: object) -> object:
+        """Take LoRAs that were only named as they were trained."""
+        if not isinstance(fields, dict) or "adapters" not in fields:
+            return fields
+        named = [{"name": name} for name in fields["adapters"]]
+        kept = {name: value for name, value in fields.items() if name != "adapters"}
+        return {"loras": named, **kept}
+
     def as_message(self) -> dict[str, Any]:
         """Return it as JSON types, less what older workers refuse where it says nothing."""
         said = {
-            "adapters": self.adapters,
+            "loras": self.loras,
             "parts": self.parts,
             "negative_parts": self.negative_parts,
             "manner": self.manner,
@@ -261,7 +288,7 @@ class RenderJob(Message):
             "image_prompts": self.image_prompts,
             "is_tiled": self.is_tiled,
         }
-        silent = {name for name, value in said.items() if not value}
+        silent = {name for name, value in said.items() if not value} | {"adapters"}
         return self.model_dump(mode="json", exclude=silent)
 
 

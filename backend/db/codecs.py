@@ -23,11 +23,14 @@ def _read_older_spec(stored: object) -> object:
     """Take the terms of older releases, which knew of no parts, as they were meant."""
     if not isinstance(stored, dict):
         return stored
-    older = {
+    older: dict[str, object] = {
         name: [{"terms": [term]} for term in stored[name]]
         for name in ("positive", "negative")
         if any("terms" not in term for term in stored.get(name, ()))
     }
+    if "adapters" in stored and "loras" not in stored:
+        # Those that were only named count as they were trained.
+        older["loras"] = [{"name": name} for name in stored["adapters"]]
     return {**stored, **older}
 
 

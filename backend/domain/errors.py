@@ -7,7 +7,7 @@ ImpastoError
 │   ├── UnknownParameter · InvalidParameter · ParameterNotSupported
 │   └── InvalidAspectRatio · SeedOutOfRange · StepsOutOfRange · ImageCountOutOfRange ·
 │       SamplerNotSupported · TilingNotSupported · ImagePromptsNotSupported ·
-│       PictureInvalid · PictureTooLarge · PictureOperationInvalid
+│       PictureInvalid · PictureTooLarge · PictureOperationInvalid · InvalidLora · TooManyLoras
 ├── Refused
 │   └── PromptBlocked · PictureBlocked · ReviewNotReleasable
 ├── NotAllowed
@@ -139,6 +139,29 @@ class PictureOperationInvalid(BadInput):
 
     def __init__(self, reason: str, *, way_out: str) -> None:
         super().__init__(reason, way_out=way_out)
+
+
+class InvalidLora(BadInput):
+    """A LoRA that is no name, or a scale it cannot have."""
+
+    code = "invalid_lora"
+
+    def __init__(self, *, given: str) -> None:
+        super().__init__(
+            f"{given[:64]} is no LoRA with a scale from -4 to 4.",
+            way_out="Write its name and how strongly it counts, for example pixel-art:0.8.",
+        )
+
+
+class TooManyLoras(BadInput):
+    """More LoRAs than one picture is drawn with."""
+
+    code = "too_many_loras"
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(
+            f"A picture is drawn with at most {limit} LoRAs.", way_out="Leave some of them out."
+        )
 
 
 class Refused(ImpastoError):

@@ -1,11 +1,13 @@
 """A prompt as understood: terms with weights, and the parameters that came with it."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import gcd
-from typing import Self
+from typing import Final, Self
 
-from backend.domain.errors import InvalidAspectRatio
+from backend.domain.errors import InvalidAspectRatio, InvalidLora, TooManyLoras
 from backend.domain.families import ModelFamily, Sampler
 from backend.domain.manner import Manner
 from backend.domain.tiers import Tier
@@ -15,6 +17,10 @@ SEED_MAX = 2**32 - 1
 STEPS_MIN, STEPS_MAX = 1, 150
 IMAGE_COUNT_MIN, IMAGE_COUNT_MAX = 1, 4
 ASPECT_RATIO_MAX = 3.0
+LORAS_MAX = 4
+LORA_SCALE_MAX = 4.0
+_LORA_SCALE: Final = re.compile(r"[+-]?[0-9]{0,3}\.?[0-9]{1,17}", re.ASCII)
+_LORA_NAME: Final = re.compile(r"\w[\w.-]{0,99}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,13 +95,59 @@ class WeightedPart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LoraRef:
+    """A LoRA by name, and how strongly it counts: 0 not at all, 1 as trained, -1 away from it."""
+
+    name: str
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not _LORA_NAME.fullmatch(self.name):
+            raise InvalidLora(given=self.name)
+        # What is no number at all is within no bounds either.
+        if not -LORA_SCALE_MAX <= self.scale <= LORA_SCALE_MAX:
+            raise InvalidLora(given=str(self))
+        object.__setattr__(self, "scale", float(self.scale))
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.scale:g}"
+
+    @classmethod
+    def read(cls, text: str) -> "LoraRef":
+        """Read `NAME` or `NAME:0.8`.
+
+        Raises:
+            InvalidLora: it is neither, or the scale is out of range.
+
+        """
+        name, colon, scale = text.strip().partition(":")
+        if not colon:
+            return cls(name=name)
+        if not _LORA_SCALE.fullmatch(scale.strip()):
+            raise InvalidLora(given=text)
+        return cls(name=name, scale=float(scale))
+
+
+def gather_loras(loras: Iterable[LoraRef]) -> tuple[LoraRef, ...]:
+    """Return each LoRA once, in the order they were first named, as it was last asked for.
+
+    Raises:
+        TooManyLoras: more than a picture is drawn with.
+
+    """
+    gathered = {lora.name: lora for lora in loras}
+    if len(gathered) > LORAS_MAX:
+        raise TooManyLoras(limit=LORAS_MAX)
+    return tuple(gathered.values())
+
+
+@dataclass(frozen=True, kw_only=True)
 class PromptSpec:
     """What the member meant: everything a worker needs to draw, except the resolved seed.
 
     `positive` are parts that are mixed by their weights, and `negative` the things to leave out.
     The workshop adds `style_words` behind them and mixes in the parts of `house`. `approximated`
     names the parameters that the family can only come near to.
-    `adapters` names what a worker must have loaded beside the model.
     A tiled picture's edges meet. `image_weight` overrules how strongly image prompts count, and
     `zoom` from how far a picture is seen that grows.
     """
@@ -111,7 +163,7 @@ class PromptSpec:
     sampler: Sampler | None = None
     seed: int | None = None
     image_count: int = IMAGE_COUNT_MAX
-    adapters: tuple[str, ...] = ()
+    loras: tuple[LoraRef, ...] = ()
     is_tiled: bool = False
     image_weight: float | None = None
     zoom: float | None = None
@@ -134,6 +186,11 @@ class PromptSpec:
     def drawn_text(self) -> str:
         """The words that are drawn as one text, without their weights."""
         return ", ".join(filter(None, (self.positive_text, self.style_words)))
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """The names of what a worker must have loaded beside the model."""
+        return tuple(lora.name for lora in self.loras)
 
     @property
     def positive_text(self) -> str:

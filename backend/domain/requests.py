@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NewType
 
 from backend.domain.families import ModelFamily, Sampler
-from backend.domain.prompts import AspectRatio
+from backend.domain.prompts import AspectRatio, LoraRef
 from backend.domain.tiers import Tier
 
 AccountId = NewType("AccountId", str)
@@ -133,4 +133,5 @@ class GenerationRequest:
     upscale: Upscale | None = None
     image_prompts: tuple[ImagePrompt, ...] = ()
     is_tiled: bool = False
+    loras: tuple[LoraRef, ...] = ()
     idempotency_key: str | None = None

@@ -59,6 +59,8 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "picture_invalid": _row(_WRONG, "Not a usable picture"),
     "picture_too_large": _row(_WRONG, "Picture too large"),
     "picture_operation_invalid": _row(_WRONG, "Cannot be done to a picture"),
+    "invalid_lora": _row(_WRONG, "Invalid LoRA"),
+    "too_many_loras": _row(_WRONG, "Too many LoRAs"),
     "refused": _row(Status.BAD_REQUEST, "Refused"),
     "picture_blocked": _row(Status.BAD_REQUEST, "Picture held back"),
     "prompt_blocked": _row(Status.BAD_REQUEST, "Prompt held back"),

@@ -25,6 +25,7 @@ from backend.gateway.schemas import (
     GenerationOut,
     GenerationSummary,
     ImageOut,
+    LoraOut,
     ParametersOut,
     ProgressOut,
     TimingsOut,
@@ -123,6 +124,7 @@ def _parameters(job: Job) -> ParametersOut:
         sampler=spec.sampler,
         seed=job.seed,
         n=spec.image_count,
+        loras=[LoraOut(name=lora.name, scale=lora.scale) for lora in spec.loras],
         **_pictures(job),
     )
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from backend.domain.errors import InvalidAspectRatio
 from backend.domain.families import ModelFamily, Sampler
-from backend.domain.prompts import AspectRatio
+from backend.domain.prompts import AspectRatio, LoraRef
 from backend.domain.requests import GenerationRequest, Requester
 from backend.domain.results import ImageVariant
 from backend.domain.tiers import Tier
@@ -23,6 +23,13 @@ from backend.gateway.shapes import Incoming, Number, Text, WholeNumber
 
 LIST_LIMIT_MAX: Final = 100
 _RATIO: Final = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
+
+
+class LoraIn(Incoming):
+    """A LoRA by name, and how strongly it counts."""
+
+    name: Text
+    scale: Number = 1.0
 
 
 class GenerationIn(Incoming):
@@ -45,6 +52,7 @@ class GenerationIn(Incoming):
     upscale: UpscaleIn | None = None
     image_prompts: list[ImagePromptIn] = Field(default_factory=list)
     tile: bool = False
+    loras: tuple[LoraIn, ...] = ()
 
     @model_validator(mode="after")
     def _one_queue(self) -> "GenerationIn":
@@ -57,6 +65,7 @@ class GenerationIn(Incoming):
 
         Raises:
             InvalidAspectRatio: the ratio is none.
+            InvalidLora: a LoRA has no such name, or no such scale.
 
         """
         return GenerationRequest(
@@ -77,6 +86,7 @@ class GenerationIn(Incoming):
             upscale=None if self.upscale is None else self.upscale.to_upscale(),
             image_prompts=tuple(one.to_prompt() for one in self.image_prompts),
             is_tiled=self.tile,
+            loras=tuple(LoraRef(name=lora.name, scale=lora.scale) for lora in self.loras),
             idempotency_key=idempotency_key,
         )
 
@@ -155,6 +165,13 @@ class ErrorOut(BaseModel):
     message: str
 
 
+class LoraOut(BaseModel):
+    """A LoRA as it was understood."""
+
+    name: str
+    scale: float
+
+
 class ParametersOut(BaseModel):
     """The request as understood: sent again, it draws the same pictures."""
 
@@ -174,6 +191,7 @@ class ParametersOut(BaseModel):
     upscale: UpscaleIn | None
     image_prompts: list[ImagePromptIn]
     tile: bool
+    loras: list[LoraOut]
 
 
 class TimingsOut(BaseModel):

@@ -11,7 +11,13 @@ from typing import Final
 from backend.domain.errors import BadInput, ParameterNotSupported, PromptEmpty
 from backend.domain.families import ModelFamily, Sampler
 from backend.domain.manner import Manner
-from backend.domain.prompts import IMAGE_COUNT_MAX, AspectRatio, PromptSpec
+from backend.domain.prompts import (
+    IMAGE_COUNT_MAX,
+    AspectRatio,
+    LoraRef,
+    PromptSpec,
+    gather_loras,
+)
 from backend.domain.requests import GenerationRequest
 from backend.domain.tiers import Tier
 from backend.prompt.house import House, Preset
@@ -64,7 +70,9 @@ def parse(
     texts = expand(clean(request.prompt), most=JOBS_MAX)
     fields = _check_fields(request)
     return tuple(
-        _Resolver(fields=fields, default_family=default_family, house=house).read(text)
+        _Resolver(
+            fields=fields, loras=request.loras, default_family=default_family, house=house
+        ).read(text)
         for text in texts
     )
 
@@ -85,6 +93,7 @@ class _Resolver:
     """From one text to what it asks for of the family that draws it."""
 
     fields: Parameters
+    loras: tuple[LoraRef, ...]
     default_family: ModelFamily
     house: House
 
@@ -141,6 +150,7 @@ class _Resolver:
             sampler=_sampler(given, fields, family),
             seed=fields.seed if given.seed is None else given.seed,
             image_count=given.image_count or fields.image_count or IMAGE_COUNT_MAX,
+            loras=gather_loras(self.loras),
         )
 
 

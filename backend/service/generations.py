@@ -38,7 +38,7 @@ from backend.service.predictions import Predictions
 
 LINK_TTL_S = 3600
 # What older releases did not know; a request that asks for none of it is digested as it was then.
-_NEWER_FIELDS = ("mask", "outpaint", "upscale", "image_prompts", "is_tiled")
+_NEWER_FIELDS = ("mask", "outpaint", "upscale", "image_prompts", "is_tiled", "loras")
 
 
 def new_job_id() -> JobId:
@@ -335,6 +335,7 @@ class Generations:
             sampler=spec.sampler,
             image_count=_count_of(origin),
             is_tiled=spec.is_tiled,
+            loras=spec.loras,
             seed=None,
             source=source,
             idempotency_key=idempotency_key,

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from backend.contracts import RenderJob
+from backend.contracts import LoraUse, RenderJob
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import (
     Change,
@@ -292,5 +292,5 @@ def message_of(job: Job, given: GivenKeys) -> RenderJob:
         is_tiled=spec.is_tiled,
         clearances=job.clearances,
         manner=manner_of(spec.manner),
-        adapters=spec.adapters,
+        loras=tuple(LoraUse(name=lora.name, scale=lora.scale) for lora in spec.loras),
     )

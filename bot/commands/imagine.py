@@ -15,6 +15,7 @@ from backend.domain.prompts import (
     STEPS_MAX,
     STEPS_MIN,
     AspectRatio,
+    LoraRef,
 )
 from backend.domain.requests import GenerationRequest, ImagePrompt, SourceImage
 from backend.domain.tiers import Tier
@@ -45,6 +46,7 @@ class Imagine(commands.Cog):
         strength="How far to depart from it: 0.1 hardly, 1 all the way",
         image_prompt="A picture whose look is taken up (where the model can)",
         tile="A seamless tile: its opposite edges meet",
+        loras="Styles and how strongly each counts, for example pixel-art:0.8, line-drawing",
     )
     async def imagine(
         self,
@@ -61,6 +63,7 @@ class Imagine(commands.Cog):
         strength: app_commands.Range[float, STRENGTH_MIN, 1.0] | None = None,
         image_prompt: discord.Attachment | None = None,
         tile: bool = False,  # noqa: FBT001, FBT002 - an option of a slash command
+        loras: str | None = None,
     ) -> None:
         """Put a request in line and show its way from there."""
         async with answering(interaction):
@@ -85,10 +88,21 @@ class Imagine(commands.Cog):
                 else None,
                 image_prompts=(ImagePrompt(upload_id=look),) if look else (),
                 is_tiled=tile,
+                loras=_loras_of(loras or ""),
                 idempotency_key=f"discord:{interaction.id}",
             )
             view = await workshop.services.generations.submit(request)
             await answer_with_job(interaction, view, buttons=buttons_for(view.job))
+
+
+def _loras_of(text: str) -> tuple[LoraRef, ...]:
+    """Read `pixel-art:0.8, line-drawing`.
+
+    Raises:
+        InvalidLora: one of them is no name, or has a scale it cannot have.
+
+    """
+    return tuple(LoraRef.read(one) for one in text.split(",") if one.strip())
 
 
 def _ratio_of(text: str | None) -> AspectRatio | None:

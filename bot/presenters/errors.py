@@ -33,6 +33,8 @@ ERROR_SENTENCES: Mapping[str, str] = {
     "picture_invalid": _AS_WRITTEN,
     "picture_too_large": _AS_WRITTEN,
     "picture_operation_invalid": _AS_WRITTEN,
+    "invalid_lora": _AS_WRITTEN,
+    "too_many_loras": _AS_WRITTEN,
     "refused": _AS_WRITTEN,
     "link_refused": "This link has expired or was altered. Get a fresh one with `/show`.",
     "prompt_blocked": "This prompt is held back. Rephrase it, or ask a moderator to look at it.",

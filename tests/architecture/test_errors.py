@@ -81,6 +81,8 @@ def test_every_error_says_what_to_do() -> None:
         errors.PictureInvalid(),
         errors.PictureTooLarge(limit="10 MB at most"),
         errors.PictureOperationInvalid("A mask needs a picture.", way_out="Name one."),
+        errors.InvalidLora(given="x:9"),
+        errors.TooManyLoras(limit=4),
         errors.PromptBlocked(category="x"),
         errors.PictureBlocked(category="x"),
         errors.ReviewNotReleasable(),

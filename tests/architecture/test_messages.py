@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from backend import contracts
 from backend.contracts import (
+    LoraUse,
     RenderJob,
     RenderReport,
     WorkerPresence,
@@ -84,8 +85,14 @@ def test_a_plain_job_says_nothing_an_older_worker_would_refuse() -> None:
     text = (ROOT / "tests/architecture/messages/render_job.json").read_text()
     job = RenderJob.model_validate_json(text)
     assert job.as_message().keys() == json.loads(text).keys()
-    warm = job.model_copy(update={"adapters": ("fox",)})
-    assert RenderJob.model_validate(warm.as_message()) == warm
+    dressed = job.model_copy(update={"loras": (LoraUse(name="fox", scale=0.5),)})
+    assert RenderJob.model_validate(dressed.as_message()) == dressed
+
+
+def test_loras_that_an_older_backend_only_named_count_as_they_were_trained() -> None:
+    text = (ROOT / "tests/architecture/messages/render_job_adapters.json").read_text()
+    job = RenderJob.model_validate_json(text)
+    assert job.loras == tuple(LoraUse(name=name) for name in json.loads(text)["adapters"])
 
 
 def test_a_plain_prompt_and_a_picture_as_asked_for_say_nothing_an_older_end_would_refuse() -> None:

@@ -9,6 +9,7 @@ from backend.db.codecs import job_columns, job_of
 from backend.db.sessions import Database
 from backend.db.stores import SqlJobStore
 from backend.db.tables import JobRow
+from backend.domain.prompts import LoraRef
 from backend.domain.requests import JobId
 from tests.builders import a_birth, a_job, a_request, a_spec, at
 
@@ -43,6 +44,15 @@ def test_a_job_written_by_an_older_release_is_still_read(path: Path):
     assert job.id == columns["id"]
     assert job.request.prompt == columns["request"]["prompt"]
     assert job.spec.positive_text
+
+
+def test_loras_that_an_older_release_only_named_count_as_they_were_trained():
+    row = JobRow(**job_columns(a_job()), fingerprint="f")
+    row.spec = {**row.spec, "adapters": ["fox", "owl"]}
+    del row.spec["loras"]
+    assert job_of(row).spec.loras == (LoraRef(name="fox"), LoraRef(name="owl"))
+    dressed = a_job(spec=a_spec(loras=(LoraRef(name="fox", scale=0.5),)))
+    assert job_of(JobRow(**job_columns(dressed), fingerprint="f")).spec == dressed.spec
 
 
 def test_there_are_samples():

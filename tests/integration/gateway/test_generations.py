@@ -72,6 +72,7 @@ async def test_what_was_asked_is_what_is_stored(workshop: Workshop) -> None:
         sampler="ddim",
         seed=4294967295,
         n=3,
+        loras=[{"name": "pixel-art", "scale": 0.5}, {"name": "line-drawing"}],
     )
     shown = await (
         await workshop.client.get(f"/v1/generations/{job_id}", headers=workshop.alice)
@@ -93,6 +94,7 @@ async def test_what_was_asked_is_what_is_stored(workshop: Workshop) -> None:
         "upscale": None,
         "image_prompts": [],
         "tile": False,
+        "loras": [{"name": "pixel-art", "scale": 0.5}, {"name": "line-drawing", "scale": 1.0}],
     }
 
 

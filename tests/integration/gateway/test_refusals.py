@@ -43,6 +43,10 @@ INVALID = [
     ({"prompt": "a", "steps": 10_000}, 422, "steps_out_of_range", None),
     ({"prompt": "a", "n": 0}, 422, "image_count_out_of_range", None),
     ({"prompt": "a", "n": 9}, 422, "image_count_out_of_range", None),
+    ({"prompt": "a", "loras": [{"name": "a", "scale": 9}]}, 422, "invalid_lora", None),
+    ({"prompt": "a", "loras": [{"name": "../a"}]}, 422, "invalid_lora", None),
+    ({"prompt": "a", "loras": [{"name": str(n)} for n in range(5)]}, 422, "too_many_loras", None),
+    ({"prompt": "a", "loras": [{"scale": 1}]}, 422, "invalid_request", "/loras/0/name"),
     ({"prompt": "a", "family": "flux"}, 422, "family_unavailable", None),
 ]
 

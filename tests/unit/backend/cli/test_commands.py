@@ -18,6 +18,7 @@ from backend.cli.supervisor import Supervisor
 from backend.cli.terminal import bar
 from backend.domain.errors import PromptBlocked, Unavailable
 from backend.domain.families import ModelFamily
+from backend.domain.prompts import LoraRef
 from backend.settings import Settings
 
 NOBODY_THERE = "redis://:geheim@127.0.0.1:1/0"
@@ -198,6 +199,14 @@ def test_a_bug_is_not_taken_for_an_answer(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_prompt_of_bytes_that_are_no_text_can_be_stored() -> None:
     arguments = make_parser().parse_args(["imagine", os.fsdecode(b"a fox \xff")])
     assert make_request(arguments).prompt == "a fox ?"
+
+
+def test_loras_are_named_with_what_they_count() -> None:
+    arguments = ["imagine", "a fox", "--lora", "pixel-art:0.8", "--lora", "line-drawing"]
+    assert make_request(make_parser().parse_args(arguments)).loras == (
+        LoraRef(name="pixel-art", scale=0.8),
+        LoraRef(name="line-drawing", scale=1.0),
+    )
 
 
 def test_a_user_without_a_name_may_draw(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,8 @@
 """The use cases around one generation, over in-memory twins."""
 
+from dataclasses import replace
+from typing import Final
+
 import pytest
 
 from backend.domain.errors import (
@@ -16,10 +19,15 @@ from backend.domain.errors import (
 )
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import JobState
+from backend.domain.prompts import LoraRef
 from backend.domain.requests import JobId
 from backend.domain.tiers import TIER_POLICIES, Tier
+from backend.service.generations import fingerprint
 from tests.builders import a_request, a_requester, a_result, at
 from tests.fakes.services import FakeWorkshop
+
+# Of a fox with seed 7, as a release without LoRAs made it.
+OLDER_DIGEST: Final = "0242f679ffaeb07c02a92543f8a60bbcbf998244d9a058fe040c162a288c57f2"
 
 
 @pytest.fixture
@@ -68,6 +76,19 @@ async def test_a_used_key_with_another_request_is_refused(workshop: FakeWorkshop
     await workshop.services.generations.submit(a_request("a fox", idempotency_key="k"))
     with pytest.raises(IdempotencyMismatch):
         await workshop.services.generations.submit(a_request("an owl", idempotency_key="k"))
+
+
+def test_a_request_without_loras_is_digested_as_by_an_older_release() -> None:
+    plain = a_request("a fox", seed=7)
+    assert fingerprint(plain) == OLDER_DIGEST
+    assert fingerprint(replace(plain, loras=(LoraRef(name="fox"),))) != OLDER_DIGEST
+
+
+async def test_a_reroll_wears_the_same_loras(workshop: FakeWorkshop) -> None:
+    loras = (LoraRef(name="fox", scale=0.5),)
+    first = await workshop.generations.submit(a_request(loras=loras))
+    again = await workshop.generations.reroll(first.job.id, a_requester())
+    assert again.job.spec.loras == first.job.spec.loras == loras
 
 
 async def test_a_blocked_prompt_is_held_and_opens_a_review(workshop: FakeWorkshop) -> None:

@@ -2,7 +2,7 @@
 
 from backend.domain.families import ModelFamily, Sampler
 from backend.domain.jobs import LOSSES_MAX, Failure, Job, JobState
-from backend.domain.prompts import AspectRatio, WeightedPart
+from backend.domain.prompts import AspectRatio, LoraRef, WeightedPart
 from backend.domain.requests import JobId, SourceImage
 from backend.domain.results import ImageVariant
 from backend.domain.tiers import Tier
@@ -118,7 +118,7 @@ async def test_the_message_says_all_that_a_worker_needs(hall: Hall) -> None:
         guidance=6.5,
         sampler=Sampler.DDIM,
         image_count=2,
-        adapters=("fox",),
+        loras=(LoraRef(name="fox", scale=0.5),),
     )
     job_id = await hall.enter(spec=spec, seed=99, clearances=("nudity",))
     (sending,) = await hall.lease(a_worker())
@@ -147,6 +147,7 @@ async def test_the_message_says_all_that_a_worker_needs(hall: Hall) -> None:
         "image_prompts": (),
         "is_tiled": False,
         "clearances": ("nudity",),
+        "loras": ({"name": "fox", "scale": 0.5},),
         "adapters": ("fox",),
     }
 
