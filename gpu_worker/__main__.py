@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import NoReturn, assert_never
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, assert_never
 
 import structlog
 import structlog.typing
@@ -22,6 +22,7 @@ from backend.contracts import ModelFamily
 from gpu_worker.engine.loop import Engine
 from gpu_worker.engine.pace import Bounds
 from gpu_worker.engine.rehearsal import AdapterShelf, SleepingArtist
+from gpu_worker.engine.stock import LateStock
 from gpu_worker.health import HealthServer
 from gpu_worker.messenger import Messenger
 from gpu_worker.release.pipeline import ReleasePipeline
@@ -35,6 +36,13 @@ from safety.image_checks import open_image_checks
 from safety.policy import DEFAULT_POLICY
 from storage.image_store import ImageStore
 from storage.object_stores import open_object_store
+
+if TYPE_CHECKING:
+    # These import torch, which a worker without a model does without.
+    from gpu_worker.compose.controlnet import ControlNets
+    from gpu_worker.compose.wardrobe import Wardrobe
+    from gpu_worker.family import LoadedModel
+    from gpu_worker.vram.manager import VramManager
 
 # Read by the libraries when they are imported, which happens later, on the engine's thread. Their
 # warnings quote prompts, so they are silenced; passive waiting keeps OpenMP from starving others.
@@ -118,11 +126,11 @@ def prepare_environment(settings: Settings, family: ModelFamily) -> None:
 def open_worker(settings: Settings, *, family: ModelFamily, name: str) -> Worker:
     """Wire a worker; loads nothing and asks no server yet."""
     images = ImageStore(objects=open_object_store(settings.object_store()))
-    shelf, dials = AdapterShelf(), Dials()
+    stock, dials = LateStock(), Dials()
     return Worker(
         name=name,
         family=family,
-        engine=Engine(open_artist=lambda: open_artist(settings, family, shelf, dials)),
+        engine=Engine(open_artist=lambda: open_artist(settings, family, stock, dials)),
         messenger=Messenger(redis_url=settings.redis_url or "", worker=name),
         images=images,
         release=ReleasePipeline(
@@ -139,16 +147,14 @@ def open_worker(settings: Settings, *, family: ModelFamily, name: str) -> Worker
             new_s=settings.warm_up_s,
             release_s=_MOST_CHECKS * settings.image_check_timeout_s + _STORE_S,
         ),
-        held_adapters=shelf.held,
+        stock=stock,
         dials=dials,
         on_hung=_give_up,
     )
 
 
-def open_artist(
-    settings: Settings, family: ModelFamily, shelf: AdapterShelf, dials: Dials
-) -> Artist:
-    """Open what draws, and notes on `shelf` what it has loaded; on the engine's thread, and slow.
+def open_artist(settings: Settings, family: ModelFamily, stock: LateStock, dials: Dials) -> Artist:
+    """Open what draws, and the stock of what it wears; on the engine's thread, and slow.
 
     What there is to watch of it is shown on `dials`.
 
@@ -158,6 +164,8 @@ def open_artist(
     """
     match settings.engine:
         case "sleeping":
+            shelf = AdapterShelf()
+            stock.open(shelf)
             return SleepingArtist(
                 step_s=settings.sleep_step_s,
                 steps=settings.sleep_steps,
@@ -167,12 +175,14 @@ def open_artist(
                 shelf=shelf,
             )
         case "diffusers":
-            return _open_renderer(settings, family, dials)
+            return _open_renderer(settings, family, stock, dials)
         case _:
             assert_never(settings.engine)
 
 
-def _open_renderer(settings: Settings, family: ModelFamily, dials: Dials) -> Artist:
+def _open_renderer(
+    settings: Settings, family: ModelFamily, stock: LateStock, dials: Dials
+) -> Artist:
     source = settings.model_source(family)
     if source is None:
         # Said before torch is loaded: a worker without a model costs next to nothing.
@@ -185,7 +195,8 @@ def _open_renderer(settings: Settings, family: ModelFamily, dials: Dials) -> Art
 
     from gpu_worker.compose.compiling import is_compiled, network_of
     from gpu_worker.compose.composer import choose_threads, load_model
-    from gpu_worker.compose.room import open_books, open_work_memory
+    from gpu_worker.compose.lora_files import list_loras
+    from gpu_worker.compose.room import open_work_memory
     from gpu_worker.families import open_family
     from gpu_worker.reading import read_artist
     from gpu_worker.render.pipeline import Renderer
@@ -204,7 +215,8 @@ def _open_renderer(settings: Settings, family: ModelFamily, dials: Dials) -> Art
     )
     torch.set_num_threads(settings.threads or choose_threads(model))
     opened = open_family(family, model)
-    books = open_books(model.device)
+    adapters = _open_adapters(settings, model, family, stock)
+    books = adapters.books
 
     def free() -> None:
         books.evict_all()
@@ -221,13 +233,60 @@ def _open_renderer(settings: Settings, family: ModelFamily, dials: Dials) -> Art
             device=model.device,
         ),
         enlarger=open_enlarger(settings.upscalers, model.defaults.upscaler, device=model.device),
+        dresser=adapters.wardrobe,
+        controlnets=adapters.controlnets,
         recovery=recovery,
         memory=open_work_memory(books, model, opened),
     )
     dials.read = partial(read_artist, renderer, recovery, books, model.device)
     if is_compiled(settings.compile, model.device):
+        # Room that grows later has the network compiled once more.
+        adapters.wardrobe.prepare(list_loras(settings.loras))
         compile_and_warm_up(renderer, network_of(model), family)
     return renderer
+
+
+class _Adapters(NamedTuple):
+    """What a loaded model is dressed and steered by, and the books of its device's memory."""
+
+    books: "VramManager"
+    wardrobe: "Wardrobe"
+    controlnets: "ControlNets"
+
+
+def _open_adapters(
+    settings: Settings, model: "LoadedModel", family: ModelFamily, stock: LateStock
+) -> _Adapters:
+    """Open the shelves beside a model, and load what is always hot."""
+    from gpu_worker.compose.controlnet import ControlNets
+    from gpu_worker.compose.demand import Demand
+    from gpu_worker.compose.lora_stock import LoraStock
+    from gpu_worker.compose.room import open_books
+    from gpu_worker.compose.wardrobe import Wardrobe
+
+    demand = Demand(path=settings.home / f"uses/{family}.log", always_hot=settings.loras_hot)
+    books = open_books(model.device, expect_uses=demand.worth)
+    folder, cached_bytes = settings.loras, settings.lora_cache_bytes
+    wardrobe = Wardrobe(
+        model=model,
+        family=family,
+        folder=folder,
+        cached_bytes=cached_bytes,
+        vram=books,
+        worth=demand.worth,
+    )
+    loras = LoraStock(wardrobe=wardrobe, demand=demand, folder=folder, cached_bytes=cached_bytes)
+    loras.fetch(settings.loras_hot)
+    stock.open(loras)
+    controlnets = ControlNets(
+        model=model,
+        family=family,
+        folder=settings.controlnets,
+        vram=books,
+        always_hot=frozenset(settings.controlnets_hot),
+    )
+    controlnets.warm_up()
+    return _Adapters(books, wardrobe, controlnets)
 
 
 def _log_as_json() -> None:

@@ -13,6 +13,7 @@ from gpu_worker.engine.steps import StepWatch
 SLOTS: Final = 4
 # A message that was popped reaches its slot within milliseconds, unless it was thrown away.
 POPPED_FOR_S: Final = 5.0
+_BESIDE_ENGINE: Final = frozenset({Stage.FETCHING, Stage.RELEASING})
 _ON_ENGINE: Final = frozenset({Stage.BEGINNING, Stage.STEPPING, Stage.DECODING})
 
 
@@ -140,6 +141,6 @@ class Desk:
             *(
                 watch
                 for watch in watches
-                if watch.stage is Stage.RELEASING and watch.stage_s >= watch.bound_s
+                if watch.stage in _BESIDE_ENGINE and watch.stage_s >= watch.bound_s
             ),
         ]

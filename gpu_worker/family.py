@@ -134,6 +134,24 @@ def _join_if_there(parts: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
     return torch.cat(there) if there else None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Steering:
+    """A ControlNet in one look: what it is shown, and how strongly each row heeds it."""
+
+    network: DiffusersPart
+    hints: torch.Tensor  # [rows, …] as the family read them
+    scales: torch.Tensor  # [rows]
+
+    def take(self, begin: int, end: int) -> Self:
+        """Return it for the rows from `begin` to before `end`."""
+        return replace(self, hints=self.hints[begin:end], scales=self.scales[begin:end])
+
+    def weigh(self, residual: torch.Tensor) -> torch.Tensor:
+        """Return what it adds somewhere in the network [rows, …], as strongly as it counts."""
+        scales = self.scales.to(residual.dtype)
+        return residual * scales.view(-1, *[1] * (residual.ndim - 1))
+
+
 class EncoderKind(StrEnum):
     """How a text encoder reads."""
 
@@ -219,12 +237,25 @@ class Family(Protocol):
 
         """
 
+    def read_hint(self, network: DiffusersPart, pixels: torch.Tensor) -> torch.Tensor:
+        """Return what a ControlNet is shown of a picture [1, 3, height, width] in -1..1.
+
+        Raises:
+            AdapterUnfit: this family does not know how to use it.
+
+        """
+
     def predict_noise(
-        self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: Conditioning
+        self,
+        latents: torch.Tensor,
+        timesteps: torch.Tensor,
+        conditioning: Conditioning,
+        steering: Sequence[Steering] = (),
     ) -> torch.Tensor:
         """Run the network once: [rows, channels, height, width] to the same shape.
 
-        Every row stands at its own of the timesteps [rows], and is told of its own conditioning.
+        Every row stands at its own of the timesteps [rows], is told of its own conditioning, and
+        heeds what ControlNets add, all of them together.
         """
 
     def encode_picture(

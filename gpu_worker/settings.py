@@ -3,13 +3,15 @@
 from pathlib import Path
 from typing import Annotated, Literal, assert_never
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from backend.contracts import ModelFamily
 from gpu_worker.compose.model_files import is_hub_id
 from storage.object_stores import LocalStoreSettings, ObjectStoreSettings, S3StoreSettings
 from storage.signing import load_or_create_signing_keys
+
+_STARTER = Path(__file__).parent / "starter/models"
 
 
 class Settings(BaseSettings):
@@ -32,7 +34,15 @@ class Settings(BaseSettings):
     model_sd3: str | None = None
     model_flux: str | None = None
     # Where a model's upscaler is looked for, as `x4.safetensors`.
-    upscalers: Path = Path(__file__).parent / "starter/models/upscaler"
+    upscalers: Path = _STARTER / "upscaler"
+    # LoRAs, as `NAME.safetensors` or in a folder `NAME` or `lora-NAME`.
+    loras: Path = _STARTER
+    lora_cache_bytes: Annotated[int, Field(ge=0)] = 4 * 1024**3
+    # Read when the worker starts, and never let go of.
+    loras_hot: Annotated[tuple[str, ...], NoDecode] = ()
+    # ControlNets, each in a folder `NAME` or `controlnet-NAME`.
+    controlnets: Path = _STARTER
+    controlnets_hot: Annotated[tuple[str, ...], NoDecode] = ()
     device: Literal["auto", "cpu", "cuda"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     # How many bits the network's weights are held in: bitsandbytes' nf4 or int8, torchao's fp8.
@@ -55,6 +65,13 @@ class Settings(BaseSettings):
     report_retry_s: Annotated[float, Field(ge=0)] = 300.0
     store_retry_s: Annotated[float, Field(ge=0)] = 600.0
     image_check_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+
+    @field_validator("loras_hot", "controlnets_hot", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value
 
     def model_source(self, family: ModelFamily) -> str | None:
         """Return the family's model folder or hub id; an empty setting is none."""

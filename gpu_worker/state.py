@@ -8,6 +8,7 @@ loaded anew) -> idle or unhealthy (takes no jobs) -> recovering again, or unload
 
 RenderError
 ├── ModelNotConfigured · ModelMissing · ModelBroken
+├── AdapterMissing · AdapterBroken · AdapterUnfit
 ├── BadRequest · SourceMissing
 ├── OutOfMemory
 ├── StorageFull · StorageUnavailable
@@ -167,6 +168,24 @@ class ModelBroken(RenderError):
     """The model is there but cannot be loaded; the message names the file."""
 
     code = "model_broken"
+
+
+class AdapterMissing(RenderError):
+    """The named LoRA or ControlNet is not there; the message says which are."""
+
+    code = "adapter_missing"
+
+
+class AdapterBroken(RenderError):
+    """The LoRA or ControlNet is there but cannot be loaded."""
+
+    code = "adapter_broken"
+
+
+class AdapterUnfit(RenderError):
+    """The LoRA or ControlNet was made for another model; the message says for which."""
+
+    code = "adapter_unfit"
 
 
 class BadRequest(RenderError):

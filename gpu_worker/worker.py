@@ -8,7 +8,8 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Final, TypedDict
 
 import redis
@@ -31,6 +32,7 @@ from gpu_worker.desk import Desk
 from gpu_worker.engine.loop import Engine
 from gpu_worker.engine.pace import AwakeClock, Bounds, Pace
 from gpu_worker.engine.steps import StepWatch
+from gpu_worker.engine.stock import LateStock, Stock, Storekeeper
 from gpu_worker.herald import Herald
 from gpu_worker.messenger import Messenger
 from gpu_worker.release.pipeline import Held, ReleasePipeline
@@ -71,7 +73,7 @@ class _Address(TypedDict):
 class Worker:
     """Takes jobs from start to final report; while one is stored, the next is drawn.
 
-    `held_adapters` says what is loaded beside the model, `dials` what else there is to watch.
+    `stock` is what it has at hand beside the model, `dials` what else there is to watch.
     `on_appetite` is called when more jobs are
     wanted than before; `on_hung`, again and again, while a job hangs that nothing can free.
     """
@@ -88,7 +90,7 @@ class Worker:
         report_retry_s: float = 300.0,
         drawn_at_once: int = 1,
         bounds: Bounds | None = None,
-        held_adapters: Callable[[], frozenset[str]] = frozenset,
+        stock: Stock | None = None,
         dials: Dials | None = None,
         on_hung: Callable[[], None] = lambda: None,
     ) -> None:
@@ -102,6 +104,7 @@ class Worker:
         self._report_retry_s = report_retry_s
         self._clock = AwakeClock()
         self._pace = Pace(bounds=bounds)
+        self._stock = stock or LateStock()
         self.desk = Desk(clock=self._clock, drawn_at_once=drawn_at_once)
         self._course = Course(_note_move)
         self._dials = dials or Dials()
@@ -121,11 +124,12 @@ class Worker:
             messenger=messenger,
             clock=self._clock,
             state=lambda: self._course.state,
-            held_adapters=held_adapters,
+            held_adapters=self._stock.held,
             on_appetite=lambda: self.on_appetite(),
             on_hung=on_hung,
             on_round=self._sickbed.tend,
         )
+        self._storekeeper = Storekeeper(stock=self._stock, is_idle=lambda: not self.desk.watches())
         self._quarantine = Quarantine()
 
     def start(self) -> None:
@@ -157,6 +161,7 @@ class Worker:
             self._course.move(WorkerState.IDLE)
             self.desk.rest(0.0)
         self._herald.stir()
+        self._storekeeper.start()
 
     def vitals(self) -> Vitals:
         """Return how this worker is; from any thread."""
@@ -187,6 +192,7 @@ class Worker:
         """Say goodbye; the jobs in hand must have ended."""
         self.desk.stop_asking()
         self._course.move(WorkerState.UNLOADING)
+        self._storekeeper.close()
         self._herald.close()
         self._engine.close()
         self._messenger.close()
@@ -300,10 +306,9 @@ class Worker:
         began_at = time.perf_counter()
         if job.family is not self.family:
             raise BadRequest(f"This worker draws {self.family}, not {job.family}.")
-        order = self._order(job)
-        if job.adapters:
-            course.move(WorkerState.LOADING_ADAPTERS)
-        drawing = self._engine.submit(order, _following(watch, course)).result()
+        with self._at_hand(job, watch, course):
+            order = self._order(job)
+            drawing = self._engine.submit(order, _following(watch, course)).result()
         watch.drawn()
         course.move(WorkerState.POST_PROCESSING)
         drawn_at = time.perf_counter()
@@ -320,6 +325,18 @@ class Worker:
             timings=timings(drawing, release_s=ended_at - drawn_at, total_s=ended_at - began_at),
         )
 
+    @contextmanager
+    def _at_hand(self, job: RenderJob, watch: StepWatch, course: StateMachine) -> Iterator[None]:
+        """Have what the job wears at hand; it is read here, while the engine draws others."""
+        if not job.outfit and not job.controls:
+            yield
+            return
+        course.move(WorkerState.LOADING_ADAPTERS)
+        with ExitStack() as held:
+            with watch.fetching():
+                held.enter_context(self._stock.hold(job))
+            yield
+
     def _order(self, job: RenderJob) -> DrawOrder:
         """Read all pictures a job is given.
 
@@ -332,6 +349,7 @@ class Worker:
             source=self._read(job.source.key if job.source else None),
             mask=self._read(job.mask.key if job.mask else None),
             image_prompts=tuple(self._read_stored(one.key) for one in job.image_prompts),
+            controls=tuple(self._read_stored(one.key) for one in job.controls),
         )
 
     def _read(self, key: str | None) -> Image.Image | None:

@@ -43,6 +43,7 @@ __all__ = [
     "TASK_RENDER",
     "TIER_POLICIES",
     "BoxUse",
+    "ControlUse",
     "ImagePromptUse",
     "ImageVariant",
     "LoraUse",
@@ -224,6 +225,20 @@ class LoraUse(BaseModel):
     scale: Annotated[float, Field(ge=-4, le=4, allow_inf_nan=False)] = 1.0
 
 
+class ControlUse(BaseModel):
+    """A ControlNet by name, the stored picture it is shown, and how strongly it steers.
+
+    It steers the steps between two parts of the way, 0 the beginning and 1 the end.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    key: str
+    scale: Annotated[float, Field(ge=0, le=2)] = 1.0
+    begin: Annotated[float, Field(ge=0, le=1)] = 0.0
+    end: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
 class RenderJob(Message):
     """Draw this, picture i with `seed_of(i)`. `None` leaves the choice to the model's defaults.
 
@@ -259,11 +274,19 @@ class RenderJob(Message):
         """Return the seed of a picture: the job's plus its index, if each has one of its own."""
         return self.seed if self.manner and self.manner.is_same_seed else self.seed + index
 
+    controls: tuple[ControlUse, ...] = ()
+
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
     @property
     def adapters(self) -> tuple[str, ...]:
         """The names of what must be loaded beside the model."""
         return tuple(lora.name for lora in self.loras)
+
+    @property
+    def outfit(self) -> tuple[LoraUse, ...]:
+        """The LoRAs that count at all, in one order: jobs of equal ones can share a look."""
+        worn = (lora for lora in self.loras if lora.scale)
+        return tuple(sorted(worn, key=lambda lora: (lora.name, lora.scale)))
 
     @model_validator(mode="before")
     @classmethod
@@ -279,6 +302,7 @@ class RenderJob(Message):
         """Return it as JSON types, less what older workers refuse where it says nothing."""
         said = {
             "loras": self.loras,
+            "controls": self.controls,
             "parts": self.parts,
             "negative_parts": self.negative_parts,
             "manner": self.manner,
@@ -322,13 +346,14 @@ class RenderedImage(BaseModel):
 
 
 class RenderNote(StrEnum):
-    """What a model could not do as it was asked."""
+    """What was not done just as it was asked."""
 
     WORDS_CUT = "words_cut"  # the prompt goes on where its encoders read no further
     GIST_UNWEIGHTED = (
         "gist_unweighted"  # words were weighed one by one, but not in the whole's gist
     )
     NEGATIVE_IGNORED = "negative_ignored"  # a distilled model looks at no negative prompt
+    WORDS_ADDED = "words_added"  # those that call a LoRA's style, by its maker's word
 
 
 class StageTimings(BaseModel):

@@ -70,6 +70,10 @@ FAILURE_SENTENCES: Mapping[str, str] = {
     "model_not_configured": f"No model is set for this family. Take another family. {_TELL}",
     "model_missing": f"The model is not where it should be. {_TELL}",
     "model_broken": f"The model cannot be loaded. {_TELL}",
+    # These say nothing of folders, and who chose an adapter wants to know what is wrong with it.
+    "adapter_missing": "{message} Choose another, or leave it out.",
+    "adapter_broken": f"{{message}} Take another one, or none. {_TELL}",
+    "adapter_unfit": "{message} Take another one, or another family.",
     "bad_request": "The model cannot draw this. Try other options.",
     "tiling_not_supported": "This family cannot draw seamless tiles. Use `--family sdxl`.",
     "image_prompts_not_supported": (
@@ -101,5 +105,6 @@ def _caret_of(error: ImpastoError) -> str:
 
 def failure_sentence(failure: Failure) -> str:
     """Return what a member reads of a failed job: a sentence and its stable code."""
-    sentence = FAILURE_SENTENCES.get(failure.code, FAILURE_SENTENCES["internal"])
-    return f"{sentence} (`{failure.code}`)"
+    template = FAILURE_SENTENCES.get(failure.code, FAILURE_SENTENCES["internal"])
+    message = discord.utils.escape_mentions(failure.message)
+    return f"{template.format(message=message)} (`{failure.code}`)"

@@ -1,7 +1,8 @@
-"""A cache that holds so many bytes and no more; whoever was asked for longest ago leaves first."""
+"""A cache that holds so many bytes and no more; who is worth least leaves first."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
+from math import isinf
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -9,11 +10,21 @@ V = TypeVar("V")
 
 
 class ByteCache(Generic[K, V]):
-    """Least recently used leaves first. Not for several threads at once."""
+    """Who is worth least leaves first; of equals, who was used longest ago. For one thread.
 
-    def __init__(self, *, most_bytes: int, weigh: Callable[[V], int]) -> None:
+    What is worth infinitely much never leaves for others.
+    """
+
+    def __init__(
+        self,
+        *,
+        most_bytes: int,
+        weigh: Callable[[V], int],
+        worth: Callable[[K], float] = lambda _key: 0.0,
+    ) -> None:
         self._most_bytes = most_bytes
         self._weigh = weigh
+        self._worth = worth
         self._held: OrderedDict[K, tuple[V, int]] = OrderedDict()
         self.used_bytes = 0
         self.hits = 0
@@ -36,8 +47,10 @@ class ByteCache(Generic[K, V]):
         if size > self._most_bytes:
             return
         while self.used_bytes + size > self._most_bytes:
-            _, (_, left_bytes) = self._held.popitem(last=False)
-            self.used_bytes -= left_bytes
+            victim = min(self._held, key=self._worth)
+            if isinf(self._worth(victim)):
+                return
+            self.used_bytes -= self._held.pop(victim)[1]
         self._held[key] = (value, size)
         self.used_bytes += size
 

@@ -8,16 +8,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import assert_never
 
+import structlog
 import torch
 
 from backend.contracts import ModelFamily
 from gpu_worker.compose.model_files import check_component
 from gpu_worker.family import DiffusersPart, LoadedModel
-from gpu_worker.state import BadRequest, ModelBroken, ModelMissing
+from gpu_worker.state import AdapterBroken, AdapterMissing, AdapterUnfit, ModelBroken, RenderError
 from gpu_worker.vram.manager import Keep, VramManager
 from gpu_worker.vram.probe import is_out_of_memory
 from gpu_worker.vram.weights import weigh_files
 
+_OWN_FOLDER = "controlnet-"
+_SHOWN = 20  # names, in the sentence that says which there are
+_log = structlog.get_logger(__name__)
 _NAME = re.compile(r"\w[\w.-]{0,99}")
 # What must be the same in a ControlNet and the network it steers.
 _SAME = {
@@ -56,8 +60,8 @@ class ControlNets:
         """Have a ControlNet on the device while the block runs; it stays while it is popular.
 
         Raises:
-            ModelMissing, ModelBroken: there is none of that name, or it does not load.
-            BadRequest: it was made for another model.
+            AdapterMissing, AdapterBroken: there is none of that name, or it does not load.
+            AdapterUnfit: it was made for another model.
             OutOfMemory: there is no room for it.
 
         """
@@ -68,7 +72,7 @@ class ControlNets:
             reload_s=self._reload_s.get(name, _USUAL_RELOAD_S),
             is_pinned=name in self._always_hot,
         )
-        with self._vram.hold(f"controlnet {name}", size, keep=keep):
+        with self._vram.hold(component_of(name), size, keep=keep):
             if name not in self._loaded:
                 self._load(name, folder)
             yield self._loaded[name]
@@ -79,24 +83,50 @@ class ControlNets:
 
     def _find(self, name: str) -> Path:
         if _NAME.fullmatch(name):
-            for folder in (self._folder / name, self._folder / f"controlnet-{name}"):
+            for folder in (self._folder / name, self._folder / f"{_OWN_FOLDER}{name}"):
                 if folder.is_dir():
-                    check_component(folder)
+                    try:
+                        check_component(folder)
+                    except ModelBroken as error:
+                        # Its words name folders of this host, and these go to members.
+                        raise AdapterBroken(
+                            f"The ControlNet {name} has no whole safetensors files."
+                        ) from error
                     self._check_base(name, folder)
                     return folder
-        raise ModelMissing(f"There is no ControlNet named {name[:100]} here.")
+        known = ", ".join(self.names()[:_SHOWN])
+        there = f"there are: {known}" if known else "there is none at all"
+        raise AdapterMissing(f"There is no ControlNet named {name[:100]} here; {there}.")
+
+    def names(self) -> list[str]:
+        """Return the names of all that lie in the folder, sorted."""
+        folders = {path.parent for path in self._folder.glob("*/config.json")}
+        return sorted(
+            folder.name.removeprefix(_OWN_FOLDER)
+            for folder in folders
+            if "ControlNet" in _class_name(folder)
+        )
+
+    def warm_up(self) -> None:
+        """Load those that are always hot, as far as they can be had."""
+        for name in sorted(self._always_hot):
+            try:
+                with self.hold(name):
+                    pass
+            except RenderError as error:
+                _log.warning("controlnet_passed_over", name=name, reason=str(error))
 
     def _check_base(self, name: str, folder: Path) -> None:
         try:
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise ModelBroken(f"The ControlNet {name} has no config.json to read.") from error
+            raise AdapterBroken(f"The ControlNet {name} has no config.json to read.") from error
         pipeline = self._model.pipeline
         network = pipeline.unet if self._family is ModelFamily.SDXL else pipeline.transformer
         for fact in _SAME[self._family]:
             ours, theirs = network.config.get(fact), config.get(fact)
             if _plain(ours) != _plain(theirs):
-                raise BadRequest(
+                raise AdapterUnfit(
                     f"The ControlNet {name} was made for another model: its {fact} is "
                     f"{_plain(theirs)}, this model's {_plain(ours)}."
                 )
@@ -114,7 +144,7 @@ class ControlNets:
             # Whatever the libraries raise over odd files is the file's fault, except memory.
             if is_out_of_memory(error):
                 raise
-            raise ModelBroken(
+            raise AdapterBroken(
                 f"The ControlNet {name} could not be loaded ({type(error).__name__})."
             ) from error
         self._reload_s[name] = self._clock() - began_at
@@ -123,6 +153,11 @@ class ControlNets:
         self._loaded.pop(name, None)
         if self._model.device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def component_of(name: str) -> str:
+    """Return what a ControlNet is called in the books of the device's memory."""
+    return f"controlnet {name}"
 
 
 def _network_class(family: ModelFamily) -> DiffusersPart:
@@ -141,6 +176,15 @@ def _network_class(family: ModelFamily) -> DiffusersPart:
             return FluxControlNetModel
         case _:
             assert_never(family)
+
+
+def _class_name(folder: Path) -> str:
+    """Return which network a folder says it holds; empty if it does not say."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(config.get("_class_name", "")) if isinstance(config, dict) else ""
 
 
 def _plain(value: object) -> object:

@@ -8,7 +8,7 @@ from safetensors import SafetensorError, safe_open
 
 from gpu_worker.compose.lora_facts import LoraFacts, LoraPair
 from gpu_worker.compose.lora_names import Target
-from gpu_worker.state import ModelBroken
+from gpu_worker.state import AdapterBroken
 
 # A pair down [rank, inputs, *kernel] and up [outputs, rank].
 Pair = tuple[torch.Tensor, torch.Tensor]
@@ -20,6 +20,7 @@ class LoraWeights:
 
     name: str
     parts: Mapping[str, Mapping[str, Pair]]
+    trigger_words: tuple[str, ...] = ()  # as its maker said
 
     @property
     def size_bytes(self) -> int:
@@ -32,7 +33,7 @@ def load_lora(facts: LoraFacts, *, dtype: torch.dtype, is_pinned: bool = False) 
     """Read a LoRA's tensors, pinned if they are to go to a GPU.
 
     Raises:
-        ModelBroken: the file has changed since its header was read, or cannot be read.
+        AdapterBroken: the file has changed since its header was read, or cannot be read.
 
     """
     parts: dict[str, dict[str, Pair]] = {}
@@ -49,8 +50,8 @@ def load_lora(facts: LoraFacts, *, dtype: torch.dtype, is_pinned: bool = False) 
                         _settle(own[1], dtype, is_pinned=is_pinned),
                     )
     except (SafetensorError, OSError, RuntimeError) as error:
-        raise ModelBroken(f"The LoRA {facts.name} cannot be read any more.") from error
-    return LoraWeights(name=facts.name, parts=parts)
+        raise AdapterBroken(f"The LoRA {facts.name} cannot be read any more.") from error
+    return LoraWeights(name=facts.name, parts=parts, trigger_words=facts.said_words)
 
 
 def _cut(

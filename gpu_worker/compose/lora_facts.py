@@ -12,8 +12,8 @@ from pathlib import Path
 from backend.contracts import ModelFamily
 from gpu_worker.compose.lora_base import guess_base
 from gpu_worker.compose.lora_names import LayerNames, Role, Target, fits, split_name
-from gpu_worker.compose.lora_notes import TrainingNotes, find_trigger_words
-from gpu_worker.state import BadRequest, ModelBroken, ModelMissing
+from gpu_worker.compose.lora_notes import TrainingNotes, find_trigger_words, read_trigger_words
+from gpu_worker.state import AdapterBroken, AdapterMissing, AdapterUnfit, ModelBroken
 from gpu_worker.vram.weights import StoredTensor, WeightsHeader, read_header
 
 # What other kinds of adapter have, and a plain LoRA has not.
@@ -48,7 +48,8 @@ class LoraFacts:
     name: str
     path: Path
     pairs: tuple[LoraPair, ...]
-    trigger_words: tuple[str, ...]
+    trigger_words: tuple[str, ...]  # said by its maker, or guessed
+    said_words: tuple[str, ...]  # only what its maker said
     training: TrainingNotes
     numbers: int
 
@@ -70,23 +71,27 @@ def read_facts(path: Path, *, name: str, family: ModelFamily, names: LayerNames)
     """Judge a LoRA by its header, for a loaded model.
 
     Raises:
-        ModelMissing: there is no such file.
-        ModelBroken: it is a pickle, malformed, or no plain LoRA.
-        BadRequest: it was made for another model; the sentence says for which.
+        AdapterMissing: there is no such file.
+        AdapterBroken: it is a pickle, malformed, or no plain LoRA.
+        AdapterUnfit: it was made for another model; the sentence says for which.
 
     """
     if path.suffix != ".safetensors":
-        raise ModelBroken(f"The LoRA {name} is no safetensors file; pickles are refused.")
+        raise AdapterBroken(f"The LoRA {name} is no safetensors file; pickles are refused.")
     if not path.is_file():
-        raise ModelMissing(f"There is no LoRA named {name} here.")
-    header = read_header(path)
+        raise AdapterMissing(f"There is no LoRA named {name} here.")
+    try:
+        header = read_header(path)
+    except ModelBroken as error:
+        # Its words name folders of this host, and these go to members.
+        raise AdapterBroken(f"The LoRA {name} is truncated, or no safetensors file.") from error
     training = TrainingNotes.read(header.notes)
     if training.is_dora:
-        raise ModelBroken(f"{name} is a DoRA; only plain LoRAs can be drawn with.")
+        raise AdapterBroken(f"{name} is a DoRA; only plain LoRAs can be drawn with.")
     stems = _group(name, header)
     base = guess_base({stem: _tensors(roles, header) for stem, roles in stems.items()})
     if base is not None and family not in base.families:
-        raise BadRequest(
+        raise AdapterUnfit(
             f"The LoRA {name} was made for {base.in_words}, and this model is {family.upper()}."
         )
     return LoraFacts(
@@ -94,6 +99,7 @@ def read_facts(path: Path, *, name: str, family: ModelFamily, names: LayerNames)
         path=path,
         pairs=tuple(_pair(name, stem, roles, header, names) for stem, roles in stems.items()),
         trigger_words=find_trigger_words(header.notes),
+        said_words=read_trigger_words(header.notes),
         training=training,
         numbers=sum(tensor.numbers for tensor in header.tensors.values()),
     )
@@ -105,13 +111,13 @@ def _group(name: str, header: WeightsHeader) -> dict[str, dict[Role, str]]:
     for tensor in header.tensors:
         other = next((kind for sign, kind in _OTHER_KINDS if sign in tensor), None)
         if other is not None:
-            raise ModelBroken(f"{name} is {other}; only plain LoRAs can be drawn with.")
+            raise AdapterBroken(f"{name} is {other}; only plain LoRAs can be drawn with.")
         split = split_name(tensor)
         if split is None:
-            raise ModelBroken(f"{name} is no LoRA: it has a tensor {tensor[:_SHOWN]!r}.")
+            raise AdapterBroken(f"{name} is no LoRA: it has a tensor {tensor[:_SHOWN]!r}.")
         stems.setdefault(split[0], {})[split[1]] = tensor
     if not stems:
-        raise ModelBroken(f"{name} is no LoRA: it holds no tensors.")
+        raise AdapterBroken(f"{name} is no LoRA: it holds no tensors.")
     return stems
 
 
@@ -124,7 +130,7 @@ def _pair(
 ) -> LoraPair:
     """Put a layer's tensors together, check that they are a pair, and find where they go."""
     if Role.DOWN not in roles or Role.UP not in roles:
-        raise ModelBroken(f"{name} is no whole LoRA: half of {stem[:_SHOWN]!r} is missing.")
+        raise AdapterBroken(f"{name} is no whole LoRA: half of {stem[:_SHOWN]!r} is missing.")
     down, up = (header.tensors[roles[role]].shape for role in (Role.DOWN, Role.UP))
     is_pair = (
         len(down) in (2, 4)
@@ -134,7 +140,7 @@ def _pair(
         and math.prod(up[2:]) == 1
     )
     if not is_pair:
-        raise ModelBroken(f"{name} is broken: the tensors of {stem[:_SHOWN]!r} are no pair.")
+        raise AdapterBroken(f"{name} is broken: the tensors of {stem[:_SHOWN]!r} are no pair.")
     return LoraPair(
         down=roles[Role.DOWN],
         up=roles[Role.UP],
@@ -150,14 +156,14 @@ def _place(
     """Find the layers that a pair is for, and check that it fits them."""
     targets = names.find(stem)
     if not targets:
-        raise BadRequest(
+        raise AdapterUnfit(
             f"The LoRA {name} was made for another model: this one has no {stem[:_SHOWN]!r}."
         )
     has_all_rows = sum(target.rows or 0 for target in targets) in (0, outputs)
     if has_all_rows and all(fits(target, down=down, outputs=outputs) for target in targets):
         return targets
     shape = targets[0].shape
-    raise BadRequest(
+    raise AdapterUnfit(
         f"The LoRA {name} was made for another model: its {stem[:_SHOWN]!r} leads from {down[1]} "
         f"to {outputs} channels, this model's from {shape.inputs} to {shape.outputs}."
     )

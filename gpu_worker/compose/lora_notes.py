@@ -15,15 +15,22 @@ _MOST_WORD_LENGTH = 80
 _ALMOST_ALWAYS = 0.9
 
 
-def find_trigger_words(notes: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the words that call what a LoRA was taught; none if its maker named none.
-
-    Said outright (`modelspec.trigger_phrase`, `trigger_words`), or found in how often kohya's
-    scripts saw each tag.
-    """
+def read_trigger_words(notes: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the words that a LoRA's maker wrote down as those that call what it was taught."""
     for name in ("modelspec.trigger_phrase", "trigger_words", "ss_trigger_words"):
         if said := notes.get(name, "").strip():
             return _tidy(_as_list(said))
+    return ()
+
+
+def find_trigger_words(notes: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the words that call what a LoRA was taught; none if nothing tells of any.
+
+    Said outright (`modelspec.trigger_phrase`, `trigger_words`), or guessed from how often kohya's
+    scripts saw each tag.
+    """
+    if said := read_trigger_words(notes):
+        return said
     folders = _parse(notes.get("ss_tag_frequency", ""))
     counted: Counter[str] = Counter()
     for tags in folders.values():

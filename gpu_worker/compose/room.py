@@ -1,5 +1,6 @@
 """Opens the books of a model's memory: how much is left beside it, and what its work takes."""
 
+from collections.abc import Callable
 from math import isqrt
 
 import torch
@@ -16,11 +17,14 @@ _RESERVED_SHARE = 0.08
 _TEXT_CELLS = 512
 
 
-def open_books(device: torch.device) -> VramManager:
+def open_books(
+    device: torch.device, *, expect_uses: Callable[[str], float] = lambda _name: 0.0
+) -> VramManager:
     """Open the books over what is free on a device now; a CPU's memory is the host's."""
     free_bytes = measure_memory(device).free_bytes
     return VramManager(
-        budget=Budget(device_bytes=free_bytes, reserved_bytes=int(free_bytes * _RESERVED_SHARE))
+        budget=Budget(device_bytes=free_bytes, reserved_bytes=int(free_bytes * _RESERVED_SHARE)),
+        expect_uses=expect_uses,
     )
 
 

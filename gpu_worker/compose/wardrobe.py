@@ -4,70 +4,43 @@ The host's memory caches as many as its bytes allow, so that a change costs only
 from disk can be done ahead, on another thread, while the engine draws.
 """
 
-import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import structlog
 from torch import nn
 
-from backend.contracts import ModelFamily
+from backend.contracts import LoraUse, ModelFamily
 from gpu_worker.compose.adapters import AdaptedNetwork, Worn
 from gpu_worker.compose.byte_cache import ByteCache
 from gpu_worker.compose.lora import LoraWeights, load_lora
 from gpu_worker.compose.lora_facts import LoraFacts, read_facts
+from gpu_worker.compose.lora_files import find_lora
 from gpu_worker.compose.lora_names import LayerNames, parts_of
 from gpu_worker.family import LoadedModel
-from gpu_worker.state import BadRequest, ModelBroken, ModelMissing, RenderError
+from gpu_worker.state import BadRequest, RenderError
 from gpu_worker.vram.manager import VramManager
 
 # More at once blur each other; and their ranks have to fit side by side.
 MOST_WORN = 4
-MOST_SCALE = 4.0
-_NAME = re.compile(r"\w[\w.-]{0,99}")
-_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _ENCODERS = "text_encoder"
 _ROOM = "room for LoRAs"
 _log = structlog.get_logger(__name__)
 
-
-@dataclass(frozen=True, kw_only=True, order=True)
-class LoraChoice:
-    """A LoRA by name, and how strongly it is to count: 0 not at all, 1 as it was trained."""
-
-    name: str
-    scale: float = 1.0
-
-
+# A LoRA's name, and when its file was written.
+_Key = tuple[str, int]
 # What a model wears: jobs that ask for the same can share a forward pass.
-Outfit = tuple[LoraChoice, ...]
-
-
-def find_lora(folder: Path, name: str) -> Path:
-    """Return where a LoRA lies: `NAME.safetensors`, or in a folder `NAME` or `lora-NAME`.
-
-    Raises:
-        ModelMissing: there is none of that name; a name is never a path.
-        ModelBroken: there is only a pickle.
-
-    """
-    if _NAME.fullmatch(name):
-        files = [folder / f"{name}.safetensors"]
-        for place in (folder / name, folder / f"lora-{name}"):
-            files += [place / "pytorch_lora_weights.safetensors", *sorted(place.glob("*.saf*"))]
-        for file in files:
-            if file.is_file():
-                return file
-        if any((folder / f"{name}{ending}").is_file() for ending in _PICKLES):
-            raise ModelBroken(f"The LoRA {name} is a pickle, which could run code; convert it.")
-    raise ModelMissing(f"There is no LoRA named {name[:100]} here.")
+Outfit = tuple[LoraUse, ...]
 
 
 class Wardrobe:
-    """The LoRAs of one loaded model. `fetch` may be called ahead; the rest is the engine's."""
+    """The LoRAs of one loaded model. Dressing is the engine's; all else is for any thread.
+
+    `worth` says of a name how much it is worth to have it cached; who is worth least leaves first.
+    """
 
     def __init__(
         self,
@@ -77,6 +50,7 @@ class Wardrobe:
         folder: Path,
         cached_bytes: int,
         vram: VramManager | None = None,
+        worth: Callable[[str], float] = lambda _name: 0.0,
     ) -> None:
         components: Mapping[str, object] = model.pipeline.components
         blocks = getattr(getattr(components.get("unet"), "config", None), "layers_per_block", 2)
@@ -91,17 +65,22 @@ class Wardrobe:
             for part in self._names.parts
             if isinstance(network := components[part], nn.Module)
         }
-        self._cache: ByteCache[tuple[str, int], LoraWeights] = ByteCache(
-            most_bytes=cached_bytes, weigh=lambda weights: weights.size_bytes
+        self._cache: ByteCache[_Key, LoraWeights] = ByteCache(
+            most_bytes=cached_bytes,
+            weigh=lambda weights: weights.size_bytes,
+            worth=lambda key: worth(key[0]),
         )
+        self._in_hand: dict[_Key, LoraWeights] = {}
+        self._holders: Counter[_Key] = Counter()
         self._lock = threading.Lock()
         self._room = ExitStack()
-        self._worn: Outfit | None = ()
+        # None while nobody knows what a network wears.
+        self._worn: dict[str, Outfit | None] = dict.fromkeys(self._networks, ())
 
     @property
     def worn(self) -> Outfit:
         """What the model wears now."""
-        return self._worn or ()
+        return max((worn or () for worn in self._worn.values()), key=len, default=())
 
     @property
     def rebuilds(self) -> int:
@@ -111,13 +90,14 @@ class Wardrobe:
     def cached(self) -> frozenset[str]:
         """Return the names of the LoRAs that lie in the host's memory."""
         with self._lock:
-            return frozenset(name for name, _ in self._cache)
+            return frozenset(name for name, _ in (*self._cache, *self._in_hand))
 
     def judge(self, name: str) -> LoraFacts:
         """Return what a LoRA's header says: rank, layers, the words that call its style.
 
         Raises:
-            ModelMissing, ModelBroken, BadRequest: it is not there, not sound, or for another model.
+            AdapterMissing, AdapterBroken, AdapterUnfit: it is not there, not sound, or for another
+                model.
 
         """
         path = find_lora(self._folder, name)
@@ -127,19 +107,40 @@ class Wardrobe:
         """Return a LoRA from the host's memory, reading it if need be.
 
         Raises:
-            ModelMissing, ModelBroken, BadRequest: as `judge` does.
+            AdapterMissing, AdapterBroken, AdapterUnfit: as `judge` does.
 
         """
-        # A file that was replaced is another one.
-        key = (name, find_lora(self._folder, name).stat().st_mtime_ns)
+        key = self._key(name)
         with self._lock:
-            found = self._cache.find(key)
+            found = self._cache.find(key) or self._in_hand.get(key)
         if found is not None:
             return found
         weights = load_lora(self.judge(name), dtype=self._dtype, is_pinned=self._is_pinned)
         with self._lock:
             self._cache.put(key, weights)
         return weights
+
+    @contextmanager
+    def hold(self, outfit: Sequence[LoraUse]) -> Iterator[None]:
+        """Have an outfit in the host's memory while the block runs, however full the cache is.
+
+        Raises:
+            AdapterMissing, AdapterBroken, AdapterUnfit, BadRequest: it cannot be worn.
+
+        """
+        names = [use.name for use in check_outfit(outfit)]
+        held = {self._key(name): self.fetch(name) for name in names}
+        with self._lock:
+            self._in_hand |= held
+            self._holders.update(held.keys())
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._holders.subtract(held.keys())
+                for key in held:
+                    if not self._holders[key]:
+                        del self._holders[key], self._in_hand[key]
 
     def prepare(self, names: Iterable[str], *, at_once: int = 1) -> int:
         """Make room for any `at_once` of these LoRAs before a network is compiled; count them.
@@ -160,61 +161,95 @@ class Wardrobe:
                 for layer, rank in layers.items():
                     known[layer] = max(known.get(layer, 0), rank * at_once)
         for part, layers in highest.items():
-            if not part.startswith(_ENCODERS):
+            if not _is_encoder(part):
                 self._networks[part].make_room(layers)
         self._book_room()
         return fitting
 
-    def dress(self, outfit: Sequence[LoraChoice]) -> bool:
+    def dress(self, outfit: Sequence[LoraUse]) -> bool:
         """Wear these LoRAs and no others; tell whether anything had to change.
 
         Raises:
-            ModelMissing, ModelBroken, BadRequest: one of them cannot be worn; nothing is.
+            AdapterMissing, AdapterBroken, AdapterUnfit, BadRequest: one of them cannot be worn;
+                nothing is.
             OutOfMemory: there is no room for them; nothing is worn.
 
         """
+        return self._dress(self._networks.keys(), outfit)
+
+    def dress_network(self, outfit: Sequence[LoraUse]) -> bool:
+        """Have what draws wear these LoRAs, as `dress` does; the text encoders stay as they are."""
+        return self._dress([part for part in self._networks if not _is_encoder(part)], outfit)
+
+    def dress_encoders(self, outfit: Sequence[LoraUse]) -> Outfit:
+        """Have the text encoders wear these LoRAs, as `dress` does; return those that touch them.
+
+        What draws stays as it is.
+        """
+        encoders = [part for part in self._networks if _is_encoder(part)]
+        self._dress(encoders, outfit)
         wanted = check_outfit(outfit)
-        if wanted == self._worn:
-            return False
-        loras = [(self.fetch(choice.name), choice.scale) for choice in wanted]
-        # Should this fail halfway, nobody is to believe that the old or the new ones are worn.
-        self._worn = None
-        try:
-            for part, network in self._networks.items():
-                adapters = [
-                    Worn(pairs=lora.parts[part], scale=scale)
-                    for lora, scale in loras
-                    if part in lora.parts
-                ]
-                self._dress(part, network, adapters)
-            self._book_room()
-        except BaseException:
-            self.strip()
-            raise
-        self._worn = wanted
-        return True
+        return tuple(
+            use for use in wanted if any(part in self.fetch(use.name).parts for part in encoders)
+        )
+
+    def words_for(self, outfit: Sequence[LoraUse]) -> tuple[str, ...]:
+        """Return the words that call the styles of an outfit, as their makers wrote in the files.
+
+        A LoRA that is to lead away from its style is not called.
+        """
+        called = (
+            self.fetch(use.name).trigger_words for use in check_outfit(outfit) if use.scale > 0
+        )
+        return tuple(dict.fromkeys(word for words in called for word in words))
 
     def undress(self) -> None:
         """Wear nothing; room stays for the next."""
         for network in self._networks.values():
             network.take_off()
-        self._worn = ()
+        self._worn = dict.fromkeys(self._networks, ())
 
     def strip(self) -> None:
         """Wear nothing, and give all room back: every layer is as it was loaded."""
         for network in self._networks.values():
             network.strip()
         self._room.close()
-        self._worn = ()
+        self._worn = dict.fromkeys(self._networks, ())
 
     def forget(self) -> None:
         """Give the host's cache back."""
         with self._lock:
             self._cache.forget()
 
-    def _dress(self, part: str, network: AdaptedNetwork, adapters: Sequence[Worn]) -> None:
+    def _key(self, name: str) -> _Key:
+        # A file that was replaced is another one.
+        return name, find_lora(self._folder, name).stat().st_mtime_ns
+
+    def _dress(self, parts: Iterable[str], outfit: Sequence[LoraUse]) -> bool:
+        wanted = check_outfit(outfit)
+        stale = [part for part in parts if self._worn[part] != wanted]
+        if not stale:
+            return False
+        loras = [(self.fetch(use.name), use.scale) for use in wanted]
+        try:
+            for part in stale:
+                # Should this fail halfway, nobody is to believe that the old or the new are worn.
+                self._worn[part] = None
+                self._dress_one(part, loras)
+                self._worn[part] = wanted
+            self._book_room()
+        except BaseException:
+            self.strip()
+            raise
+        return True
+
+    def _dress_one(self, part: str, loras: Sequence[tuple[LoraWeights, float]]) -> None:
+        network = self._networks[part]
+        adapters = [
+            Worn(pairs=lora.parts[part], scale=scale) for lora, scale in loras if part in lora.parts
+        ]
         network.wear(adapters)
-        if not adapters and part.startswith(_ENCODERS):
+        if not adapters and _is_encoder(part):
             # Few LoRAs touch an encoder, and none is compiled: no room is kept there.
             network.strip()
 
@@ -226,19 +261,21 @@ class Wardrobe:
             self._room.enter_context(self._vram.hold(_ROOM, size))
 
 
-def check_outfit(outfit: Sequence[LoraChoice]) -> Outfit:
+def _is_encoder(part: str) -> bool:
+    return part.startswith(_ENCODERS)
+
+
+def check_outfit(outfit: Sequence[LoraUse]) -> Outfit:
     """Return an outfit in one order, without what counts nothing.
 
     Raises:
         BadRequest: too many, one of them twice, or scales out of range.
 
     """
-    wanted = tuple(sorted(choice for choice in outfit if choice.scale))
+    wanted = sorted((use for use in outfit if use.scale), key=lambda use: (use.name, use.scale))
     if len(wanted) > MOST_WORN:
         raise BadRequest(f"A picture is drawn with at most {MOST_WORN} LoRAs, not {len(wanted)}.")
-    names = [choice.name for choice in wanted]
+    names = [use.name for use in wanted]
     if len(set(names)) < len(names):
         raise BadRequest("The same LoRA is asked for twice.")
-    if not all(-MOST_SCALE <= choice.scale <= MOST_SCALE for choice in wanted):
-        raise BadRequest(f"A LoRA's scale is a number from -{MOST_SCALE:g} to {MOST_SCALE:g}.")
-    return wanted
+    return tuple(wanted)

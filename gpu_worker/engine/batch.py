@@ -1,11 +1,12 @@
 """What the next tick does, and for whom; pure, and asked anew at every step boundary.
 
 Tiers take turns by their weights, in pixels the network looks at. Inside a tier the oldest job
-leads; jobs that fit its look of the network come along.
+leads; jobs that fit its look of the network come along. Whose turn it is may be put off for a few
+ticks where it wears other LoRAs than were worn in the last.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from backend.contracts import TIER_POLICIES, Tier
 from gpu_worker.engine.seat import TIERS_BY_URGENCY, Seat, Stage
@@ -14,6 +15,8 @@ from gpu_worker.engine.seat import TIERS_BY_URGENCY, Seat, Stage
 MOST_PIXELS = 16 * 1024 * 1024
 # Embeddings and latents of so many lie ready; those who come later wait to begin.
 MOST_BEGUN = 16
+# For so many ticks in a row: changing clothes takes about as long as a step.
+MOST_PUT_OFF = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +31,15 @@ class Tick:
 class Shares:
     """How far each tier's clock has run: pixels served, over its weight.
 
-    A tier that was away comes back at the clock of those who stayed: nobody saves turns up.
+    A tier that was away comes back at the clock of those who stayed: nobody saves turns up. The
+    last step wore `outfit`, and for `put_off` steps somebody whose turn it is has waited for those
+    who wear it.
     """
 
     clocks: Mapping[Tier, float] = field(default_factory=dict)
     now: float = 0.0
+    outfit: Hashable = None
+    put_off: int = 0
 
     def lead(self, present: Collection[Tier]) -> Tier:
         """Return the tier whose turn it is; the more urgent one where two are even."""
@@ -44,7 +51,21 @@ class Shares:
             tier: self._clock(tier) + count / TIER_POLICIES[tier].weight
             for tier, count in pixels.items()
         }
-        return Shares(clocks={**self.clocks, **served}, now=self._clock(lead))
+        return replace(self, clocks={**self.clocks, **served}, now=self._clock(lead))
+
+    def choose_lead(self, rightful: Seat, begun: Sequence[Seat]) -> tuple[Seat, "Shares"]:
+        """Return who leads the next step, and the shares with it: `rightful`, or who is dressed.
+
+        A turbo job is never put off, nor anybody for more than `MOST_PUT_OFF` ticks in a row.
+        """
+        dressed = [
+            seat for seat in begun if seat.stage is Stage.DRAWING and seat.outfit == self.outfit
+        ]
+        has_to_wait = rightful.outfit != self.outfit and rightful.tier is not Tier.TURBO
+        if dressed and has_to_wait and self.put_off < MOST_PUT_OFF:
+            lead = min(dressed, key=lambda seat: seat.urgency)
+            return lead, replace(self, put_off=self.put_off + 1)
+        return rightful, replace(self, outfit=rightful.outfit, put_off=0)
 
     def _clock(self, tier: Tier) -> float:
         return max(self.clocks.get(tier, 0.0), self.now)
@@ -69,7 +90,8 @@ def choose_tick(
         if peer.stage is Stage.FINISHING:
             tick = Tick(stage=Stage.FINISHING, numbers=(peer.number,))
             return tick, shares.charge(tier, {tier: peer.row_pixels})
-    chosen = _choose_company(peers[0], begun, most_pixels)
+    lead, shares = shares.choose_lead(peers[0], begun)
+    chosen = _choose_company(lead, begun, most_pixels)
     pixels: dict[Tier, int] = {}
     for seat in chosen:
         pixels[seat.tier] = pixels.get(seat.tier, 0) + seat.pixels

@@ -39,6 +39,7 @@ class Flight:
             tier=self.order.job.tier,
             stage=Stage.DRAWING if self.run.done < self.run.steps else Stage.FINISHING,
             key=self.run.key,
+            outfit=self.run.outfit,
             rows=self.run.rows,
             row_pixels=self.run.row_pixels,
             is_parked=self.is_parked,

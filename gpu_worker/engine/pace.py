@@ -23,6 +23,7 @@ class Stage(StrEnum):
     """Where a job is, as far as a worker can tell from outside the engine."""
 
     WAITING = "waiting"
+    FETCHING = "fetching"
     BEGINNING = "beginning"
     STEPPING = "stepping"
     DECODING = "decoding"
@@ -35,8 +36,8 @@ class Bounds:
     """After what time, in seconds, a stage is hung.
 
     `least_s` and `times_usual` of what it usually takes, whichever is longer. `new_s` where nothing
-    like it was seen yet: then a model may load or a kernel be compiled. Releasing is mostly
-    waiting for checks and stores, which have limits of their own; it is given `release_s` at least.
+    like it was seen yet: then a model may load or a kernel be compiled. Releasing and fetching are
+    mostly waiting for checks, stores and disks; they are given `release_s` at least.
     """
 
     least_s: float = 12.0
@@ -74,7 +75,8 @@ class Pace:
         usual_s = self.usual_s(stage, shape)
         if usual_s is None:
             return self._bounds.new_s
-        least_s = self._bounds.release_s if stage is Stage.RELEASING else self._bounds.least_s
+        is_slow = stage in (Stage.RELEASING, Stage.FETCHING)
+        least_s = self._bounds.release_s if is_slow else self._bounds.least_s
         return max(least_s, self._bounds.times_usual * usual_s)
 
 
@@ -83,7 +85,8 @@ def shape_of(job: RenderJob) -> Hashable:
     is_guided = job.guidance is None or job.guidance > 1
     size = (job.aspect_width, job.aspect_height, job.image_count)
     given = (job.source is not None, job.outpaint, job.upscale, len(job.image_prompts))
-    return (*size, is_guided, job.sampler, given, job.is_tiled, job.adapters)
+    adapters = (*job.adapters, *(control.name for control in job.controls))
+    return (*size, is_guided, job.sampler, given, job.is_tiled, adapters)
 
 
 class AwakeClock:

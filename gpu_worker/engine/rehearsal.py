@@ -6,13 +6,14 @@ For rehearsals of queues and processes, which are all real; nothing here is offe
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
 from PIL import Image
 
-from backend.contracts import MannerUse, planned_steps, taken_steps
+from backend.contracts import MannerUse, RenderJob, planned_steps, taken_steps
 from gpu_worker.render.drawing import Drawing, DrawOrder, Run
 
 _SIDE = 64
@@ -29,6 +30,15 @@ class AdapterShelf:
     def held(self) -> frozenset[str]:
         """Return the names of what is loaded."""
         return frozenset(self._held)
+
+    @contextmanager
+    def hold(self, job: RenderJob) -> Iterator[None]:
+        """Have nothing to read: loading is rehearsed where a job begins."""
+        yield
+
+    def foresee(self) -> int:
+        """Have nothing to read."""
+        return 0
 
     def fetch(self, adapters: Iterable[str]) -> int:
         """Load what is not loaded yet, in place of what was used longest ago; count it."""
@@ -49,6 +59,7 @@ class _Sleep:
     done: int = 0
     denoise_s: float = 0.0
     key: Hashable = None
+    outfit: Hashable = None
     row_pixels: int = _SIDE**2
 
 

@@ -29,6 +29,7 @@ class Seat:
     tier: Tier
     stage: Stage
     key: Hashable = None
+    outfit: Hashable = None  # part of the key: changing it takes time
     rows: int = 0
     row_pixels: int = 0
     is_parked: bool = False

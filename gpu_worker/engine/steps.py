@@ -1,7 +1,8 @@
 """What is noted of a job between two steps. The engine's thread only notes; others tell and ask."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from backend.contracts import RenderJob
@@ -99,6 +100,23 @@ class StepWatch:
     def begin(self) -> None:
         """Note that its beginning was told: from now on its progress may be."""
         self._has_begun = True
+
+    @contextmanager
+    def fetching(self) -> Iterator[None]:
+        """Note that what the job wears is read while the block runs: no business of the engine's.
+
+        Raises:
+            Cancelled: the job is no longer wanted.
+
+        """
+        with self._lock:
+            self._go_on(Stage.FETCHING)
+        yield
+        with self._lock:
+            self._learn(1)
+            self._go_on(Stage.WAITING)
+        if self._is_cancelled:
+            raise Cancelled
 
     def wait_on(self) -> None:
         """Note that it waits for what is bounded elsewhere, and is not hung.

@@ -14,14 +14,17 @@ from gpu_worker.family import (
     LoadedModel,
     ReadText,
     SeenPictures,
+    Steering,
     TextEncoder,
 )
-from gpu_worker.state import ImagePromptsNotSupported, TilingNotSupported
+from gpu_worker.state import AdapterUnfit, ImagePromptsNotSupported, TilingNotSupported
 
 # What the released models were trained on.
 MOST_T5_TOKENS = 512
 # A token is a square of this many latents on a side.
 PATCH = 2
+# What ControlNets add after double and after single blocks, each [rows, tokens, channels].
+_Added = tuple[list[torch.Tensor], list[torch.Tensor]]
 
 
 class FluxFamily:
@@ -65,19 +68,44 @@ class FluxFamily:
     def read_pictures(self, pictures: Sequence[Image.Image]) -> SeenPictures:
         raise ImagePromptsNotSupported("This family takes no image prompts.")
 
+    def read_hint(self, network: DiffusersPart, pixels: torch.Tensor) -> torch.Tensor:
+        if network.union:
+            raise AdapterUnfit("ControlNets that are several in one cannot be drawn with.")
+        pixels = pixels.to(self.device, self._vae.dtype)
+        if _reads_pixels(network):
+            return pixels.to(self.dtype)
+        # Without chance: the same picture is read the same way each time.
+        latents = self._vae.encode(pixels).latent_dist.mode()
+        shift, scale = self._latent_statistics()
+        return pack(((latents - shift) * scale).to(self.dtype))
+
     def predict_noise(
-        self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: Conditioning
+        self,
+        latents: torch.Tensor,
+        timesteps: torch.Tensor,
+        conditioning: Conditioning,
+        steering: Sequence[Steering] = (),
     ) -> torch.Tensor:
         height, width = latents.shape[2:]
+        told = {
+            "hidden_states": pack(latents),
+            "timestep": timesteps.to(latents.dtype) / 1000,
+            "encoder_hidden_states": conditioning.embeds,
+            "pooled_projections": conditioning.pooled,
+            "txt_ids": torch.zeros((conditioning.embeds.shape[1], 3), device=self.device),
+            "img_ids": self._places(height // PATCH, width // PATCH),
+            "return_dict": False,
+        }
+        guidance = conditioning.facts[:, 0]
+        added: _Added = ([], [])
+        for one in steering:
+            added = _add(added, _steer(one, told, guidance))
         velocity = self._transformer(
-            hidden_states=pack(latents),
-            timestep=timesteps.to(latents.dtype) / 1000,
-            guidance=conditioning.facts[:, 0] if self.guides_itself else None,
-            encoder_hidden_states=conditioning.embeds,
-            pooled_projections=conditioning.pooled,
-            txt_ids=torch.zeros((conditioning.embeds.shape[1], 3), device=self.device),
-            img_ids=self._places(height // PATCH, width // PATCH),
-            return_dict=False,
+            guidance=guidance if self.guides_itself else None,
+            controlnet_block_samples=added[0] or None,
+            controlnet_single_block_samples=added[1] or None,
+            controlnet_blocks_repeat=any(_reads_pixels(one.network) for one in steering),
+            **told,
         )[0]
         return unpack(velocity, height=height, width=width)
 
@@ -125,6 +153,31 @@ def _open_encoders(pipeline: DiffusersPart) -> tuple[TextEncoder, TextEncoder]:
         lengths=(min(MOST_T5_TOKENS, int(pipeline.tokenizer_2.model_max_length)),),
     )
     return clip, t5
+
+
+def _reads_pixels(network: DiffusersPart) -> bool:
+    """Tell whether a ControlNet is shown pixels; others are shown packed latents."""
+    return network.input_hint_block is not None
+
+
+def _steer(one: Steering, told: Mapping[str, object], guidance: torch.Tensor) -> _Added:
+    is_guided = one.network.config.guidance_embeds
+    double, single = one.network(
+        controlnet_cond=one.hints, guidance=guidance if is_guided else None, **told
+    )
+    return (
+        [one.weigh(each) for each in double or ()],
+        [one.weigh(each) for each in single or ()],
+    )
+
+
+def _add(one: _Added, other: _Added) -> _Added:
+    """Return what two ControlNets add together; one of them may add nothing somewhere."""
+    double, single = (
+        [a + b for a, b in zip(mine, theirs, strict=True)] if mine and theirs else mine or theirs
+        for mine, theirs in zip(one, other, strict=True)
+    )
+    return double, single
 
 
 def pack(latents: torch.Tensor) -> torch.Tensor:

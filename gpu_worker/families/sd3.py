@@ -14,9 +14,10 @@ from gpu_worker.family import (
     LoadedModel,
     ReadText,
     SeenPictures,
+    Steering,
     TextEncoder,
 )
-from gpu_worker.state import ImagePromptsNotSupported, TilingNotSupported
+from gpu_worker.state import AdapterUnfit, ImagePromptsNotSupported, TilingNotSupported
 
 # What the released models were trained on, and for longer texts what T5 reads at most.
 T5_LENGTHS = (256, 512)
@@ -72,17 +73,59 @@ class Sd3Family:
     def read_pictures(self, pictures: Sequence[Image.Image]) -> SeenPictures:
         raise ImagePromptsNotSupported("This family takes no image prompts.")
 
+    def read_hint(self, network: DiffusersPart, pixels: torch.Tensor) -> torch.Tensor:
+        config = network.config
+        if config.joint_attention_dim is None or config.pos_embed_type is None:
+            raise AdapterUnfit("ControlNets of this kind cannot be drawn with.")
+        if config.extra_conditioning_channels:
+            raise AdapterUnfit("ControlNets for inpainting cannot be drawn with.")
+        # Without chance: the same picture is read the same way each time.
+        pixels = pixels.to(self.device, self._vae.dtype)
+        latents: torch.Tensor = self._vae.encode(pixels).latent_dist.mode()
+        shift, scale = self._latent_statistics()
+        return ((latents - shift) * scale).to(self.dtype)
+
     def predict_noise(
-        self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: Conditioning
+        self,
+        latents: torch.Tensor,
+        timesteps: torch.Tensor,
+        conditioning: Conditioning,
+        steering: Sequence[Steering] = (),
     ) -> torch.Tensor:
+        added: list[torch.Tensor] | None = None
+        for one in steering:
+            more = self._steer(one, latents, timesteps, conditioning)
+            added = more if added is None else [a + b for a, b in zip(added, more, strict=True)]
         velocity: torch.Tensor = self._transformer(
             hidden_states=latents,
             timestep=timesteps,
             encoder_hidden_states=conditioning.embeds,
             pooled_projections=conditioning.pooled,
+            block_controlnet_hidden_states=added,
             return_dict=False,
         )[0]
         return velocity
+
+    def _steer(
+        self,
+        one: Steering,
+        latents: torch.Tensor,
+        timesteps: torch.Tensor,
+        conditioning: Conditioning,
+    ) -> list[torch.Tensor]:
+        """Return what a ControlNet adds after each of its blocks, [rows, tokens, channels]."""
+        config = one.network.config
+        is_gist_hidden = config.force_zeros_for_pooled_projection
+        pooled = conditioning.pooled
+        added = one.network(
+            hidden_states=latents,
+            timestep=timesteps,
+            encoder_hidden_states=conditioning.embeds,
+            pooled_projections=torch.zeros_like(pooled) if is_gist_hidden else pooled,
+            controlnet_cond=one.hints,
+            return_dict=False,
+        )[0]
+        return [one.weigh(each) for each in added]
 
     def encode_picture(
         self, pixels: torch.Tensor, generators: Sequence[torch.Generator]

@@ -14,6 +14,7 @@ from gpu_worker.family import (
     LoadedModel,
     ReadText,
     SeenPictures,
+    Steering,
     TextEncoder,
 )
 from gpu_worker.state import ImagePromptsNotSupported
@@ -87,22 +88,41 @@ class SdxlFamily:
             for layer in self._convolutions:
                 layer.padding_mode = "zeros"
 
+    def read_hint(self, network: DiffusersPart, pixels: torch.Tensor) -> torch.Tensor:
+        return ((pixels + 1) / 2).to(self.device, self.dtype)
+
     def predict_noise(
-        self, latents: torch.Tensor, timesteps: torch.Tensor, conditioning: Conditioning
+        self,
+        latents: torch.Tensor,
+        timesteps: torch.Tensor,
+        conditioning: Conditioning,
+        steering: Sequence[Steering] = (),
     ) -> torch.Tensor:
         pictures = (conditioning.images, conditioning.image_scales)
         facts = conditioning.facts
-        noise: torch.Tensor = self._unet(
-            latents,
-            timesteps,
-            encoder_hidden_states=conditioning.embeds,
-            timestep_cond=facts[:, SIZE_FACTS:] if self.guides_itself else None,
-            cross_attention_kwargs=None if pictures[0] is None else {"ip_hidden_states": pictures},
-            added_cond_kwargs={
+        told = {
+            "encoder_hidden_states": conditioning.embeds,
+            "added_cond_kwargs": {
                 "text_embeds": conditioning.pooled,
                 "time_ids": facts[:, :SIZE_FACTS],
             },
-            return_dict=False,
+            "return_dict": False,
+        }
+        down: list[torch.Tensor] | None = None
+        middle: torch.Tensor | None = None
+        for one in steering:
+            added, added_middle = one.network(latents, timesteps, controlnet_cond=one.hints, **told)
+            added, added_middle = [one.weigh(each) for each in added], one.weigh(added_middle)
+            down = added if down is None else [a + b for a, b in zip(down, added, strict=True)]
+            middle = added_middle if middle is None else middle + added_middle
+        noise: torch.Tensor = self._unet(
+            latents,
+            timesteps,
+            timestep_cond=facts[:, SIZE_FACTS:] if self.guides_itself else None,
+            cross_attention_kwargs=None if pictures[0] is None else {"ip_hidden_states": pictures},
+            down_block_additional_residuals=down,
+            mid_block_additional_residual=middle,
+            **told,
         )[0]
         return noise
 

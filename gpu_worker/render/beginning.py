@@ -88,7 +88,7 @@ class Beginner:
             sampler=sampler,
             generators=generators,
             conditioning=conditioning.spread(len(mosaic.places) if mosaic else 1),
-            adapters=job.adapters,
+            outfit=job.outfit,
             kept=start.kept,
             mosaic=mosaic,
             is_tiled=job.is_tiled,

@@ -5,11 +5,18 @@ from contextlib import nullcontext
 
 import torch
 
-from gpu_worker.family import Conditioning, Family
+from gpu_worker.family import Conditioning, Family, Steering
 from gpu_worker.render.painting import Painting
+from gpu_worker.render.steering import ControlNetShelf, steer
 
 
-def take_step(family: Family, paintings: Sequence[Painting], *, looks: int = 1) -> None:
+def take_step(
+    family: Family,
+    paintings: Sequence[Painting],
+    *,
+    looks: int = 1,
+    controlnets: ControlNetShelf | None = None,
+) -> None:
     """Bring every painting one step further; they may stand at different ones.
 
     With several looks the network sees part of the rows at a time, for want of memory. If a look
@@ -22,8 +29,10 @@ def take_step(family: Family, paintings: Sequence[Painting], *, looks: int = 1) 
     )
     conditioning = Conditioning.join([painting.conditioning for painting in paintings])
     # Who takes a step together is of one mind about edges.
-    with family.meeting_edges() if paintings[0].is_tiled else nullcontext():
-        noise = _look(family, seen, timesteps, conditioning, looks=looks)
+    edges = family.meeting_edges() if paintings[0].is_tiled else nullcontext()
+    steered = [painting.steered_rows for painting in paintings]
+    with edges, steer(controlnets, steered) as steering:
+        noise = _look(family, seen, timesteps, conditioning, steering, looks=looks)
     shares = torch.split(noise, [painting.rows for painting in paintings])
     for painting, share in zip(paintings, shares, strict=True):
         painting.advance(share)
@@ -34,17 +43,21 @@ def _look(
     seen: torch.Tensor,
     timesteps: torch.Tensor,
     conditioning: Conditioning,
+    steering: Sequence[Steering],
     *,
     looks: int,
 ) -> torch.Tensor:
     if looks == 1:
-        return family.predict_noise(seen, timesteps, conditioning)
+        return family.predict_noise(seen, timesteps, conditioning, steering)
     each = -(-len(seen) // looks)
     parts = [(begin, begin + each) for begin in range(0, len(seen), each)]
     return torch.cat(
         [
             family.predict_noise(
-                seen[begin:end], timesteps[begin:end], conditioning.take(begin, end)
+                seen[begin:end],
+                timesteps[begin:end],
+                conditioning.take(begin, end),
+                [one.take(begin, end) for one in steering],
             )
             for begin, end in parts
         ]

@@ -27,6 +27,7 @@ class DrawOrder:
     source: Image.Image | None = None
     mask: Image.Image | None = None
     image_prompts: tuple[Image.Image, ...] = ()
+    controls: tuple[Image.Image, ...] = ()  # for each of the job's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,10 @@ class Run(Protocol):
     @property
     def key(self) -> Hashable:
         """Return what must be equal in two runs that take a step together."""
+
+    @property
+    def outfit(self) -> Hashable:
+        """Return what of that takes time to change between two steps: the LoRAs it wears."""
 
     @property
     def rows(self) -> int:

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 
+from backend.contracts import LoraUse
 from gpu_worker.family import ReadText, TextEncoder
 from gpu_worker.render.words import Tokens
 
@@ -21,13 +22,13 @@ class EmbeddingCache:
         self._most_bytes = most_bytes
         self._kept: OrderedDict[bytes, ReadText] = OrderedDict()
         self._kept_bytes = 0
-        self._worn: tuple[str, ...] = ()
+        self._worn: tuple[LoraUse, ...] = ()
         self.hits = 0
         self.misses = 0
 
-    def wear(self, adapters: Sequence[str]) -> None:
-        """Keep apart what encoders make while they wear these adapters."""
-        self._worn = tuple(adapters)
+    def wear(self, outfit: Sequence[LoraUse]) -> None:
+        """Keep apart what encoders make while they wear these LoRAs, each at its scale."""
+        self._worn = tuple(outfit)
 
     def get(
         self, encoder: TextEncoder, rows: Sequence[Tokens], read: Callable[[], ReadText]
@@ -59,7 +60,8 @@ class EmbeddingCache:
         return self._kept_bytes
 
 
-def _digest(encoder: TextEncoder, rows: Sequence[Tokens], worn: Sequence[str]) -> bytes:
+def _digest(encoder: TextEncoder, rows: Sequence[Tokens], worn: Sequence[LoraUse]) -> bytes:
     words = [(row.ids, row.weights) for row in rows]
-    content = (encoder.name, encoder.kind, worn, words)
+    outfit = [(use.name, use.scale) for use in worn]
+    content = (encoder.name, encoder.kind, outfit, words)
     return blake2b(repr(content).encode()).digest()

@@ -28,6 +28,7 @@ class Enlargement:
     width: int
     height: int
     key: Hashable = None
+    outfit: Hashable = None
     rows: int = 1
     steps: int = 0
     done: int = 0

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 import torch
 from PIL import Image
 
-from backend.contracts import RenderNote
+from backend.contracts import LoraUse, RenderNote
 from gpu_worker.family import Conditioning
 from gpu_worker.render.canvas import Canvas
 from gpu_worker.render.guidance import Guidance
 from gpu_worker.render.kept import KeptArea
 from gpu_worker.render.mosaic import Mosaic
+from gpu_worker.render.steering import Control, SteeredRows
 from gpu_worker.sampler import Sampler
 
 
@@ -27,10 +28,11 @@ class Painting:
     conditioning: Conditioning
     timesteps: torch.Tensor  # [steps]
     latents: torch.Tensor  # [pictures, channels, height, width]
-    adapters: tuple[str, ...] = ()  # what the network wears while it looks
     kept: KeptArea | None = None  # what stays of a picture that is drawn around
     mosaic: Mosaic | None = None  # how the network sees latents that are too large for it
     is_tiled: bool = False  # its opposite edges meet
+    outfit: tuple[LoraUse, ...] = ()  # what the network wears while it looks
+    controls: tuple[Control, ...] = ()  # what steers the network
     notes: tuple[RenderNote, ...] = ()
     done: int = 0
     pictures: list[Image.Image] = field(default_factory=list)
@@ -43,7 +45,14 @@ class Painting:
     @property
     def key(self) -> Hashable:
         # Each row is told its own timestep and guidance: only shapes and what is worn must agree.
-        return (self.seen_size, self.conditioning.shape, self.adapters, self.is_tiled)
+        steered_by = tuple(control.use.name for control in self.controls)
+        seen = (self.seen_size, self.conditioning.shape, self.is_tiled)
+        return (*seen, self.outfit, steered_by)
+
+    @property
+    def steered_rows(self) -> SteeredRows:
+        """Return what steers its rows in the next step."""
+        return SteeredRows(rows=self.rows, controls=self.controls, done=self.done, steps=self.steps)
 
     @property
     def rows(self) -> int:

@@ -3,23 +3,26 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import cast
+from dataclasses import replace
+from typing import TypeVar, cast
 
 import torch
 from PIL import Image
 
+from backend.contracts import RenderNote, UpscaleKind
 from backend.contracts import Sampler as SamplerName
-from backend.contracts import UpscaleKind
 from gpu_worker.family import Family
 from gpu_worker.render.beginning import Beginner
 from gpu_worker.render.decode import decode, to_pictures
 from gpu_worker.render.denoise import take_step
 from gpu_worker.render.drawing import Drawing, DrawOrder, Run
+from gpu_worker.render.dresser import Dresser, Outfit, call_styles
 from gpu_worker.render.embedding_cache import EmbeddingCache
 from gpu_worker.render.encode import PromptEncoder
 from gpu_worker.render.enlarging import Enlargement, begin_enlargement, enlarge, enlarge_once
 from gpu_worker.render.pace import Pace
 from gpu_worker.render.painting import Painting
+from gpu_worker.render.steering import ControlNetShelf, read_controls
 from gpu_worker.render.tiles import decode_in_tiles, enlarge_meeting_edges
 from gpu_worker.render.upscale import Upscaler
 from gpu_worker.sampler import Sampler
@@ -27,6 +30,8 @@ from gpu_worker.state import BadRequest
 from gpu_worker.vram.probe import give_back_memory
 from gpu_worker.vram.recovery import Portion, Recovery, Stage
 from gpu_worker.vram.work_memory import WorkMemory
+
+T = TypeVar("T")
 
 # What the network sees at once: sixteen pictures of a million pixels.
 MOST_PIXELS_SEEN = 16 * 1024 * 1024
@@ -36,8 +41,7 @@ class Renderer:
     """An `Artist` over one family; all pictures of a job are drawn as one batch.
 
     An upscaler enlarges them here, so that what is checked is what is shown; `enlarger`, or else
-    the same, makes delivered pictures larger. `dress` has the model wear adapters by name, and no
-    others.
+    the same, makes delivered pictures larger. A dresser has the model wear LoRAs, and no others.
     """
 
     def __init__(
@@ -47,15 +51,16 @@ class Renderer:
         open_sampler: Callable[[SamplerName], Sampler],
         upscaler: Upscaler | None = None,
         enlarger: Upscaler | None = None,
-        dress: Callable[[Sequence[str]], object] | None = None,
+        dresser: Dresser | None = None,
+        controlnets: ControlNetShelf | None = None,
         recovery: Recovery | None = None,
         memory: WorkMemory | None = None,
     ) -> None:
         self._family = family
         self._upscaler = upscaler
         self._enlarger = enlarger or upscaler
-        self._dress = dress
-        self._worn: tuple[str, ...] | None = ()
+        self._dresser = dresser
+        self._controlnets = controlnets
         self._recovery = recovery or Recovery(free=give_back_memory)
         self._memory = memory
         self._encoder = PromptEncoder(family=family)
@@ -77,20 +82,38 @@ class Renderer:
         upscale = order.job.upscale
         if upscale is not None and upscale.kind is UpscaleKind.SUBTLE:
             return begin_enlargement(order)
-        self._wear(order.job.adapters)
+        self._dress_encoders(order.job.outfit)
+        words = self._dresser.words_for(order.job.outfit) if self._dresser else ()
+        called = replace(order, job=call_styles(order.job, words))
         with torch.inference_mode():
-            return self._recovery.run(
+            painting = self._recovery.run(
                 Stage.ENCODE,
-                lambda _portion: self._beginner.begin(order),
+                lambda _portion: self._begin_steered(called),
                 what=f"{order.job.image_count} pictures",
             )
+        if called.job is not order.job:
+            painting.notes += (RenderNote.WORDS_ADDED,)
+        return painting
+
+    def _begin_steered(self, order: DrawOrder) -> Painting:
+        painting = self._beginner.begin(order)
+        if not order.job.controls:
+            return painting
+        if self._controlnets is None:
+            raise BadRequest("This worker's model is steered by no ControlNets.")
+        if painting.mosaic is not None:
+            raise BadRequest("A picture that is drawn over by tiles is steered by no ControlNets.")
+        painting.controls = read_controls(
+            self._controlnets, self._family, order, painting.seen_size
+        )
+        return painting
 
     def step(self, runs: Sequence[Run]) -> None:
         # An engine hands back what this artist began.
         paintings = cast("Sequence[Painting]", runs)
         begun_at = time.perf_counter()
         rows = sum(painting.rows for painting in paintings)
-        self._wear(paintings[0].adapters)
+        self._wear(paintings[0].outfit)
         with torch.inference_mode():
             self._recovery.run(
                 Stage.DENOISE,
@@ -140,22 +163,26 @@ class Renderer:
         memory = self._memory
         size = {"width": width, "height": height}
         with memory.denoising(rows=-(-rows // looks), **size) if memory else nullcontext():
-            take_step(self._family, paintings, looks=looks)
+            take_step(self._family, paintings, looks=looks, controlnets=self._controlnets)
 
-    def _wear(self, adapters: tuple[str, ...]) -> None:
-        """Change what the model wears, if need be; all who take a step together wear the same."""
-        if adapters == self._worn:
-            return
-        dress = self._dress
-        if dress is None:
+    def _wear(self, outfit: Outfit) -> None:
+        """Change what draws, if need be; all who take a step together wear the same."""
+        dresser = self._dresser
+        if dresser is not None:
+            self._load_adapters(lambda: dresser.dress_network(outfit), outfit)
+
+    def _dress_encoders(self, outfit: Outfit) -> None:
+        """Change what reads, if need be; what it read in other LoRAs is not taken for the same."""
+        dresser = self._dresser
+        if dresser is not None:
+            worn = self._load_adapters(lambda: dresser.dress_encoders(outfit), outfit)
+            self._encoder.cache.wear(worn)
+        elif outfit:
             raise BadRequest("This worker's model wears no LoRAs.")
-        # Should this fail halfway, nobody knows what is worn.
-        self._worn = None
-        self._recovery.run(
-            Stage.LOAD_ADAPTERS, lambda _portion: dress(adapters), what=", ".join(adapters)
-        )
-        self._worn = adapters
-        self._encoder.cache.wear(adapters)
+
+    def _load_adapters(self, dress: Callable[[], T], outfit: Outfit) -> T:
+        what = ", ".join(use.name for use in outfit)
+        return self._recovery.run(Stage.LOAD_ADAPTERS, lambda _portion: dress(), what=what)
 
     def _finish_next(self, painting: Painting) -> None:
         """Decode one more picture, or enlarge one more when all are decoded."""

@@ -9,6 +9,7 @@ import subprocess
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -42,6 +43,25 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(box: Box) ->
     assert processes_named(box.home, ()) == []
 
 
+def test_a_lora_changes_the_picture_by_its_scale_and_a_scale_of_nothing_does_not(box: Box) -> None:
+    def draw(*loras: str) -> tuple[int, dict[str, Any]]:
+        options = [word for lora in loras for word in ("--lora", lora)]
+        return box.imagine("a house", "--seed", "1", "--steps", "4", *options)
+
+    digests = []
+    for loras in ((), ("pixel-art:0",), ("pixel-art:1",), ("pixel-art:0.5", "line-drawing:0.5")):
+        status, answer = draw(*loras)
+        assert status == 0, (answer, box.logs())
+        digests.append(answer["images"][0]["sha256"])
+    bare, nothing, pixels, both = digests
+    assert nothing == bare
+    assert len({bare, pixels, both}) == 3
+    status, answer = draw("pixel-fart:1")
+    assert status == 4
+    assert answer["error"]["code"] == "adapter_missing"
+    assert "there are: line-drawing, pixel-art" in answer["error"]["message"]
+
+
 def test_four_pictures_become_four_files_in_the_asked_shape(box: Box) -> None:
     out = box.home / "grid.png"
     arguments = ("an owl", "--n", "4", "--ar", "3:2", "--steps", "2", "--out", str(out))
@@ -65,6 +85,7 @@ def test_four_pictures_become_four_files_in_the_asked_shape(box: Box) -> None:
         (("a fox --seed 99999999999",), "seed_out_of_range"),
         (("a fox", "--n", "9"), "image_count_out_of_range"),
         (("a fox", "--steps", "0"), "steps_out_of_range"),
+        (("a fox", "--lora", "pixel-art:9"), "invalid_lora"),
     ],
 )
 def test_bad_input_ends_with_status_2_and_a_stable_code(

@@ -13,7 +13,8 @@ from backend.contracts import ModelFamily, cancel_key, worker_key
 from gpu_worker.__main__ import open_artist
 from gpu_worker.engine.loop import Engine
 from gpu_worker.engine.pace import Bounds
-from gpu_worker.engine.rehearsal import AdapterShelf, SleepingArtist
+from gpu_worker.engine.rehearsal import SleepingArtist
+from gpu_worker.engine.stock import LateStock
 from gpu_worker.messenger import Messenger
 from gpu_worker.release.pipeline import ReleasePipeline
 from gpu_worker.render.drawing import Artist, Drawing, DrawOrder, Run
@@ -252,7 +253,7 @@ def test_a_cancelled_job_takes_no_step_more_than_the_one_it_is_at(
     engine: str,
 ):
     settings = Settings(home=tmp_path, engine=engine, model_sdxl=str(tiny_sdxl), sleep_step_s=0)
-    artist = NotingArtist(open_artist(settings, ModelFamily.SDXL, AdapterShelf(), Dials()))
+    artist = NotingArtist(open_artist(settings, ModelFamily.SDXL, LateStock(), Dials()))
     worker = start(artist=artist)
     job = a_render_job(1, steps=30)
 

@@ -8,7 +8,7 @@ import diffusers
 import pytest
 import torch
 
-from backend.contracts import ModelFamily, PromptPart, PromptTerm, RenderNote
+from backend.contracts import LoraUse, ModelFamily, PromptPart, PromptTerm, RenderNote
 from gpu_worker.families import open_family
 from gpu_worker.family import EncoderKind, Family, LoadedModel, TextEncoder
 from gpu_worker.render.embedding_cache import EmbeddingCache
@@ -278,7 +278,8 @@ def test_what_an_encoder_made_in_other_adapters_is_read_anew(
 ):
     networks = counted(sdxl, monkeypatch)
     encoder = PromptEncoder(family=sdxl)
-    for adapters, calls in (((), 1), (("fox",), 2), ((), 2), (("fox",), 2), (("fox", "snow"), 3)):
-        encoder.cache.wear(adapters)
+    fox, half = LoraUse(name="fox"), LoraUse(name="fox", scale=0.5)
+    for outfit, calls in (((), 1), ((fox,), 2), ((), 2), ((fox,), 2), ((half,), 3), ((fox,), 3)):
+        encoder.cache.wear(outfit)
         encode(encoder, prompt="a fox")
         assert networks[0].calls == calls

@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from backend.contracts import ModelFamily
+from backend.contracts import LoraUse, ModelFamily
 from gpu_worker.compose.composer import load_model
-from gpu_worker.compose.wardrobe import LoraChoice, Wardrobe
+from gpu_worker.compose.wardrobe import Wardrobe
 from gpu_worker.engine.loop import Engine
 from gpu_worker.families import open_family
 from gpu_worker.family import Family, LoadedModel
@@ -132,7 +132,7 @@ def test_adapters_that_run_out_are_put_on_again_or_not_at_all(
 
     def dress() -> bool:
         return recovery.run(
-            Stage.LOAD_ADAPTERS, lambda _portion: wardrobe.dress((LoraChoice(name="one"),))
+            Stage.LOAD_ADAPTERS, lambda _portion: wardrobe.dress((LoraUse(name="one"),))
         )
 
     with running(renderer) as engine:

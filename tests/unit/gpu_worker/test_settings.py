@@ -6,9 +6,10 @@ import pytest
 
 from backend.contracts import ModelFamily
 from gpu_worker.__main__ import main, open_artist
-from gpu_worker.engine.rehearsal import AdapterShelf
+from gpu_worker.engine.stock import LateStock
 from gpu_worker.settings import Settings
 from gpu_worker.state import ModelNotConfigured
+from gpu_worker.vitals import Dials
 from storage.object_stores import LocalStoreSettings, S3StoreSettings
 
 
@@ -37,7 +38,7 @@ def test_a_family_without_a_model_says_which_variable_to_set(
 ):
     settings = Settings(home=tmp_path, **{f"model_{family}": source})
     with pytest.raises(ModelNotConfigured) as caught:
-        open_artist(settings, family, AdapterShelf())
+        open_artist(settings, family, LateStock(), Dials())
     assert str(caught.value) == (
         f"No model is configured for {family}. "
         f"Set IMPASTO_MODEL_{family.upper()} to a diffusers folder."

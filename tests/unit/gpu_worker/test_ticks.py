@@ -1,5 +1,6 @@
 """Whose turn it is, who comes along and who stands aside: pure, and so tried on many histories."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.contracts import TIER_POLICIES, Tier
-from gpu_worker.engine.batch import MOST_BEGUN, Shares, Tick, choose_tick
+from gpu_worker.engine.batch import MOST_BEGUN, MOST_PUT_OFF, Shares, Tick, choose_tick
 from gpu_worker.engine.preempt import MOST_PARKED, MOST_TICKS_ASIDE, choose_aside
 from gpu_worker.engine.seat import Seat, Stage
 
@@ -244,3 +245,57 @@ def test_no_job_begins_while_one_of_its_tier_is_parked():
 def test_patience_ends():
     tired = a_seat(0, Tier.RELAX, is_parked=True, ticks_aside=MOST_TICKS_ASIDE)
     assert choose_aside([tired, a_seat(1, Tier.TURBO)]) == frozenset()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(Tier), st.sampled_from(["bare", "fox", "owl"])),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_whose_turn_it_is_waits_for_another_outfit_only_so_long_and_a_turbo_job_never(kinds):
+    seats = [
+        a_seat(number, tier, key=outfit, outfit=outfit)
+        for number, (tier, outfit) in enumerate(kinds)
+    ]
+    present = {tier for tier, _ in kinds}
+    shares, put_off = Shares(), 0
+    for _ in range(60):
+        rightful = min(
+            (seat for seat in seats if seat.tier is shares.lead(present)), key=lambda s: s.number
+        )
+        worn = shares.outfit
+        tick, shares = choose(seats, shares)
+        if tick.numbers[0] == rightful.number:
+            put_off = 0
+            continue
+        put_off += 1
+        assert put_off <= MOST_PUT_OFF
+        assert rightful.tier is not Tier.TURBO
+        assert seats[tick.numbers[0]].outfit == worn != rightful.outfit
+
+
+def test_two_tiers_in_different_outfits_do_not_change_clothes_at_every_step():
+    fast = a_seat(0, Tier.FAST, key="fox", outfit="fox")
+    relax = a_seat(1, Tier.RELAX, key="owl", outfit="owl")
+    shares, worn = Shares(), []
+    for _ in range(600):
+        tick, shares = choose([fast, relax], shares)
+        worn += [("fox", "owl")[tick.numbers[0]]]
+    changes = sum(one != other for one, other in itertools.pairwise(worn))
+    assert changes <= 600 / (MOST_PUT_OFF + 1)
+    # And nobody gets less for it in the long run: five to one.
+    assert abs(worn.count("owl") - 100) <= 2 * MOST_PUT_OFF
+
+
+def test_clothes_are_changed_at_once_for_a_turbo_job_and_when_nobody_wears_them_any_more():
+    fox = a_seat(0, Tier.FAST, key="fox", outfit="fox")
+    _, shares = choose([fox])
+    turbo = a_seat(1, Tier.TURBO, key="owl", outfit="owl")
+    assert choose([fox, turbo], shares)[0].numbers == (1,)
+    bare = a_seat(2, Tier.FAST, key="bare", outfit=())
+    ending = replace(fox, stage=Stage.FINISHING)
+    _, shares = choose([ending, bare], shares)
+    assert choose([bare], shares)[0].numbers == (2,)

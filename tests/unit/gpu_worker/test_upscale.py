@@ -15,7 +15,7 @@ from torch.nn import functional
 from backend.contracts import ModelFamily, SourceKey
 from gpu_worker.__main__ import open_artist
 from gpu_worker.compose.composer import load_model
-from gpu_worker.engine.rehearsal import AdapterShelf
+from gpu_worker.engine.stock import LateStock
 from gpu_worker.family import Family
 from gpu_worker.render.drawing import Drawing, DrawOrder
 from gpu_worker.render.latents import to_pixels
@@ -30,6 +30,7 @@ from gpu_worker.render.upscale import (
 from gpu_worker.samplers import open_sampler
 from gpu_worker.settings import Settings
 from gpu_worker.state import ModelBroken, ModelMissing
+from gpu_worker.vitals import Dials
 from tests.fakes.engines import draw_alone
 from tests.unit.gpu_worker.conftest import a_render_job
 
@@ -224,7 +225,7 @@ def test_a_sidecar_asks_for_a_scale_and_names_an_upscaler(
     write(tmp_path / "upscalers", weights(), "photos-v3")
     settings = Settings(home=tmp_path, model_sdxl=str(folder), threads=torch.get_num_threads())
     settings = settings.model_copy(update={"upscalers": tmp_path / "upscalers"})
-    artist = open_artist(settings, ModelFamily.SDXL, AdapterShelf())
+    artist = open_artist(settings, ModelFamily.SDXL, LateStock(), Dials())
     order = DrawOrder(job=a_render_job(steps=None))
     assert draw_alone(artist, order).pictures[0].size == (128, 128)
 
@@ -232,7 +233,8 @@ def test_a_sidecar_asks_for_a_scale_and_names_an_upscaler(
         open_artist(
             settings.model_copy(update={"upscalers": tmp_path / "elsewhere"}),
             ModelFamily.SDXL,
-            AdapterShelf(),
+            LateStock(),
+            Dials(),
         )
 
 

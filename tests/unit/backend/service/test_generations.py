@@ -86,8 +86,8 @@ def test_a_request_without_loras_is_digested_as_by_an_older_release() -> None:
 
 async def test_a_reroll_wears_the_same_loras(workshop: FakeWorkshop) -> None:
     loras = (LoraRef(name="fox", scale=0.5),)
-    first = await workshop.generations.submit(a_request(loras=loras))
-    again = await workshop.generations.reroll(first.job.id, a_requester())
+    first = await workshop.services.generations.submit(a_request(loras=loras))
+    again = await workshop.services.generations.reroll(first.job.id, a_requester())
     assert again.job.spec.loras == first.job.spec.loras == loras
 
 

@@ -149,6 +149,7 @@ async def test_the_message_says_all_that_a_worker_needs(hall: Hall) -> None:
         "clearances": ("nudity",),
         "loras": ({"name": "fox", "scale": 0.5},),
         "adapters": ("fox",),
+        "controls": (),
     }
 
 

@@ -10,7 +10,7 @@ from diffusers import ControlNetModel
 from backend.contracts import ModelFamily
 from gpu_worker.compose.controlnet import ControlNets
 from gpu_worker.family import LoadedModel
-from gpu_worker.state import BadRequest, ModelBroken, ModelMissing, OutOfMemory
+from gpu_worker.state import AdapterBroken, AdapterMissing, AdapterUnfit, OutOfMemory
 from gpu_worker.vram.budget import Budget
 from gpu_worker.vram.manager import VramManager
 
@@ -93,7 +93,7 @@ def test_one_for_another_model_is_refused(
         config.read_text().replace('"cross_attention_dim": 64', '"cross_attention_dim": 2048')
     )
     nets, _ = open_nets(loaded_sdxl, tmp_path, room=10 * weight)
-    with pytest.raises(BadRequest, match="cross_attention_dim is 2048, this model's 64"):
+    with pytest.raises(AdapterUnfit, match="cross_attention_dim is 2048, this model's 64"):
         nets.hold("canny").__enter__()
 
 
@@ -101,10 +101,10 @@ def test_pickles_and_paths_are_refused(loaded_sdxl: LoadedModel, tmp_path: Path)
     (tmp_path / "old").mkdir()
     (tmp_path / "old/diffusion_pytorch_model.bin").write_bytes(b"\x80\x04")
     nets, _ = open_nets(loaded_sdxl, tmp_path / "old", room=1)
-    with pytest.raises(ModelMissing):
+    with pytest.raises(AdapterMissing):
         nets.hold("../old").__enter__()
     nets, _ = open_nets(loaded_sdxl, tmp_path, room=1)
-    with pytest.raises(ModelBroken, match="only pickles"):
+    with pytest.raises(AdapterBroken, match="no whole safetensors"):
         nets.hold("old").__enter__()
 
 
@@ -115,6 +115,6 @@ def test_one_that_does_not_load_does_not_stay_in_the_books(
     config = tmp_path / "canny/config.json"
     config.write_text(config.read_text().replace('"SiLU"', '"none"').replace('"silu"', '"none"'))
     nets, vram = open_nets(loaded_sdxl, tmp_path, room=10 * weight)
-    with pytest.raises(ModelBroken, match="could not be loaded"):
+    with pytest.raises(AdapterBroken, match="could not be loaded"):
         nets.hold("canny").__enter__()
     assert vram.look().used_bytes == 0

@@ -14,7 +14,7 @@ from gpu_worker.compose.lora_facts import LoraFacts, read_facts
 from gpu_worker.compose.lora_names import LayerNames, LayerShape
 from gpu_worker.compose.lora_notes import TrainingNotes, find_trigger_words
 from gpu_worker.family import LoadedModel
-from gpu_worker.state import BadRequest, ModelBroken, ModelMissing
+from gpu_worker.state import AdapterBroken, AdapterMissing, AdapterUnfit
 from tests.unit.gpu_worker.compose.loras import (
     names_of,
     some_pairs,
@@ -62,26 +62,26 @@ def test_the_styles_that_ship_are_plain_loras_of_rank_eight(style: str):
 def test_pickles_are_refused(tmp_path: Path, loaded_sdxl: LoadedModel, ending: str):
     path = tmp_path / f"a{ending}"
     path.write_bytes(b"\x80\x04")
-    with pytest.raises(ModelBroken, match="pickles are refused"):
+    with pytest.raises(AdapterBroken, match="pickles are refused"):
         judge(path, loaded_sdxl)
 
 
 def test_a_pickle_under_a_better_name_is_refused(tmp_path: Path, loaded_sdxl: LoadedModel):
     path = tmp_path / "a.safetensors"
     torch.save({"lora": torch.ones(3)}, path)
-    with pytest.raises(ModelBroken, match="safetensors"):
+    with pytest.raises(AdapterBroken, match="safetensors"):
         judge(path, loaded_sdxl)
 
 
 def test_a_missing_file_is_missing(tmp_path: Path, loaded_sdxl: LoadedModel):
-    with pytest.raises(ModelMissing, match="no LoRA named a-style"):
+    with pytest.raises(AdapterMissing, match="no LoRA named a-style"):
         judge(tmp_path / "a.safetensors", loaded_sdxl)
 
 
 def test_a_truncated_file_is_broken(tmp_path: Path, loaded_sdxl: LoadedModel):
     path = style_lora(tmp_path / "a.safetensors", loaded_sdxl)
     path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(ModelBroken, match="truncated"):
+    with pytest.raises(AdapterBroken, match="truncated"):
         judge(path, loaded_sdxl)
 
 
@@ -103,14 +103,14 @@ def test_a_lora_for_another_base_is_refused_by_name(
     tmp_path: Path, loaded_sdxl: LoadedModel, layer: str, inputs: int, outputs: int, words: str
 ):
     path = write_lora(tmp_path / "a.safetensors", {layer: a_pair_of(inputs, outputs)})
-    with pytest.raises(BadRequest, match=f"made for {words}, and this model is SDXL"):
+    with pytest.raises(AdapterUnfit, match=f"made for {words}, and this model is SDXL"):
         judge(path, loaded_sdxl)
 
 
 def test_an_sdxl_lora_is_refused_for_flux(tmp_path: Path, loaded_flux: LoadedModel):
     layer = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k"
     path = write_kohya(tmp_path / "a.safetensors", {layer: a_pair_of(2048, 640)}, alpha=4)
-    with pytest.raises(BadRequest, match="made for SDXL, and this model is FLUX"):
+    with pytest.raises(AdapterUnfit, match="made for SDXL, and this model is FLUX"):
         judge(path, loaded_flux, ModelFamily.FLUX)
 
 
@@ -118,14 +118,14 @@ def test_a_lora_of_other_widths_is_refused_by_them(tmp_path: Path, loaded_sdxl: 
     path = write_lora(
         tmp_path / "a.safetensors", {f"unet.{BLOCK}.attn2.to_k": a_pair_of(2048, 640)}
     )
-    with pytest.raises(BadRequest, match="from 2048 to 640 channels, this model's from 64 to 64"):
+    with pytest.raises(AdapterUnfit, match="from 2048 to 640 channels, this model's from 64 to 64"):
         judge(path, loaded_sdxl)
 
 
 def test_a_lora_for_layers_that_are_not_here_is_refused(tmp_path: Path, loaded_sdxl: LoadedModel):
     layer = "unet.down_blocks.9.attentions.0.transformer_blocks.0.attn1.to_q"
     path = write_lora(tmp_path / "a.safetensors", {layer: a_pair_of(64, 64)})
-    with pytest.raises(BadRequest, match=r"this one has no 'unet\.down_blocks\.9"):
+    with pytest.raises(AdapterUnfit, match=r"this one has no 'unet\.down_blocks\.9"):
         judge(path, loaded_sdxl)
 
 
@@ -141,7 +141,7 @@ def test_a_lora_for_layers_that_are_not_here_is_refused(tmp_path: Path, loaded_s
 )
 def test_other_kinds_are_named(tmp_path: Path, loaded_sdxl: LoadedModel, tensor: str, words: str):
     save_file({tensor: torch.ones(4, 64)}, tmp_path / "a.safetensors")
-    with pytest.raises(ModelBroken, match=words):
+    with pytest.raises(AdapterBroken, match=words):
         judge(tmp_path / "a.safetensors", loaded_sdxl)
 
 
@@ -151,7 +151,7 @@ def test_tensors_that_are_no_pair_are_broken(tmp_path: Path, loaded_sdxl: Loaded
         f"unet.{BLOCK}.attn1.to_q.lora_B.weight": torch.ones(64, 5),
     }
     save_file(tensors, tmp_path / "a.safetensors")
-    with pytest.raises(ModelBroken, match="are no pair"):
+    with pytest.raises(AdapterBroken, match="are no pair"):
         judge(tmp_path / "a.safetensors", loaded_sdxl)
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from backend.contracts import ModelFamily
+from backend.contracts import LoraUse, ModelFamily
 from gpu_worker.compose import quantise as quantise_module
 from gpu_worker.compose.composer import load_model
 from gpu_worker.compose.quantise import QuantiseChoice, quantisation_of
-from gpu_worker.compose.wardrobe import LoraChoice, Wardrobe
+from gpu_worker.compose.wardrobe import Wardrobe
 from gpu_worker.families import open_family
 from gpu_worker.family import Conditioning, LoadedModel
 from gpu_worker.state import ModelNotConfigured
@@ -43,7 +43,7 @@ def test_a_network_in_eight_bits_wears_loras_and_takes_them_off(tiny_sdxl: Path,
     before = _look(model)
     style_lora(tmp_path / "one.safetensors", model)
     wardrobe = Wardrobe(model=model, family=ModelFamily.SDXL, folder=tmp_path, cached_bytes=2**20)
-    wardrobe.dress((LoraChoice(name="one"),))
+    wardrobe.dress((LoraUse(name="one"),))
     assert (_look(model) - before).abs().max() > 0.1
     wardrobe.dress(())
     assert torch.equal(_look(model), before)

@@ -7,25 +7,27 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 
-from backend.contracts import ModelFamily
+from backend.contracts import LoraUse, ModelFamily
 from gpu_worker.compose import wardrobe as wardrobe_module
 from gpu_worker.compose.byte_cache import ByteCache
 from gpu_worker.compose.lora import load_lora
-from gpu_worker.compose.wardrobe import LoraChoice, Wardrobe, find_lora
+from gpu_worker.compose.lora_files import find_lora
+from gpu_worker.compose.wardrobe import Wardrobe
 from gpu_worker.families import open_family
 from gpu_worker.family import LoadedModel
 from gpu_worker.render.encode import PromptEncoder
 from gpu_worker.render.guidance import Guidance
-from gpu_worker.state import BadRequest, ModelBroken, ModelMissing, OutOfMemory
+from gpu_worker.state import AdapterBroken, AdapterMissing, BadRequest, OutOfMemory
 from gpu_worker.vram.budget import Budget
 from gpu_worker.vram.manager import VramManager
 from tests.unit.gpu_worker.compose.loras import style_lora
 from tests.unit.gpu_worker.conftest import a_render_job
 
 MIB = 2**20
-ONE, TWO = LoraChoice(name="one"), LoraChoice(name="two", scale=0.5)
-IN_WORDS = LoraChoice(name="in-words")
+ONE, TWO = LoraUse(name="one"), LoraUse(name="two", scale=0.5)
+IN_WORDS = LoraUse(name="in-words")
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +98,7 @@ def test_outfits_change_the_picture_and_taking_them_off_brings_it_back_to_the_bi
 def test_the_same_outfit_in_another_order_is_not_put_on_again(model: LoadedModel, folder: Path):
     wardrobe = open_wardrobe(model, folder)
     assert wardrobe.dress((ONE, TWO))
-    assert not wardrobe.dress((TWO, LoraChoice(name="one"), LoraChoice(name="x", scale=0)))
+    assert not wardrobe.dress((TWO, LoraUse(name="one"), LoraUse(name="x", scale=0)))
     wardrobe.strip()
 
 
@@ -113,17 +115,21 @@ def test_with_room_for_the_whole_folder_nothing_is_rebuilt(model: LoadedModel, f
 @pytest.mark.parametrize(
     "outfit",
     [
-        (ONE, LoraChoice(name="one", scale=0.3)),
-        tuple(LoraChoice(name=f"n{number}") for number in range(5)),
-        (LoraChoice(name="one", scale=5.0),),
-        (LoraChoice(name="one", scale=float("nan")),),
+        (ONE, LoraUse(name="one", scale=0.3)),
+        tuple(LoraUse(name=f"n{number}") for number in range(5)),
     ],
 )
 def test_impossible_outfits_are_refused(
-    model: LoadedModel, folder: Path, outfit: tuple[LoraChoice, ...]
+    model: LoadedModel, folder: Path, outfit: tuple[LoraUse, ...]
 ):
     with pytest.raises(BadRequest):
         open_wardrobe(model, folder).dress(outfit)
+
+
+@pytest.mark.parametrize("scale", [5.0, -4.1, float("nan"), float("inf")])
+def test_a_scale_out_of_range_is_not_even_said(scale: float):
+    with pytest.raises(ValidationError):
+        LoraUse(name="one", scale=scale)
 
 
 def test_a_failure_halfway_leaves_the_model_undressed(
@@ -189,12 +195,12 @@ def test_a_lora_is_read_from_disk_once_and_again_when_it_was_replaced(
 
 @pytest.mark.parametrize("name", ["../one", "/etc/passwd", "", ".hidden", "nowhere", "a/b"])
 def test_a_name_is_never_a_path(folder: Path, name: str):
-    with pytest.raises(ModelMissing):
+    with pytest.raises(AdapterMissing):
         find_lora(folder, name)
 
 
 def test_a_pickle_is_named_as_such(folder: Path):
-    with pytest.raises(ModelBroken, match="pickle"):
+    with pytest.raises(AdapterBroken, match="pickle"):
         find_lora(folder, "old")
 
 
