@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from gpu_worker.compose.wardrobe import Wardrobe
     from gpu_worker.family import LoadedModel
     from gpu_worker.vram.manager import VramManager
+    from gpu_worker.vram.recovery import Recovery
 
 # Read by the libraries when they are imported, which happens later, on the engine's thread. Their
 # warnings quote prompts, so they are silenced; passive waiting keeps OpenMP from starving others.
@@ -202,8 +203,6 @@ def _open_renderer(
     from gpu_worker.render.pipeline import Renderer
     from gpu_worker.render.upscale import open_enlarger, open_named
     from gpu_worker.samplers import open_sampler
-    from gpu_worker.vram.probe import give_back_memory
-    from gpu_worker.vram.recovery import Recovery
     from gpu_worker.warm_up import compile_and_warm_up
 
     model = load_model(
@@ -217,12 +216,7 @@ def _open_renderer(
     opened = open_family(family, model)
     adapters = _open_adapters(settings, model, family, stock)
     books = adapters.books
-
-    def free() -> None:
-        books.evict_all()
-        give_back_memory()
-
-    recovery = Recovery(free=free)
+    recovery = _open_recovery(books)
     renderer = Renderer(
         family=opened,
         open_sampler=partial(open_sampler, family=family, scheduler_config=opened.scheduler_config),
@@ -244,6 +238,17 @@ def _open_renderer(
         adapters.wardrobe.prepare(list_loras(settings.loras))
         compile_and_warm_up(renderer, network_of(model), family)
     return renderer
+
+
+def _open_recovery(books: "VramManager") -> "Recovery":
+    from gpu_worker.vram.probe import give_back_memory
+    from gpu_worker.vram.recovery import Recovery
+
+    def free() -> None:
+        books.evict_all()
+        give_back_memory()
+
+    return Recovery(free=free)
 
 
 class _Adapters(NamedTuple):

@@ -74,8 +74,8 @@ class Worker:
     """Takes jobs from start to final report; while one is stored, the next is drawn.
 
     `stock` is what it has at hand beside the model, `dials` what else there is to watch.
-    `on_appetite` is called when more jobs are
-    wanted than before; `on_hung`, again and again, while a job hangs that nothing can free.
+    `on_appetite` is called when more jobs are wanted than before; `on_hung`, again and again, while
+    a job hangs that nothing can free.
     """
 
     def __init__(
@@ -328,13 +328,11 @@ class Worker:
     @contextmanager
     def _at_hand(self, job: RenderJob, watch: StepWatch, course: StateMachine) -> Iterator[None]:
         """Have what the job wears at hand; it is read here, while the engine draws others."""
-        if not job.outfit and not job.controls:
-            yield
-            return
-        course.move(WorkerState.LOADING_ADAPTERS)
         with ExitStack() as held:
-            with watch.fetching():
-                held.enter_context(self._stock.hold(job))
+            if job.outfit or job.controls:
+                course.move(WorkerState.LOADING_ADAPTERS)
+                with watch.fetching():
+                    held.enter_context(self._stock.hold(job))
             yield
 
     def _order(self, job: RenderJob) -> DrawOrder:

@@ -14,11 +14,11 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     TypeAdapter,
     computed_field,
-    field_validator,
     model_serializer,
     model_validator,
 )
 
+from backend.contracts.adapters import ControlUse, LoraUse
 from backend.contracts.pictures import (
     BoxUse,
     ImagePromptUse,
@@ -27,6 +27,7 @@ from backend.contracts.pictures import (
     SourceKey,
     UpscaleUse,
 )
+from backend.contracts.presence import WorkerPresence, parse_presence
 from backend.domain.families import FAMILY_SAMPLERS, ModelFamily, Sampler
 from backend.domain.manner import planned_steps, taken_steps
 from backend.domain.requests import UpscaleKind
@@ -136,44 +137,6 @@ def lifeline_worker(name: str) -> str:
     return name.removeprefix(_LIFELINE) if name.startswith(_LIFELINE) else ""
 
 
-class WorkerPresence(BaseModel):
-    """What a live worker says of itself, every two seconds and whenever it changes.
-
-    It draws up to `slots` jobs at once and asks for `wants` more now, besides what it has in hand.
-    Said before a job's beginning is reported, so that nobody who counts jobs on their way first
-    and reads this afterwards hands out more than was asked for. What a newer release says besides
-    is passed over: it is a hint, the job table is the truth.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-    version: Literal[1] = 1
-    kind: Literal["worker_presence"] = "worker_presence"
-    slots: Annotated[int, Field(ge=0)]
-    wants: Annotated[int, Field(ge=0)]
-    adapters: tuple[str, ...] = ()
-    has_own_queue: bool = True
-    state: WorkerState = WorkerState.IDLE
-
-    @field_validator("state", mode="before")
-    @classmethod
-    def _pass_over_news(cls, said: object) -> object:
-        return said if said in list(WorkerState) else WorkerState.IDLE
-
-
-def parse_presence(value: str | bytes) -> WorkerPresence:
-    """Read the value of a worker's key; a plain number is an older worker's slots.
-
-    It has no queue of its own and is handed one job a slot ahead.
-
-    Raises:
-        pydantic.ValidationError: it is neither.
-
-    """
-    if value.strip().isdigit():
-        return WorkerPresence(slots=int(value), wants=int(value), has_own_queue=False)
-    return WorkerPresence.model_validate_json(value)
-
-
 class Message(BaseModel):
     """What all messages share."""
 
@@ -215,28 +178,6 @@ class MannerUse(BaseModel):
     chaos: Annotated[int, Field(ge=0, le=100)] = 0
     weird: Annotated[int, Field(ge=0, le=3000)] = 0
     is_same_seed: bool = False
-
-
-class LoraUse(BaseModel):
-    """A LoRA by name, and how strongly it counts; 1 is as it was trained."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str
-    scale: Annotated[float, Field(ge=-4, le=4, allow_inf_nan=False)] = 1.0
-
-
-class ControlUse(BaseModel):
-    """A ControlNet by name, the stored picture it is shown, and how strongly it steers.
-
-    It steers the steps between two parts of the way, 0 the beginning and 1 the end.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str
-    key: str
-    scale: Annotated[float, Field(ge=0, le=2)] = 1.0
-    begin: Annotated[float, Field(ge=0, le=1)] = 0.0
-    end: Annotated[float, Field(ge=0, le=1)] = 1.0
 
 
 class RenderJob(Message):

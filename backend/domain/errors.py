@@ -31,6 +31,7 @@ from backend.domain.input_errors import (
     ImageCountOutOfRange,
     ImpastoError,
     InvalidAspectRatio,
+    InvalidLora,
     InvalidParameter,
     ParameterNotSupported,
     PromptEmpty,
@@ -40,6 +41,7 @@ from backend.domain.input_errors import (
     SamplerNotSupported,
     SeedOutOfRange,
     StepsOutOfRange,
+    TooManyLoras,
     TooManyPermutations,
     UnknownParameter,
     WeightOutOfRange,
@@ -55,6 +57,7 @@ __all__ = [
     "ImageNotFound",
     "ImpastoError",
     "InvalidAspectRatio",
+    "InvalidLora",
     "InvalidParameter",
     "JobFinished",
     "JobNotDelivered",
@@ -78,6 +81,7 @@ __all__ = [
     "SamplerNotSupported",
     "SeedOutOfRange",
     "StepsOutOfRange",
+    "TooManyLoras",
     "TooManyPermutations",
     "TooManyWaiting",
     "Unauthenticated",
@@ -139,29 +143,6 @@ class PictureOperationInvalid(BadInput):
 
     def __init__(self, reason: str, *, way_out: str) -> None:
         super().__init__(reason, way_out=way_out)
-
-
-class InvalidLora(BadInput):
-    """A LoRA that is no name, or a scale it cannot have."""
-
-    code = "invalid_lora"
-
-    def __init__(self, *, given: str) -> None:
-        super().__init__(
-            f"{given[:64]} is no LoRA with a scale from -4 to 4.",
-            way_out="Write its name and how strongly it counts, for example pixel-art:0.8.",
-        )
-
-
-class TooManyLoras(BadInput):
-    """More LoRAs than one picture is drawn with."""
-
-    code = "too_many_loras"
-
-    def __init__(self, *, limit: int) -> None:
-        super().__init__(
-            f"A picture is drawn with at most {limit} LoRAs.", way_out="Leave some of them out."
-        )
 
 
 class Refused(ImpastoError):

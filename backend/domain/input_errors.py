@@ -209,3 +209,26 @@ class SamplerNotSupported(BadInput):
             f"{family} cannot be drawn with {sampler}.",
             way_out=f"Use one of: {', '.join(supported) or 'none yet'}.",
         )
+
+
+class InvalidLora(BadInput):
+    """A LoRA that is no name, or a scale it cannot have."""
+
+    code = "invalid_lora"
+
+    def __init__(self, *, given: str) -> None:
+        super().__init__(
+            f"{given[:64]} is no LoRA with a scale from -4 to 4.",
+            way_out="Write its name and how strongly it counts, for example pixel-art:0.8.",
+        )
+
+
+class TooManyLoras(BadInput):
+    """More LoRAs than one picture is drawn with."""
+
+    code = "too_many_loras"
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(
+            f"A picture is drawn with at most {limit} LoRAs.", way_out="Leave some of them out."
+        )

@@ -83,6 +83,9 @@ class Sd3Family:
         pixels = pixels.to(self.device, self._vae.dtype)
         latents: torch.Tensor = self._vae.encode(pixels).latent_dist.mode()
         shift, scale = self._latent_statistics()
+        if config.force_zeros_for_pooled_projection:
+            # Those that are told no gist were trained on latents that nothing was taken off.
+            shift = 0.0
         return ((latents - shift) * scale).to(self.dtype)
 
     def predict_noise(
