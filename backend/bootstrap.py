@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TextIO
 
@@ -41,7 +42,10 @@ from backend.domain.families import ModelFamily
 from backend.models.folders import is_hub_id
 from backend.models.measures import Measures
 from backend.models.starters import starter_model
+from backend.prompt.interpreter import Interpret, Interpreter, Patience
+from backend.prompt.language import LanguageGuess
 from backend.prompt.pipeline import SafetyScreen
+from backend.prompt.translators import open_translator
 from backend.scheduling.gpu_pools import open_gpu_pool
 from backend.service.accounts import Accounts
 from backend.service.expectations import Expectations
@@ -88,6 +92,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             patience_s=settings.worker_patience_s,
         )
         house, screen = settings.house, open_screen()
+        interpret = open_interpreter(settings)
         predictions = Predictions(documents=SqlQueueDocuments(database=database))
         services = Services(
             generations=Generations(
@@ -103,6 +108,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 screen=screen,
                 fleet=fleet,
                 house=house,
+                interpret=interpret,
                 policies=settings.tier_policies,
                 clock=now,
             ),
@@ -121,6 +127,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 measures=open_measures(settings),
                 expectations=open_expectations(redis, database),
                 house=house,
+                interpret=interpret,
             ),
         )
         async with fleet.watching():
@@ -148,6 +155,7 @@ async def open_explanations(settings: Settings) -> AsyncIterator[Explanations]:
             measures=open_measures(settings),
             expectations=expectations,
             house=settings.house,
+            interpret=open_interpreter(settings),
         )
 
 
@@ -192,6 +200,30 @@ def make_uploads(database: Database, settings: Settings, *, clock: Clock) -> Upl
         pictures=StoredUploads(images=images, open_checks=open_image_checks),
         clock=clock,
     )
+
+
+def open_interpreter(settings: Settings) -> Interpret | None:
+    """Open what puts prompts into English; None where they are read as they are typed.
+
+    Raises:
+        TranslatorError: the translator lacks something it needs.
+
+    """
+    chosen = settings.translator_settings
+    if chosen is None:
+        return None
+    return Interpreter(
+        translator=open_translator(chosen),
+        # Its model takes most of a second to load, which only a prompt is worth.
+        guess=lambda text: _language_guess()(text),
+        patience=Patience(deadline_s=settings.translation_deadline_s),
+        is_must=settings.translation_must,
+    )
+
+
+@cache
+def _language_guess() -> LanguageGuess:
+    return LanguageGuess()
 
 
 def open_screen() -> SafetyScreen:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from redis.connection import parse_url
 
@@ -15,6 +15,7 @@ from backend.domain.families import ModelFamily
 from backend.domain.tiers import TIER_POLICIES, Tier, TierPolicy
 from backend.models.starters import families_to_serve
 from backend.prompt.house import SHIPPED, BadHouse, House, open_house
+from backend.prompt.translators import TranslatorName, TranslatorSettings
 
 TierLimits = dict[Tier, Annotated[int, Field(ge=1)] | None]
 
@@ -58,6 +59,11 @@ class Settings(BaseSettings):
         default_factory=_families_with_a_model
     )
     prompt_house: Path | None = None
+    translator: TranslatorName | Literal["none"] = "none"
+    translator_url: Annotated[str | None, Field(validate_default=True)] = None
+    translator_api_key: SecretStr | None = None
+    translation_deadline_s: Annotated[float, Field(gt=0, le=60)] = 3.0
+    translation_must: bool = False
     worker_patience_s: Annotated[float, Field(gt=0)] = 120.0
     running_max: Annotated[TierLimits, NoDecode] = Field(default_factory=dict)
     waiting_max: Annotated[TierLimits, NoDecode] = Field(default_factory=dict)
@@ -90,6 +96,14 @@ class Settings(BaseSettings):
                 open_house(value)
         except BadHouse as error:
             raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("translator_url")
+    @classmethod
+    def _names_a_translator(cls, value: str | None, info: ValidationInfo) -> str | None:
+        is_asked = info.data.get("translator") == "libretranslate"
+        if is_asked and not (value or "").startswith(("http://", "https://")):
+            raise ValueError("it must be the http address of a server that translates")
         return value
 
     @field_validator("database_url")
@@ -127,6 +141,19 @@ class Settings(BaseSettings):
     def house(self) -> House:
         """The workshop's own part of the language of prompts: its file, else what ships."""
         return open_house(self.prompt_house or SHIPPED)
+
+    @property
+    def translator_settings(self) -> TranslatorSettings | None:
+        """Which translator puts prompts into English, and what it needs; None if none does."""
+        if self.translator == "none":
+            return None
+        key = self.translator_api_key
+        return TranslatorSettings(
+            name=self.translator,
+            url=self.translator_url or "",
+            api_key=key.get_secret_value() if key else "",
+            timeout_s=self.translation_deadline_s,
+        )
 
     @property
     def tier_policies(self) -> dict[Tier, TierPolicy]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from backend.domain.languages import language_name
 from backend.domain.prompts import WeightedPart
 from backend.models.tokens import EncoderCount, Reader
 from backend.prompt.write import write_manner
@@ -27,6 +28,8 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
 
 def _prompt_lines(prompt: Foretold) -> Iterator[str]:
     spec = prompt.spec
+    if spec.typed is not spec:
+        yield f"typed     {spec.typed.positive_text}  ({language_name(spec.language)})"
     for part in (*spec.drawn, *spec.negative):
         label = "leave out" if part in spec.negative else "draw"
         yield f"{label:9} {_part(part)}"

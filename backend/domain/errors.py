@@ -19,6 +19,7 @@ ImpastoError
 │   └── TooManyWaiting · TooManyUploads
 ├── Conflict
 │   └── JobFinished · JobNotDelivered · IdempotencyMismatch
+├── NotTranslated
 └── Unavailable
 
 A class's `code` never changes once shipped. `str(error)` is one sentence for humans; `way_out` says
@@ -67,6 +68,7 @@ __all__ = [
     "NoLiveWorker",
     "NotAllowed",
     "NotThere",
+    "NotTranslated",
     "NotYours",
     "OverLimit",
     "ParameterNotSupported",
@@ -371,6 +373,18 @@ class IdempotencyMismatch(Conflict):
     def __init__(self) -> None:
         super().__init__(
             "This Idempotency-Key was used for a different request.", way_out="Use a new key."
+        )
+
+
+class NotTranslated(ImpastoError):
+    """Words that could not be translated, where the workshop draws no others."""
+
+    code = "not_translated"
+
+    def __init__(self, *, language: str) -> None:
+        super().__init__(
+            f"This prompt could not be translated into English (its language: {language}).",
+            way_out="Try again in a minute, or write it in English.",
         )
 
 

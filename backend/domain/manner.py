@@ -15,6 +15,7 @@ class Manner:
     hundredths of them. `chaos` (0 to 100) sets the pictures of a job apart, `weird` (0 to 3000)
     all of them from what the words usually mean. `stylize` (0 to 1000) and `style` are the
     workshop's own style and one of its presets. With the same seed all begin with one noise.
+    Verbatim words are drawn as they were typed, in whatever language.
     """
 
     quality: float = 1.0
@@ -26,6 +27,7 @@ class Manner:
     is_draft: bool = False
     is_raw: bool = False
     is_same_seed: bool = False
+    is_verbatim: bool = False
 
     @property
     def effort(self) -> float:

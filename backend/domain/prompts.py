@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import gcd
 from typing import Final, Self
@@ -142,12 +142,29 @@ def gather_loras(loras: Iterable[LoraRef]) -> tuple[LoraRef, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Translation:
+    """What came between the words as typed and the words as drawn.
+
+    `positive` and `negative` are the parts as typed in `language`, before `by` put them into
+    English. Where `failure` says why nobody could ("slow", "failed" or "unread": a language that
+    is not read here), they are empty, and what was typed is drawn.
+    """
+
+    language: str
+    by: str
+    positive: tuple[WeightedPart, ...] = ()
+    negative: tuple[WeightedPart, ...] = ()
+    failure: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PromptSpec:
     """What the member meant: everything a worker needs to draw, except the resolved seed.
 
     `positive` are parts that are mixed by their weights, and `negative` the things to leave out.
     The workshop adds `style_words` behind them and mixes in the parts of `house`. `approximated`
     names the parameters that the family can only come near to.
+    `translation` tells of words that were typed in another `language` than is drawn.
     A tiled picture's edges meet. `image_weight` overrules how strongly image prompts count, and
     `zoom` from how far a picture is seen that grows.
     """
@@ -155,6 +172,7 @@ class PromptSpec:
     positive: tuple[WeightedPart, ...]
     negative: tuple[WeightedPart, ...] = ()
     language: str = "und"
+    translation: Translation | None = None
     family: ModelFamily = ModelFamily.SDXL
     tier: Tier = Tier.FAST
     aspect_ratio: AspectRatio = field(default_factory=AspectRatio)
@@ -172,6 +190,14 @@ class PromptSpec:
     style_words: str = ""
     house: tuple[WeightedPart, ...] = ()
     approximated: tuple[str, ...] = ()
+
+    @property
+    def typed(self) -> Self:
+        """The same, in the words that were typed."""
+        before = self.translation
+        if before is None or before.failure:
+            return self
+        return replace(self, positive=before.positive, negative=before.negative, translation=None)
 
     @property
     def drawn(self) -> tuple[WeightedPart, ...]:

@@ -5,7 +5,8 @@ from pydantic import BaseModel
 from backend.domain.families import ModelFamily, Sampler
 from backend.domain.prompts import WeightedPart
 from backend.domain.tiers import Tier
-from backend.gateway.schemas import EtaOut
+from backend.gateway.presentation import translation_of
+from backend.gateway.schemas import EtaOut, TranslationOut
 from backend.models.tokens import EncoderCount
 from backend.prompt.write import write, write_manner
 from backend.service.explanations import Explanation, Foretold
@@ -79,6 +80,8 @@ class PromptOut(BaseModel):
     times: int
     cost_gpu_s: float
     safety: SafetyOut
+    language: str
+    translation: TranslationOut | None
     notes: list[str]
 
 
@@ -126,6 +129,8 @@ def _prompt(foretold: Foretold) -> PromptOut:
         safety=SafetyOut(
             outcome=foretold.verdict.outcome, category=foretold.verdict.category or None
         ),
+        language=spec.language,
+        translation=translation_of(spec),
         notes=list(foretold.notes),
     )
 

@@ -85,6 +85,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "job_finished": _row(Status.CONFLICT, "Already ended"),
     "job_not_delivered": _row(Status.CONFLICT, "No pictures yet", 2),
     "idempotency_mismatch": _row(_WRONG, "Idempotency key used before"),
+    "not_translated": _row(Status.SERVICE_UNAVAILABLE, "Not translated", 30),
     "unavailable": _row(Status.SERVICE_UNAVAILABLE, "Temporarily unavailable", 30),
 }
 # Refusals of HTTP itself, before the domain hears of the request.

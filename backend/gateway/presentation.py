@@ -4,6 +4,7 @@ from typing import Any
 
 from backend.domain.jobs import Block, Failure, Job, Progress
 from backend.domain.outlook import Outlook
+from backend.domain.prompts import PromptSpec
 from backend.domain.requests import Mask
 from backend.domain.results import Timings
 from backend.domain.uploads import Upload
@@ -29,6 +30,7 @@ from backend.gateway.schemas import (
     ParametersOut,
     ProgressOut,
     TimingsOut,
+    TranslationOut,
     UploadOut,
     Urls,
     WhyOut,
@@ -70,6 +72,7 @@ def accepted_of(view: JobView, public_url: str) -> GenerationAccepted:
         ),
         receipt=view.receipt or None,
         notes=list(view.notes),
+        translation=translation_of(view.job.spec),
     )
 
 
@@ -86,6 +89,22 @@ def generation_of(view: JobView, images: list[ImageOut], public_url: str) -> Gen
         blocked=_blocked(job.block),
         error=_error(job.failure),
         timings=_timings(job.result.timings if job.result else None),
+    )
+
+
+def translation_of(spec: PromptSpec) -> TranslationOut | None:
+    """Present how a prompt came into English, if it did or should have."""
+    told = spec.translation
+    if told is None:
+        return None
+    return TranslationOut(
+        language=told.language,
+        by=told.by,
+        original=spec.typed.positive_text,
+        text=spec.positive_text,
+        negative_original=spec.typed.negative_text,
+        negative_text=spec.negative_text,
+        failure=told.failure or None,
     )
 
 

@@ -194,6 +194,22 @@ class ParametersOut(BaseModel):
     loras: list[LoraOut]
 
 
+class TranslationOut(BaseModel):
+    """What a prompt was put into English from, and by whom.
+
+    `original` is what was typed and `text` what is drawn, both without weights and parameters.
+    `failure` says why there is no translation (slow, failed, unread); both are then the same.
+    """
+
+    language: str
+    by: str
+    original: str
+    text: str
+    negative_original: str
+    negative_text: str
+    failure: str | None
+
+
 class TimingsOut(BaseModel):
     """Seconds spent in each stage of the worker."""
 
@@ -239,6 +255,7 @@ class GenerationAccepted(GenerationSummary):
     `eta` and `why` are null too while nobody has worked them out yet. `receipt` says what an ended
     generation was charged, in one sentence; null before. `notes` say what is drawn otherwise than
     asked, because the family can only come near to it.
+    `translation` is null for what was typed in English, or in a language nobody can tell.
     """
 
     position: int | None
@@ -247,6 +264,7 @@ class GenerationAccepted(GenerationSummary):
     cost: CostOut
     receipt: str | None
     notes: list[str]
+    translation: TranslationOut | None
 
 
 class WhyOut(BaseModel):

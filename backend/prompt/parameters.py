@@ -73,6 +73,7 @@ class Parameters:
     is_draft: bool = False
     is_dry: bool = False
     is_same_seed: bool = False
+    is_verbatim: bool = False
     said: tuple[Given, ...] = ()
 
     def find(self, name: str) -> Given | None:
@@ -315,6 +316,7 @@ _READERS: Final[dict[str, Callable[[Given, Parameters], Parameters]]] = {
     "n": _read_image_count,
     "niji": _read_version,
     "no": _read_negative,
+    "no-translate": _flag_reader(is_verbatim=True),
     "quality": _read_quality,
     "raw": _flag_reader(is_raw=True),
     "repeat": _number_reader("repeat", 2, REPEAT_MAX),

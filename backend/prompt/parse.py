@@ -191,6 +191,7 @@ def _manner_of(given: Parameters) -> Manner:
         is_draft=given.is_draft,
         is_raw=given.is_raw,
         is_same_seed=given.is_same_seed,
+        is_verbatim=given.is_verbatim,
     )
 
 

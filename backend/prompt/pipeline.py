@@ -1,7 +1,7 @@
-"""From a request to what is meant and whether it may be drawn: parse, then screen."""
+"""From a request to what is meant and whether it may be drawn: parse, translate, then screen."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from backend.domain.errors import TooManyPermutations
@@ -9,6 +9,7 @@ from backend.domain.families import ModelFamily
 from backend.domain.prompts import PromptSpec
 from backend.domain.requests import GenerationRequest
 from backend.prompt.house import House, shipped_house
+from backend.prompt.interpreter import Interpret
 from backend.prompt.parse import Variant, parse
 from safety.policy import DEFAULT_POLICY, Policy
 from safety.prompt_check import PromptCheck
@@ -72,6 +73,7 @@ def understand(
     screen: PromptScreen,
     default_family: ModelFamily,
     house: House | None = None,
+    interpret: Interpret | None = None,
 ) -> Understood:
     """Parse a request for one job and screen what it asks to see, as `understand_all` does.
 
@@ -80,7 +82,9 @@ def understand(
         TooManyPermutations: it stands for several jobs.
 
     """
-    all_of_them = understand_all(request, screen=screen, default_family=default_family, house=house)
+    all_of_them = understand_all(
+        request, screen=screen, default_family=default_family, house=house, interpret=interpret
+    )
     first = all_of_them[0]
     count = sum(one.variant.given.repeat or 1 for one in all_of_them)
     if count > 1:
@@ -94,19 +98,38 @@ def understand_all(
     screen: PromptScreen,
     default_family: ModelFamily,
     house: House | None = None,
+    interpret: Interpret | None = None,
 ) -> tuple[Understood, ...]:
     """Parse a request and screen all that it asks to see; see `parse` for the family.
 
-    `house` is the workshop's own part of the language; without one, what ships.
+    `house` is the workshop's own part of the language; without one, what ships. `interpret`
+    translates, and may block; without it, words are read as they are typed.
 
     Raises:
         BadInput: the request cannot be understood.
+        NotTranslated: it cannot be translated, and the workshop draws no other words.
 
     """
     variants = parse(request, default_family=default_family, house=house or shipped_house())
+    if interpret is not None:
+        variants = tuple(replace(one, spec=interpret(one.spec)) for one in variants)
     return tuple(
-        Understood(variant=variant, verdict=_screen(variant.spec, screen)) for variant in variants
+        Understood(variant=variant, verdict=_screen_both(variant.spec, screen))
+        for variant in variants
     )
+
+
+def _screen_both(spec: PromptSpec, screen: PromptScreen) -> PromptVerdict:
+    """Judge the words as typed and as translated: what is held in either is held.
+
+    No translator can be trusted to carry over what the screen looks for, nor the screen to know it
+    in every language.
+    """
+    typed = _screen(spec.typed, screen)
+    if spec.typed is spec:
+        return typed
+    drawn = _screen(spec, screen)
+    return max(typed, drawn, key=lambda one: Outcome(one.outcome).severity)
 
 
 def _screen(spec: PromptSpec, screen: PromptScreen) -> PromptVerdict:

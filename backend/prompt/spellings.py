@@ -43,6 +43,7 @@ PARAMETERS: Final = (
     Parameter(name="stylize", others=("s",), values="0 to 1000", purpose="strength of house style"),
     Parameter(name="style", values="a preset's name, or raw", purpose="a style of this workshop"),
     Parameter(name="raw", purpose="no house style"),
+    Parameter(name="no-translate", purpose="draw the words as they are typed"),
     Parameter(name="repeat", others=("r",), values="2 to 40", purpose="as many jobs"),
     Parameter(name="dry", purpose="say what would be drawn, and do not draw it"),
     Parameter(name="lora", values="NAME:0.8", purpose="a LoRA and its strength"),

@@ -86,6 +86,7 @@ SUPPORT: Final[Mapping[str, Mapping[ModelFamily, Cell]]] = {
     ),
     "style": _exact("the words, and perhaps settings, of one of this workshop's presets"),
     "raw": _exact("no house style"),
+    "no-translate": _exact("the words are read as they were typed, in whatever language"),
     "repeat": _exact("as many jobs, each with a seed of its own and paid for by itself"),
     "lora": _refused("this release reads none in prompts.", "Leave it out."),
     "tile": {

@@ -1,22 +1,27 @@
-"""The seam of translators. None ships yet: a prompt is drawn in the language it was written in."""
+"""The seam of translators: words of a prompt in one language, the same in English."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Protocol
 
 
-@dataclass(frozen=True, kw_only=True)
-class Translation:
-    """A text in the language models were trained on, and the language it came from.
-
-    Languages are ISO 639 codes; `und` is an unknown one.
-    """
-
-    text: str
-    language: str
+class TranslatorError(Exception):
+    """A translator gave no translation; the message is for the operator and quotes no prompt."""
 
 
 class Translator(Protocol):
-    """Turns a prompt into the language models were trained on."""
+    """Puts words into English, the language models were trained on. Called from threads."""
 
-    def translate(self, text: str) -> Translation:
-        """Return the text translated; what needs no translation comes back as it is."""
+    @property
+    def name(self) -> str:
+        """What it is called where a translation is shown."""
+
+    def reads(self, language: str) -> bool:
+        """Say whether it reads a language, given as an ISO 639-1 code."""
+
+    def translate(self, texts: Sequence[str], *, language: str) -> list[str]:
+        """Return each text in English, in order; a name it does not know stays as it is.
+
+        Raises:
+            TranslatorError: it cannot.
+
+        """

@@ -62,6 +62,7 @@ def write_manner(manner: Manner) -> Iterator[str]:
         "raw": manner.is_raw,
         "draft": manner.is_draft,
         "sameseed": manner.is_same_seed,
+        "no-translate": manner.is_verbatim,
     }
     yield from (f"--{name}" for name, is_set in flags.items() if is_set)
 

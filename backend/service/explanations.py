@@ -1,5 +1,6 @@
 """The dry run: what a request would be read as, cost and become. Costs nothing, stores nothing."""
 
+import asyncio
 from dataclasses import dataclass
 
 from backend.contracts import PromptPart, PromptTerm
@@ -10,11 +11,13 @@ from backend.domain.requests import GenerationRequest
 from backend.models.measures import Measures
 from backend.models.tokens import CannotCount, EncoderCount
 from backend.prompt.house import House
+from backend.prompt.interpreter import Interpret
 from backend.prompt.parse import Variant, asks_for_dry_run
 from backend.prompt.pipeline import PromptScreen, PromptVerdict, Understood, understand_all
 from backend.prompt.support import notes_of
 from backend.service.expectations import Expectations
 from backend.service.fleet import Fleet
+from backend.service.job_view import untranslated_note
 from backend.service.predictions import Predictions
 from backend.service.told_words import negative_parts_of, parts_of
 
@@ -80,6 +83,7 @@ class Explanations:
         measures: Measures,
         expectations: Expectations | None = None,
         house: House | None = None,
+        interpret: Interpret | None = None,
     ) -> None:
         self._screen = screen
         self._fleet = fleet
@@ -87,6 +91,7 @@ class Explanations:
         self._measures = measures
         self._expectations = expectations
         self._house = house
+        self._interpret = interpret
 
     def is_asked(self, request: GenerationRequest) -> bool:
         """Say whether a prompt asks for a dry run by `--dry`.
@@ -102,13 +107,17 @@ class Explanations:
 
         Raises:
             BadInput: it cannot be understood.
+            NotTranslated: it cannot be translated, and no other words are drawn here.
 
         """
-        understood = understand_all(
+        # A translation may take seconds.
+        understood = await asyncio.to_thread(
+            understand_all,
             request,
             screen=self._screen,
             default_family=self._fleet.default_family(),
             house=self._house,
+            interpret=self._interpret,
         )
         prompts = tuple([await self._foretell(one) for one in understood])
         first = prompts[0]
@@ -150,7 +159,7 @@ class Explanations:
             negative_tokens=negative_tokens,
             uncounted=uncounted,
             cost_s=await self._predictions.predict_s(spec),
-            notes=notes_of(spec),
+            notes=(*filter(None, (untranslated_note(spec),)), *notes_of(spec)),
         )
 
 

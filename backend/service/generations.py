@@ -1,5 +1,6 @@
 """Asking for pictures: submit, look, cancel, reroll, vary."""
 
+import asyncio
 import hashlib
 import json
 import secrets
@@ -21,6 +22,7 @@ from backend.domain.results import ImageRef, ImageVariant
 from backend.domain.rework import Rework, Variation
 from backend.domain.tiers import TIER_POLICIES, Tier, TierPolicy
 from backend.prompt.house import House
+from backend.prompt.interpreter import Interpret
 from backend.prompt.pipeline import PromptScreen, PromptVerdict, understand
 from backend.prompt.write import write_list, write_manner, write_words
 from backend.service.fleet import Fleet
@@ -67,6 +69,7 @@ class Generations:
         screen: PromptScreen,
         fleet: Fleet,
         house: House | None = None,
+        interpret: Interpret | None = None,
         policies: Mapping[Tier, TierPolicy] = TIER_POLICIES,
         clock: Clock,
         make_id: Callable[[], JobId] = new_job_id,
@@ -82,6 +85,7 @@ class Generations:
         self._screen = screen
         self._fleet = fleet
         self._house = house
+        self._interpret = interpret
         self._policies = policies
         self._clock = clock
         self._make_id = make_id
@@ -92,6 +96,7 @@ class Generations:
 
         Raises:
             BadInput: the request cannot be understood.
+            NotTranslated: it cannot be translated, and no other words are drawn here.
             JobNotFound, ImageNotFound, UploadNotFound: a picture it is given is not there.
             FamilyUnavailable: that family is not served here.
             NoLiveWorker: no worker for it has been there for minutes.
@@ -103,11 +108,14 @@ class Generations:
         if first is not None:
             return replace(await self.snapshot(first.id), is_repeated=True)
         given = await self._given.look(request)
-        understood = understand(
+        # A translation may take seconds.
+        understood = await asyncio.to_thread(
+            understand,
             given.prepare(request),
             screen=self._screen,
             default_family=self._fleet.default_family(),
             house=self._house,
+            interpret=self._interpret,
         )
         spec = given.complete(understood.spec, request)
         await self._fleet.must_serve(spec.family)
@@ -321,7 +329,8 @@ class Generations:
         idempotency_key: str | None,
     ) -> GenerationRequest:
         """Make a request for the same words with a fresh seed, drawn at birth."""
-        spec = origin.spec
+        # Words go out in the language they came in, and are translated again.
+        spec = origin.spec.typed
         return replace(
             origin.request,
             requester=requester,

@@ -6,7 +6,9 @@ from typing import assert_never
 
 from backend.billing.ledger import Cost, cost_of
 from backend.domain.jobs import Job, JobState
+from backend.domain.languages import language_name
 from backend.domain.outlook import Outlook
+from backend.domain.prompts import PromptSpec
 from backend.prompt.support import notes_of
 
 # Ratios that differ by less than a hundredth look the same.
@@ -52,7 +54,8 @@ class JobView:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was only come near to, or drawn otherwise than asked, in a sentence each."""
-        return (*notes_of(self.job.spec), *self._size_note)
+        untranslated = filter(None, (untranslated_note(self.job.spec),))
+        return (*untranslated, *notes_of(self.job.spec), *self._size_note)
 
     @property
     def _size_note(self) -> tuple[str, ...]:
@@ -91,6 +94,19 @@ class JobView:
                 return "It was cancelled."
             case _:
                 assert_never(self.job.state)
+
+
+def untranslated_note(spec: PromptSpec) -> str:
+    """Say that words were drawn as typed because they could not be translated; "" if they were."""
+    told = spec.translation
+    if told is None or not told.failure:
+        return ""
+    language = language_name(told.language)
+    why = {
+        "slow": "the translator took too long",
+        "unread": f"the translator here does not read {language}",
+    }.get(told.failure, "the translator does not answer")
+    return f"Not translated from {language}: {why}, so the words are drawn as they were typed."
 
 
 def gpu_time(seconds: float) -> str:

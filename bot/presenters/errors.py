@@ -60,6 +60,7 @@ ERROR_SENTENCES: Mapping[str, str] = {
     "job_finished": "This job has already ended. Press 🔄 for a new one.",
     "job_not_delivered": "This job has no pictures yet. Wait until it is finished.",
     "idempotency_mismatch": "This click was already taken for something else. Press again.",
+    "not_translated": _AS_WRITTEN,
     "unavailable": "A part of the workshop does not answer. Try again in a minute.",
 }
 _TELL = "Tell whoever runs this bot; the worker's log says more."

@@ -1,6 +1,7 @@
 """The text of a job's message, from its first place in line to its pictures."""
 
 from backend.domain.jobs import Job, JobState, Progress
+from backend.domain.languages import language_name
 from backend.domain.results import ImageRef
 from backend.service.job_view import JobView
 from bot.presenters.prompts import plain, shorten
@@ -22,6 +23,9 @@ def job_text(view: JobView, *, asker_id: int | None, progress: Progress | None =
     if job.state is JobState.BLOCKED:
         return f"{status}{asker}\n`{job.id}`"
     lines = [f"**{plain(job.request.prompt)}**{asker}", status, facts_line(job)]
+    if job.spec.typed is not job.spec:
+        language = language_name(job.spec.language)
+        lines.append(f"-# Drawn from {language} as: {plain(job.spec.positive_text)}")
     lines += [f"-# {note}" for note in view.notes[:NOTES_SHOWN]]
     return "\n".join(lines)
 

@@ -101,6 +101,7 @@ def test_every_error_says_what_to_do() -> None:
         errors.JobFinished(),
         errors.JobNotDelivered(),
         errors.IdempotencyMismatch(),
+        errors.NotTranslated(language="es"),
         errors.Unavailable(),
     ]
     leaves = {kind for kind in _all_kinds() if not kind.__subclasses__()}

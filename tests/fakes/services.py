@@ -4,6 +4,7 @@ from backend.domain.families import ModelFamily
 from backend.domain.jobs import Job
 from backend.domain.requests import GenerationRequest
 from backend.domain.results import GenerationResult
+from backend.prompt.interpreter import Interpret
 from backend.prompt.pipeline import PromptVerdict
 from backend.service.accounts import Accounts
 from backend.service.fleet import Fleet
@@ -43,7 +44,7 @@ def block_forbidden(text: str) -> PromptVerdict:
 class FakeWorkshop:
     """A whole workshop in memory; `seconds` moves its clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, interpret: Interpret | None = None) -> None:
         self.seconds = 0.0
         memory = Memory()
         self.jobs = MemoryJobStore(memory=memory)
@@ -72,6 +73,7 @@ class FakeWorkshop:
                 outlooks=self.outlooks,
                 predictions=Predictions(documents=MemoryQueueDocuments()),
                 screen=block_forbidden,
+                interpret=interpret,
                 fleet=self.fleet,
                 clock=self.now,
             ),

@@ -11,6 +11,7 @@ from PIL import Image
 from backend.domain.errors import ImpastoError, PromptBlocked, SeedOutOfRange, UnknownParameter
 from backend.domain.jobs import Block, Failure, Job, JobState, Lease, Progress
 from backend.domain.outlook import Outlook
+from backend.domain.prompts import Translation, WeightedPart
 from backend.domain.requests import AccountId
 from backend.domain.reviews import Review, ReviewId
 from backend.service.job_view import JobView
@@ -21,7 +22,7 @@ from bot.presenters.prompts import plain, shorten
 from bot.presenters.queue_status import progress_line, why_text
 from bot.presenters.results import job_text
 from bot.presenters.reviews import asker_name, review_embed
-from tests.builders import NOW, a_job, a_request, a_result, at
+from tests.builders import NOW, a_job, a_request, a_result, a_spec, at
 
 CONTENT_MAX = 2000
 
@@ -132,6 +133,24 @@ def test_a_held_job_repeats_nothing_and_gives_no_reason() -> None:
     text = job_text(JobView(job=job), asker_id=1)
     assert "fox" not in text
     assert "violence" not in text
+
+
+def test_a_translation_is_shown_and_wakes_nobody() -> None:
+    told = Translation(language="es", by="a book", positive=(WeightedPart.plain("un zorro"),))
+    spec = a_spec("a **fox** @everyone", language="es", translation=told)
+    lines = job_text(JobView(job=a_job(spec=spec)), asker_id=1).splitlines()
+    shown = [line for line in lines if line.startswith("-# Drawn from Spanish as: ")]
+    assert len(shown) == 1
+    assert "**" not in shown[0]
+    assert "@everyone" not in shown[0]
+
+
+def test_a_held_job_does_not_show_its_translation() -> None:
+    told = Translation(language="es", by="a book", positive=(WeightedPart.plain("un zorro"),))
+    spec = a_spec("a fox", language="es", translation=told)
+    block = Block(stage="prompt", outcome="block", category="x", rule="y")
+    job = replace(a_job(spec=spec), state=JobState.BLOCKED, block=block)
+    assert "fox" not in job_text(JobView(job=job), asker_id=1)
 
 
 def a_card(job: Job, category: str = "nudity", score: float | None = None) -> ReviewCard:

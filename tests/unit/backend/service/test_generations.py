@@ -22,9 +22,11 @@ from backend.domain.jobs import JobState
 from backend.domain.prompts import LoraRef
 from backend.domain.requests import JobId
 from backend.domain.tiers import TIER_POLICIES, Tier
+from backend.prompt.interpreter import Interpreter
 from backend.service.generations import fingerprint
 from tests.builders import a_request, a_requester, a_result, at
 from tests.fakes.services import FakeWorkshop
+from tests.fakes.translators import PhraseBook, guess_by_word
 
 # Of a fox with seed 7, as a release without LoRAs made it.
 OLDER_DIGEST: Final = "0242f679ffaeb07c02a92543f8a60bbcbf998244d9a058fe040c162a288c57f2"
@@ -169,3 +171,29 @@ async def test_a_reroll_keeps_the_words_and_changes_the_seed(workshop: FakeWorks
     assert view.job.spec.negative_text == "snow"
     assert view.job.seed != 7
     assert view.job.created_at >= at(0)
+
+
+async def test_a_job_keeps_what_was_typed_and_its_descendants_are_translated_anew() -> None:
+    book = PhraseBook()
+    workshop = FakeWorkshop(interpret=Interpreter(translator=book, guess=guess_by_word))
+    generations = workshop.services.generations
+    first = await generations.submit(a_request("(rojo:1.3) zorro --no niebla"))
+    assert first.job.request.prompt == "(rojo:1.3) zorro --no niebla"
+    assert (first.job.spec.positive_text, first.job.spec.negative_text) == ("red fox", "fog")
+    again = await generations.reroll(first.job.id, a_requester())
+    assert again.job.request.prompt == "(rojo:1.3) zorro"
+    assert again.job.spec.positive == first.job.spec.positive
+    assert again.job.spec.translation == first.job.spec.translation
+
+
+async def test_what_a_translation_brings_to_light_is_held() -> None:
+    workshop = FakeWorkshop(interpret=Interpreter(translator=PhraseBook(), guess=guess_by_word))
+    view = await workshop.services.generations.submit(a_request("prohibido"))
+    assert (view.job.state, view.job.spec.positive_text) == (JobState.BLOCKED, "forbidden")
+
+
+async def test_what_is_held_as_typed_stays_held_when_its_translation_is_harmless() -> None:
+    book = PhraseBook({"palabras forbidden": "words"})
+    workshop = FakeWorkshop(interpret=Interpreter(translator=book, guess=guess_by_word))
+    view = await workshop.services.generations.submit(a_request("palabras forbidden"))
+    assert (view.job.state, view.job.spec.positive_text) == (JobState.BLOCKED, "words")
