@@ -1,6 +1,6 @@
 """Jobs in SQL: the waiting line, the leases and the outbox."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,19 +33,33 @@ class SqlJobStore:
         self._database = database
 
     async def add(self, change: Change, *, fingerprint: str, waiting_max: int | None = None) -> Job:
-        job = change.job
-        account_id, key = job.request.requester.account_id, job.request.idempotency_key
+        room = {change.job.spec.tier: waiting_max}
+        (job, *_) = await self.add_set([change], fingerprint=fingerprint, waiting_max=room)
+        return job
+
+    async def add_set(
+        self,
+        changes: Sequence[Change],
+        *,
+        fingerprint: str,
+        waiting_max: Mapping[Tier, int | None],
+    ) -> list[Job]:
+        request = changes[0].job.request
+        account_id = request.requester.account_id
         async with self._database.write() as session:
             await _be_alone_with(session, account_id)
-            first = await _with_key(session, account_id, key, fingerprint)
+            first = await _with_key(session, account_id, request.idempotency_key, fingerprint)
             if first is not None:
-                return first
-            if waiting_max is not None and job.state is JobState.QUEUED:
-                await _must_have_room(session, job, waiting_max)
-            session.add(JobRow(**job_columns(job), fingerprint=fingerprint))
-            await session.flush()
-            record_change(session, change)
-            return job
+                return await _set_of(session, first)
+            for change in changes:
+                job = change.job
+                most = waiting_max.get(job.spec.tier)
+                if most is not None and job.state is JobState.QUEUED:
+                    await _must_have_room(session, job, most)
+                session.add(JobRow(**job_columns(job), fingerprint=fingerprint))
+                await session.flush()
+                record_change(session, change)
+            return [change.job for change in changes]
 
     async def repeated(
         self, account_id: AccountId, idempotency_key: str, *, fingerprint: str
@@ -211,6 +225,15 @@ async def _with_key(
     if row.fingerprint != fingerprint:
         raise IdempotencyMismatch
     return job_of(row)
+
+
+async def _set_of(session: AsyncSession, first: Job) -> list[Job]:
+    """Return the jobs that were made together with a first one."""
+    place = first.request.place
+    if place is None:
+        return [first]
+    query = select(JobRow).where(col(JobRow.id).in_(place.ids())).order_by(col(JobRow.sequence))
+    return [job_of(row) for row in await session.exec(query)]
 
 
 async def _must_have_room(session: AsyncSession, job: Job, waiting_max: int) -> None:

@@ -107,6 +107,21 @@ class Upscale:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SetPlace:
+    """A job's place among those that one prompt stood for; `parent` is the first of them."""
+
+    parent: JobId
+    index: int
+    count: int
+
+    def ids(self) -> tuple[JobId, ...]:
+        """Return the ids of all of them, in order."""
+        return tuple(
+            self.parent if not i else JobId(f"{self.parent}-{i}") for i in range(self.count)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class GenerationRequest:
     """A picture as asked for.
 
@@ -135,3 +150,4 @@ class GenerationRequest:
     is_tiled: bool = False
     loras: tuple[LoraRef, ...] = ()
     idempotency_key: str | None = None
+    place: SetPlace | None = None

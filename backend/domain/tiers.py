@@ -19,7 +19,7 @@ class TierPolicy:
     `reserved_share` of the GPU-seconds is the tier's even where its weight gives it less. A job
     that has waited for `longest_wait_s` may be promoted. `running_max` and `waiting_max` bound
     what one account may have running and waiting in the tier at once; None is no bound. What
-    waits is what no worker has begun.
+    waits is what no worker has begun. One prompt stands for `set_max` jobs at most.
     """
 
     weight: int
@@ -27,10 +27,11 @@ class TierPolicy:
     longest_wait_s: float | None = None
     running_max: int | None = None
     waiting_max: int | None = None
+    set_max: int = 10
 
 
 TIER_POLICIES: dict[Tier, TierPolicy] = {
-    Tier.TURBO: TierPolicy(weight=10, waiting_max=20),
+    Tier.TURBO: TierPolicy(weight=10, waiting_max=20, set_max=4),
     Tier.FAST: TierPolicy(weight=5, longest_wait_s=120.0, waiting_max=50),
-    Tier.RELAX: TierPolicy(weight=1, longest_wait_s=300.0, waiting_max=1000),
+    Tier.RELAX: TierPolicy(weight=1, longest_wait_s=300.0, waiting_max=1000, set_max=40),
 }

@@ -1,5 +1,6 @@
 """Domain objects as they are shown over REST; pure."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from backend.domain.jobs import Block, Failure, Job, Progress
@@ -24,6 +25,7 @@ from backend.gateway.schemas import (
     EtaOut,
     GenerationAccepted,
     GenerationOut,
+    GenerationSet,
     GenerationSummary,
     ImageOut,
     LoraOut,
@@ -73,6 +75,16 @@ def accepted_of(view: JobView, public_url: str) -> GenerationAccepted:
         receipt=view.receipt or None,
         notes=list(view.notes),
         translation=translation_of(view.job.spec),
+    )
+
+
+def set_of(views: Sequence[JobView], public_url: str) -> GenerationSet:
+    """Present the jobs that one prompt stood for."""
+    return GenerationSet(
+        request_id=views[0].job.id,
+        id=views[0].job.id,
+        jobs=[accepted_of(view, public_url) for view in views],
+        held_gpu_s=sum(view.cost.held_s for view in views),
     )
 
 

@@ -267,6 +267,16 @@ class GenerationAccepted(GenerationSummary):
     translation: TranslationOut | None
 
 
+class GenerationSet(BaseModel):
+    """The answer to a creation that stands for several; `request_id` is the first of them."""
+
+    object: str = "set"
+    request_id: str
+    id: str
+    jobs: list[GenerationAccepted]
+    held_gpu_s: float
+
+
 class WhyOut(BaseModel):
     """Why a job is where it is, in one sentence."""
 

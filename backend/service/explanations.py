@@ -10,9 +10,9 @@ from backend.domain.prompts import PromptSpec
 from backend.domain.requests import GenerationRequest
 from backend.models.measures import Measures
 from backend.models.tokens import CannotCount, EncoderCount
-from backend.prompt.house import House
+from backend.prompt.house import House, shipped_house
 from backend.prompt.interpreter import Interpret
-from backend.prompt.parse import Variant, asks_for_dry_run
+from backend.prompt.parse import Variant, asks_for_dry_run, parse
 from backend.prompt.pipeline import PromptScreen, PromptVerdict, Understood, understand_all
 from backend.prompt.support import notes_of
 from backend.service.expectations import Expectations
@@ -101,6 +101,20 @@ class Explanations:
 
         """
         return asks_for_dry_run(request.prompt)
+
+    def count(self, request: GenerationRequest) -> int:
+        """Count the jobs that a request stands for.
+
+        Raises:
+            BadInput: it cannot be read.
+
+        """
+        variants = parse(
+            request,
+            default_family=self._fleet.default_family(),
+            house=self._house or shipped_house(),
+        )
+        return sum(variant.given.repeat or 1 for variant in variants)
 
     async def explain(self, request: GenerationRequest) -> Explanation:
         """Say what would become of a request.

@@ -1,11 +1,9 @@
 """Asking for pictures: submit, look, cancel, reroll, vary."""
 
 import asyncio
-import hashlib
-import json
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from backend.domain.errors import (
     ImageNotFound,
@@ -23,8 +21,9 @@ from backend.domain.rework import Rework, Variation
 from backend.domain.tiers import TIER_POLICIES, Tier, TierPolicy
 from backend.prompt.house import House
 from backend.prompt.interpreter import Interpret
-from backend.prompt.pipeline import PromptScreen, PromptVerdict, understand
+from backend.prompt.pipeline import PromptScreen, PromptVerdict, understand_all
 from backend.prompt.write import write_list, write_manner, write_words
+from backend.service.fingerprints import fingerprint
 from backend.service.fleet import Fleet
 from backend.service.given_pictures import GivenPictures
 from backend.service.job_view import JobView
@@ -37,10 +36,9 @@ from backend.service.ports import (
     Pictures,
 )
 from backend.service.predictions import Predictions
+from backend.service.sets import Planned, must_be_few, places, plan
 
 LINK_TTL_S = 3600
-# What older releases did not know; a request that asks for none of it is digested as it was then.
-_NEWER_FIELDS = ("mask", "outpaint", "upscale", "image_prompts", "is_tiled", "loras")
 
 
 def new_job_id() -> JobId:
@@ -104,34 +102,65 @@ class Generations:
             TooManyWaiting: the account has as many jobs waiting in this tier as it may.
 
         """
+        (view, *_) = await self._submit(request, most=1)
+        return view
+
+    async def submit_all(self, request: GenerationRequest) -> tuple[JobView, ...]:
+        """Put all jobs in line that a prompt stands for by braces or `--repeat`, or none of them.
+
+        Asked again under the same key, they are the same jobs.
+
+        Raises:
+            TooManyPermutations: they are more than one of their tiers allows.
+            Whatever `submit` raises.
+
+        """
+        return await self._submit(request, most=None)
+
+    async def _submit(self, request: GenerationRequest, *, most: int | None) -> tuple[JobView, ...]:
         first = await self._repeated(request)
         if first is not None:
-            return replace(await self.snapshot(first.id), is_repeated=True)
+            ids = first.request.place.ids() if first.request.place else (first.id,)
+            return tuple([replace(await self.snapshot(one), is_repeated=True) for one in ids])
         given = await self._given.look(request)
         # A translation may take seconds.
         understood = await asyncio.to_thread(
-            understand,
+            understand_all,
             given.prepare(request),
             screen=self._screen,
             default_family=self._fleet.default_family(),
             house=self._house,
             interpret=self._interpret,
         )
-        spec = given.complete(understood.spec, request)
-        await self._fleet.must_serve(spec.family)
-        birth = self._birth(
-            request,
-            spec,
-            _block_of(understood.verdict),
-            predicted_s=await self._predictions.predict_s(spec),
-        )
-        job = await self._jobs.add(
-            birth,
+        planned = [replace(one, spec=given.complete(one.spec, request)) for one in plan(understood)]
+        must_be_few(planned, self._policies, most=most)
+        for family in dict.fromkeys(one.spec.family for one in planned):
+            await self._fleet.must_serve(family)
+        births = await self._births(request, planned)
+        jobs = await self._jobs.add_set(
+            births,
             fingerprint=fingerprint(request),
-            waiting_max=self._policies[spec.tier].waiting_max,
+            waiting_max={tier: policy.waiting_max for tier, policy in self._policies.items()},
         )
         await self._outbox.publish_pending()
-        return replace(await self.snapshot(job.id), is_repeated=job.id != birth.job.id)
+        is_repeated = jobs[0].id != births[0].job.id
+        return tuple(
+            [replace(await self.snapshot(job.id), is_repeated=is_repeated) for job in jobs]
+        )
+
+    async def _births(self, request: GenerationRequest, planned: Sequence[Planned]) -> list[Change]:
+        parent = self._make_id()
+        is_set = len(planned) > 1
+        return [
+            self._birth(
+                place.ids()[place.index],
+                one.request(request, place) if is_set else request,
+                one.spec,
+                _block_of(one.verdict),
+                predicted_s=await self._predictions.predict_s(one.spec),
+            )
+            for one, place in zip(planned, places(parent, len(planned)), strict=True)
+        ]
 
     async def view(self, job_id: JobId, requester: Requester) -> JobView:
         """Return a job to its owner or a moderator.
@@ -295,6 +324,7 @@ class Generations:
 
     def _birth(
         self,
+        job_id: JobId,
         request: GenerationRequest,
         spec: PromptSpec,
         block: Block | None,
@@ -304,7 +334,7 @@ class Generations:
         now = self._clock()
         seed = spec.seed if spec.seed is not None else self._make_seed()
         job = Job(
-            id=self._make_id(),
+            id=job_id,
             request=request,
             spec=spec,
             seed=seed,
@@ -348,6 +378,7 @@ class Generations:
             seed=None,
             source=source,
             idempotency_key=idempotency_key,
+            place=None,
         )
 
 
@@ -386,15 +417,3 @@ def image_of(job: Job, index: int) -> ImageRef:
         if image.index == index:
             return image
     raise ImageNotFound
-
-
-def fingerprint(request: GenerationRequest) -> str:
-    """Digest what was asked, without who asked and without a seed nobody chose."""
-    asked = asdict(replace(request, idempotency_key=None))
-    del asked["requester"]
-    for name in _NEWER_FIELDS:
-        if not asked[name]:
-            del asked[name]
-    if request.source is not None and request.source.upload_id is None:
-        del asked["source"]["upload_id"]
-    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()

@@ -75,6 +75,23 @@ class JobStore(Protocol):
 
         """
 
+    async def add_set(
+        self,
+        changes: Sequence[Change],
+        *,
+        fingerprint: str,
+        waiting_max: Mapping[Tier, int | None],
+    ) -> list[Job]:
+        """Store the jobs that one prompt stands for as `add` would each, all of them or none.
+
+        The first carries the key; if it has been used before, return the jobs it made.
+
+        Raises:
+            IdempotencyMismatch: the key was used for a request with another fingerprint.
+            TooManyWaiting: the account would have too many in one of the tiers.
+
+        """
+
     async def repeated(
         self, account_id: AccountId, idempotency_key: str, *, fingerprint: str
     ) -> Job | None:

@@ -21,8 +21,7 @@ from backend.domain.requests import GenerationRequest, ImagePrompt, SourceImage
 from backend.domain.tiers import Tier
 from bot.views.answers import acknowledge, answering
 from bot.views.attachments import take_in
-from bot.views.job_message import answer_with_job
-from bot.views.result_buttons import buttons_for
+from bot.views.imagining import imagine
 from bot.views.workshop import workshop_of
 
 STRENGTH_MIN, STRENGTH_USUAL = 0.1, 0.7
@@ -47,6 +46,8 @@ class Imagine(commands.Cog):
         image_prompt="A picture whose look is taken up (where the model can)",
         tile="A seamless tile: its opposite edges meet",
         loras="Styles and how strongly each counts, for example pixel-art:0.8, line-drawing",
+        dry="Only say what would be drawn, and what it costs",
+        confirm="Yes, draw all the jobs that { } and --repeat stand for",
     )
     async def imagine(
         self,
@@ -64,6 +65,9 @@ class Imagine(commands.Cog):
         image_prompt: discord.Attachment | None = None,
         tile: bool = False,  # noqa: FBT001, FBT002 - an option of a slash command
         loras: str | None = None,
+        *,
+        dry: bool | None = None,
+        confirm: bool | None = None,
     ) -> None:
         """Put a request in line and show its way from there."""
         async with answering(interaction):
@@ -91,8 +95,7 @@ class Imagine(commands.Cog):
                 loras=_loras_of(loras or ""),
                 idempotency_key=f"discord:{interaction.id}",
             )
-            view = await workshop.services.generations.submit(request)
-            await answer_with_job(interaction, view, buttons=buttons_for(view.job))
+            await imagine(interaction, request, is_dry=dry or False, is_confirmed=confirm or False)
 
 
 def _loras_of(text: str) -> tuple[LoraRef, ...]:

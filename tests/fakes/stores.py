@@ -86,19 +86,35 @@ class MemoryJobStore:
         self.memory = memory or Memory()
 
     async def add(self, change: Change, *, fingerprint: str, waiting_max: int | None = None) -> Job:
-        job = change.job
-        account_id, key = job.request.requester.account_id, job.request.idempotency_key
+        room = {change.job.spec.tier: waiting_max}
+        (job, *_) = await self.add_set([change], fingerprint=fingerprint, waiting_max=room)
+        return job
+
+    async def add_set(
+        self,
+        changes: Sequence[Change],
+        *,
+        fingerprint: str,
+        waiting_max: Mapping[Tier, int | None],
+    ) -> list[Job]:
+        request = changes[0].job.request
+        account_id, key = request.requester.account_id, request.idempotency_key
         first = key and await self.repeated(account_id, key, fingerprint=fingerprint)
         if first:
-            return first
-        if job.id in self.memory.jobs:
-            raise ValueError(f"{job.id} is there already")
-        waiting = self._waiting(account_id, job.spec.tier)
-        if waiting_max is not None and job.state is JobState.QUEUED and waiting >= waiting_max:
-            raise TooManyWaiting(tier=job.spec.tier, limit=waiting_max)
-        self.memory.record(change)
-        self.memory.fingerprints[job.id] = fingerprint
-        return job
+            place = first.request.place
+            return [self.memory.jobs[job_id] for job_id in place.ids()] if place else [first]
+        for tier, coming in Counter(
+            change.job.spec.tier for change in changes if change.job.state is JobState.QUEUED
+        ).items():
+            most = waiting_max.get(tier)
+            if most is not None and self._waiting(account_id, tier) + coming > most:
+                raise TooManyWaiting(tier=tier, limit=most)
+        for change in changes:
+            if change.job.id in self.memory.jobs:
+                raise ValueError(f"{change.job.id} is there already")
+            self.memory.record(change)
+            self.memory.fingerprints[change.job.id] = fingerprint
+        return [change.job for change in changes]
 
     async def repeated(
         self, account_id: AccountId, idempotency_key: str, *, fingerprint: str

@@ -1,5 +1,6 @@
 """Create, look at, list and cancel generations."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Final
@@ -8,7 +9,7 @@ from aiohttp import hdrs, web
 from pydantic import BaseModel
 
 from backend.domain.errors import PromptBlocked
-from backend.domain.jobs import Job, JobState
+from backend.domain.jobs import JobState
 from backend.domain.requests import Requester
 from backend.domain.results import ImageRef, ImageVariant
 from backend.gateway.app_keys import CLOCK, PUBLIC_URL, SERVICES
@@ -21,7 +22,7 @@ from backend.gateway.picture_schemas import (
     UpscaleOfIn,
     VariationIn,
 )
-from backend.gateway.presentation import accepted_of, generation_of, summary_of, why_of
+from backend.gateway.presentation import accepted_of, generation_of, set_of, summary_of, why_of
 from backend.gateway.problems import PROBLEM_MEMBERS
 from backend.gateway.schemas import CreateQuery, GenerationIn, GenerationList, ImageOut, ListQuery
 from backend.service.generations import LINK_TTL_S
@@ -40,9 +41,9 @@ async def create(request: web.Request, requester: Requester) -> web.Response:
     explanations = request.app[SERVICES].explanations
     if is_dry or explanations.is_asked(asked):
         return _json(explanation_of(await explanations.explain(asked)))
-    view = await request.app[SERVICES].generations.submit(asked)
-    _refuse_held_prompt(request, view.job)
-    return _accepted(request, view)
+    views = await request.app[SERVICES].generations.submit_all(asked)
+    _refuse_held_prompt(request, views)
+    return _accepted(request, views)
 
 
 async def show(request: web.Request, requester: Requester) -> web.Response:
@@ -121,13 +122,17 @@ async def _rework(
         body.to_rework(),
         idempotency_key=idempotency_key_of(request),
     )
-    _refuse_held_prompt(request, view.job)
-    return _accepted(request, view)
+    _refuse_held_prompt(request, [view])
+    return _accepted(request, [view])
 
 
-def _refuse_held_prompt(request: web.Request, job: Job) -> None:
-    """Answer a job born BLOCKED as a refusal that names the job, for its owner to follow."""
-    if job.state is not JobState.BLOCKED or job.block is None:
+def _refuse_held_prompt(request: web.Request, views: Sequence[JobView]) -> None:
+    """Answer a job born BLOCKED as a refusal that names the job, for its owner to follow.
+
+    Of several, only if all were.
+    """
+    job = views[0].job
+    if any(view.job.state is not JobState.BLOCKED for view in views) or job.block is None:
         return
     request[PROBLEM_MEMBERS] = {
         "request_id": job.id,
@@ -137,8 +142,9 @@ def _refuse_held_prompt(request: web.Request, job: Job) -> None:
     raise PromptBlocked(category=job.block.category)
 
 
-def _accepted(request: web.Request, view: JobView) -> web.Response:
-    out = accepted_of(view, request.app[PUBLIC_URL])
+def _accepted(request: web.Request, views: Sequence[JobView]) -> web.Response:
+    view, public_url = views[0], request.app[PUBLIC_URL]
+    out = accepted_of(view, public_url) if len(views) == 1 else set_of(views, public_url)
     headers: dict[str, str] = {
         hdrs.LOCATION: f"/v1/generations/{view.job.id}",
         hdrs.RETRY_AFTER: _retry_after(view),

@@ -155,7 +155,7 @@ async def test_a_service_that_breaks_is_one_private_sentence(
     async def broken(*_: object, **__: object) -> None:
         raise ConnectionError("the database is gone")
 
-    monkeypatch.setattr(town.jobs, "add", broken)
+    monkeypatch.setattr(town.jobs, "add_set", broken)
     answer = await town.alice.slash(town.channel, "imagine", prompt="a fox")
     assert "does not answer" in answer.followups[0].content
     assert answer.followups[0].ephemeral

@@ -1,0 +1,65 @@
+"""The jobs that one prompt stands for: how many there may be, and what each of them is."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from backend.domain.errors import TooManyPermutations
+from backend.domain.prompts import SEED_MAX, PromptSpec
+from backend.domain.requests import GenerationRequest, JobId, SetPlace
+from backend.domain.tiers import Tier, TierPolicy
+from backend.prompt.pipeline import PromptVerdict, Understood
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """One of the jobs: what it means, what the screen says of it, and how it is written."""
+
+    spec: PromptSpec
+    verdict: PromptVerdict
+    text: str
+
+    def request(self, whole: GenerationRequest, place: SetPlace) -> GenerationRequest:
+        """Return the request for this job alone; the first keeps the key of the whole."""
+        key = whole.idempotency_key if place.index == 0 else None
+        return replace(whole, prompt=self.text, idempotency_key=key, place=place)
+
+
+def plan(understood: Sequence[Understood]) -> tuple[Planned, ...]:
+    """Return all jobs in order: those of a `--repeat` differ by their seed."""
+    return tuple(
+        Planned(
+            spec=_with_seed(each.spec, number),
+            verdict=each.verdict,
+            text=each.variant.text.text,
+        )
+        for each in understood
+        for number in range(each.variant.given.repeat or 1)
+    )
+
+
+def must_be_few(
+    planned: Sequence[Planned], policies: Mapping[Tier, TierPolicy], *, most: int | None
+) -> None:
+    """Refuse more jobs than `most`, or than one of their tiers allows.
+
+    Raises:
+        TooManyPermutations: there are.
+
+    """
+    if most is not None and len(planned) > most:
+        raise TooManyPermutations(count=len(planned), limit=most)
+    for tier, count in Counter(one.spec.tier for one in planned).items():
+        if count > policies[tier].set_max:
+            raise TooManyPermutations(count=count, limit=policies[tier].set_max, tier=tier)
+
+
+def places(parent: JobId, count: int) -> tuple[SetPlace, ...]:
+    """Return the places of as many jobs."""
+    return tuple(SetPlace(parent=parent, index=index, count=count) for index in range(count))
+
+
+def _with_seed(spec: PromptSpec, number: int) -> PromptSpec:
+    if spec.seed is None or number == 0:
+        return spec
+    return replace(spec, seed=(spec.seed + number * spec.image_count) % (SEED_MAX + 1))
