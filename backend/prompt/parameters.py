@@ -67,6 +67,8 @@ class Parameters:
     weird: int | None = None
     stylize: int | None = None
     style: str | None = None
+    image_weight: float | None = None
+    zoom: float | None = None
     repeat: int | None = None
     version: str | None = None
     is_raw: bool = False
@@ -74,6 +76,7 @@ class Parameters:
     is_dry: bool = False
     is_same_seed: bool = False
     is_verbatim: bool = False
+    is_tiled: bool = False
     said: tuple[Given, ...] = ()
 
     def find(self, name: str) -> Given | None:
@@ -279,6 +282,21 @@ def _number_reader(field: str, least: int, most: int) -> Callable[[Given, Parame
     return read_number
 
 
+def _decimal_reader(
+    field: str, least: float, most: float
+) -> Callable[[Given, Parameters], Parameters]:
+    def read_decimal(given: Given, read: Parameters) -> Parameters:
+        text = given.value.text
+        number = float(text) if _DECIMAL.fullmatch(text) else -1.0
+        if not least <= number <= most:
+            nearest = most if number > most else least
+            expected = f"a number from {least:g} to {most:g}"
+            raise invalid(given.name, expected, example=f"{nearest:g}")
+        return replace(read, **{field: number})  # type: ignore[arg-type]  # all are numbers
+
+    return read_decimal
+
+
 def _flag_reader(**fields: object) -> Callable[[Given, Parameters], Parameters]:
     def read_flag(given: Given, read: Parameters) -> Parameters:
         if given.value.text:
@@ -313,6 +331,7 @@ _READERS: Final[dict[str, Callable[[Given, Parameters], Parameters]]] = {
     "draft": _flag_reader(is_draft=True),
     "family": _read_family,
     "guidance": _read_guidance,
+    "iw": _decimal_reader("image_weight", 0.0, 3.0),
     "n": _read_image_count,
     "niji": _read_version,
     "no": _read_negative,
@@ -327,7 +346,9 @@ _READERS: Final[dict[str, Callable[[Given, Parameters], Parameters]]] = {
     "stop": _number_reader("stop", 10, 100),
     "style": _read_style,
     "stylize": _number_reader("stylize", 0, 1000),
+    "tile": _flag_reader(is_tiled=True),
     "version": _read_version,
     "weird": _number_reader("weird", 0, 3000),
+    "zoom": _decimal_reader("zoom", 1.0, 2.0),
     **{tier.value: _flag_reader(tier=tier) for tier in Tier},
 }

@@ -149,6 +149,9 @@ class _Resolver:
             guidance=fields.guidance if given.guidance is None else given.guidance,
             sampler=_sampler(given, fields, family),
             seed=fields.seed if given.seed is None else given.seed,
+            is_tiled=given.is_tiled,
+            image_weight=given.image_weight,
+            zoom=given.zoom,
             image_count=given.image_count or fields.image_count or IMAGE_COUNT_MAX,
             loras=gather_loras(self.loras),
         )

@@ -46,6 +46,7 @@ def _refused(why: str, way_out: str) -> dict[ModelFamily, Cell]:
 
 
 _NO_REFERENCES: Final = "no model here takes a picture's {what} apart from its content."
+_NO_IMAGE_PROMPTS: Final = "no adapter of this family takes up a picture's look."
 _NO_FILMS: Final = "pictures are drawn here, no films."
 _TO_STYLE: Final = "Say the style in words, or take a preset with --style."
 
@@ -90,7 +91,7 @@ SUPPORT: Final[Mapping[str, Mapping[ModelFamily, Cell]]] = {
     "repeat": _exact("as many jobs, each with a seed of its own and paid for by itself"),
     "lora": _refused("this release reads none in prompts.", "Leave it out."),
     "tile": {
-        SDXL: Cell(Support.REFUSED, "this release does not tile.", "Leave it out."),
+        SDXL: Cell(Support.EXACT, "opposite edges meet"),
         SD3: Cell(
             Support.REFUSED,
             "its network knows each token's place, so edges cannot meet.",
@@ -102,7 +103,11 @@ SUPPORT: Final[Mapping[str, Mapping[ModelFamily, Cell]]] = {
             "Take --family sdxl.",
         ),
     },
-    "iw": _refused("it weighs picture links, and those are not read.", "Leave it out."),
+    "iw": {
+        SDXL: Cell(Support.EXACT, "how strongly the given image prompts count beside the words"),
+        SD3: Cell(Support.REFUSED, _NO_IMAGE_PROMPTS, "Take --family sdxl."),
+        FLUX: Cell(Support.REFUSED, _NO_IMAGE_PROMPTS, "Take --family sdxl."),
+    },
     "sref": _refused(_NO_REFERENCES.format(what="style"), _TO_STYLE),
     "sw": _refused(_NO_REFERENCES.format(what="style"), _TO_STYLE),
     "sv": _refused(_NO_REFERENCES.format(what="style"), _TO_STYLE),
@@ -113,9 +118,7 @@ SUPPORT: Final[Mapping[str, Mapping[ModelFamily, Cell]]] = {
     "edit": _refused("no model here changes pictures by words.", "Vary one of your pictures."),
     "exp": _refused("no model here was trained for it.", "Take --stylize or --guidance."),
     "profile": _refused("nobody's taste is learned here.", _TO_STYLE),
-    "zoom": _refused(
-        "a new prompt has no picture to draw around.", "Press the button under a picture."
-    ),
+    "zoom": _exact("from how far a picture is seen that grows; only under *Custom Zoom*"),
     "stealth": _refused(
         "pictures are seen where they were asked for, and there is no gallery to hide them from.",
         "Ask in a private channel.",

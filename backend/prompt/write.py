@@ -44,6 +44,10 @@ def _parameters(spec: PromptSpec) -> Iterator[str]:
         yield f"--n {spec.image_count}"
     if says_all or spec.tier is not Tier.FAST:
         yield f"--{spec.tier}"
+    given = {"iw": spec.image_weight, "zoom": spec.zoom}
+    yield from (f"--{name} {value:g}" for name, value in given.items() if value is not None)
+    if spec.is_tiled:
+        yield "--tile"
     yield from write_manner(spec.manner)
 
 

@@ -21,7 +21,7 @@ from backend.domain.rework import Rework, Variation
 from backend.domain.tiers import TIER_POLICIES, Tier, TierPolicy
 from backend.prompt.house import House
 from backend.prompt.interpreter import Interpret
-from backend.prompt.pipeline import PromptScreen, PromptVerdict, understand_all
+from backend.prompt.pipeline import PromptScreen, understand_all
 from backend.prompt.write import write_list, write_manner, write_words
 from backend.service.fingerprints import fingerprint
 from backend.service.fleet import Fleet
@@ -156,7 +156,7 @@ class Generations:
                 place.ids()[place.index],
                 one.request(request, place) if is_set else request,
                 one.spec,
-                _block_of(one.verdict),
+                one.block,
                 predicted_s=await self._predictions.predict_s(one.spec),
             )
             for one, place in zip(planned, places(parent, len(planned)), strict=True)
@@ -385,17 +385,6 @@ class Generations:
 def _count_of(origin: Job) -> int | None:
     """Return how many pictures a descendant has; an enlarged one was alone for that reason only."""
     return origin.request.image_count if origin.request.upscale else origin.spec.image_count
-
-
-def _block_of(verdict: PromptVerdict) -> Block | None:
-    if verdict.is_allowed:
-        return None
-    return Block(
-        stage="prompt",
-        outcome=verdict.outcome,
-        category=verdict.category,
-        rule=verdict.rule,
-    )
 
 
 def may_touch(job: Job, requester: Requester) -> bool:

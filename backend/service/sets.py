@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from backend.domain.errors import TooManyPermutations
+from backend.domain.jobs import Block
 from backend.domain.prompts import SEED_MAX, PromptSpec
 from backend.domain.requests import GenerationRequest, JobId, SetPlace
 from backend.domain.tiers import Tier, TierPolicy
@@ -18,6 +19,18 @@ class Planned:
     spec: PromptSpec
     verdict: PromptVerdict
     text: str
+
+    @property
+    def block(self) -> Block | None:
+        """Why the job is held back, if it is."""
+        if self.verdict.is_allowed:
+            return None
+        return Block(
+            stage="prompt",
+            outcome=self.verdict.outcome,
+            category=self.verdict.category,
+            rule=self.verdict.rule,
+        )
 
     def request(self, whole: GenerationRequest, place: SetPlace) -> GenerationRequest:
         """Return the request for this job alone; the first keeps the key of the whole."""

@@ -12,9 +12,10 @@ import torch
 from backend.contracts import MannerUse, RenderJob
 from gpu_worker.family import Conditioning
 
-# At the top of their scales: so many times what the words' own embeddings differ by.
-CHAOS_STRENGTH: Final = 1.0
-WEIRD_STRENGTH: Final = 1.2
+# At the top of their scales: so many times what embeddings differ by from word to word. Of more
+# than this, Flux draws the same mush whatever the number (measured with the starter models).
+CHAOS_STRENGTH: Final = 3.0
+WEIRD_STRENGTH: Final = 3.0
 # Noise of the words must not be that of the latents, which begin with the same seeds.
 _SALT_CHAOS: Final = 0x5EED_C4A0
 _SALT_WEIRD: Final = 0x5EED_3E1D

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from backend.contracts import ModelFamily, PromptPart, PromptTerm
+from backend.contracts import ModelFamily, PromptPart, PromptTerm, fit_ratio
 from backend.domain.prompts import AspectRatio
 from backend.models.frames import read_frame
 from backend.models.starters import starter_model
@@ -23,7 +23,6 @@ from backend.models.tokens import (
 )
 from gpu_worker.families import flux, open_family, sd3
 from gpu_worker.family import EncoderKind, LoadedModel, TextEncoder
-from gpu_worker.render.sizes import fit_ratio
 from gpu_worker.render.words import MOST_CHUNKS, is_cut, measure, tokenize
 
 FAMILIES = pytest.mark.parametrize("name", list(ModelFamily))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_worker.render.sizes import fit_ratio
+from backend.contracts import fit_ratio
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ VALUES = {
     "style": "ink",
     "repeat": "2",
     "lora": "ink:0.8",
+    "iw": "1.5",
+    "zoom": "1.5",
 }
 NAMES = [parameter.name for parameter in PARAMETERS]
 

@@ -8,6 +8,7 @@ from backend.domain.outlook import Outlook
 from backend.domain.tiers import Tier
 from backend.scheduling.gauges import Board, FamilyGauges
 from backend.service.expectations import Expectations
+from backend.service.given_pictures import GivenKeys
 from backend.service.line import message_of
 from backend.service.turns import Turns
 from tests.builders import a_birth, a_job, a_request, a_spec, at
@@ -54,7 +55,7 @@ async def test_tokens_are_counted_of_what_a_worker_is_told(
 ) -> None:
     [foretold] = (await workshop.services.explanations.explain(a_request(prompt))).prompts
     view = await workshop.services.generations.submit(a_request(prompt))
-    message = message_of(view.job, None)
+    message = message_of(view.job, GivenKeys())
     assert len(foretold.tokens[0].tokens) == max(1, len(message.parts))
     assert bool(foretold.negative_tokens) == bool(view.job.spec.negative)
 
