@@ -24,6 +24,7 @@ from backend.domain.prompts import (
     STEPS_MAX,
     STEPS_MIN,
     AspectRatio,
+    LoraRef,
     WeightedPart,
 )
 from backend.domain.tiers import Tier
@@ -71,6 +72,7 @@ class Parameters:
     zoom: float | None = None
     repeat: int | None = None
     version: str | None = None
+    loras: tuple[LoraRef, ...] = ()
     is_raw: bool = False
     is_draft: bool = False
     is_dry: bool = False
@@ -270,6 +272,10 @@ def _read_version(given: Given, read: Parameters) -> Parameters:
     return replace(read, version=f"{prefix}{given.value.text.casefold()}".strip())
 
 
+def _read_lora(given: Given, read: Parameters) -> Parameters:
+    return replace(read, loras=(*read.loras, LoraRef.read(unquote(given.value))))
+
+
 def _number_reader(field: str, least: int, most: int) -> Callable[[Given, Parameters], Parameters]:
     def read_number(given: Given, read: Parameters) -> Parameters:
         number = _whole(given, beyond=most + 1, example=str(least))
@@ -332,6 +338,7 @@ _READERS: Final[dict[str, Callable[[Given, Parameters], Parameters]]] = {
     "family": _read_family,
     "guidance": _read_guidance,
     "iw": _decimal_reader("image_weight", 0.0, 3.0),
+    "lora": _read_lora,
     "n": _read_image_count,
     "niji": _read_version,
     "no": _read_negative,

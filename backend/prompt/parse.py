@@ -108,7 +108,7 @@ class _Resolver:
         preset = self._preset(given)
         given = read_parameters((*preset.given, *prompt.given)) if preset.given else given
         family = self._family(given)
-        approximated = _check_support(given, words, family)
+        approximated = _check_support(given, family)
         spec = replace(
             self._understand(given, family),
             positive=tuple(each.part for each in words.parts),
@@ -119,6 +119,7 @@ class _Resolver:
             style_words=preset.words,
             house=self.house.taste(given.stylize or 0) if not given.is_raw else (),
             approximated=approximated,
+            loras=gather_loras((*self.loras, *_loras_of(words), *given.loras)),
         )
         return Variant(text=text, words_text=prompt.words, words=words, given=given, spec=spec)
 
@@ -153,8 +154,16 @@ class _Resolver:
             image_weight=given.image_weight,
             zoom=given.zoom,
             image_count=given.image_count or fields.image_count or IMAGE_COUNT_MAX,
-            loras=gather_loras(self.loras),
         )
+
+
+def _loras_of(words: ReadWords) -> Iterator[LoraRef]:
+    for lora in words.loras:
+        try:
+            yield LoraRef.read(lora.text.text)
+        except BadInput as error:
+            lora.text.blame(error)
+            raise
 
 
 def _silent(given: Parameters) -> set[str]:
@@ -167,10 +176,8 @@ def _silent(given: Parameters) -> set[str]:
     return {"ar", *(name for name in names if getattr(manner, name) == getattr(usual, name))}
 
 
-def _check_support(given: Parameters, words: ReadWords, family: ModelFamily) -> tuple[str, ...]:
+def _check_support(given: Parameters, family: ModelFamily) -> tuple[str, ...]:
     """Refuse what the family cannot do, and name what it can only come near to."""
-    for lora in words.loras:
-        raise lora.text.blame(_refusal("A LoRA in the prompt", cell_of("lora", family)))
     approximated = []
     silent = _silent(given)
     for one in given.said:

@@ -89,7 +89,7 @@ SUPPORT: Final[Mapping[str, Mapping[ModelFamily, Cell]]] = {
     "raw": _exact("no house style"),
     "no-translate": _exact("the words are read as they were typed, in whatever language"),
     "repeat": _exact("as many jobs, each with a seed of its own and paid for by itself"),
-    "lora": _refused("this release reads none in prompts.", "Leave it out."),
+    "lora": _exact("the LoRA, where it was made for the family; <lora:NAME:0.8> is the same"),
     "tile": {
         SDXL: Cell(Support.EXACT, "opposite edges meet"),
         SD3: Cell(

@@ -46,6 +46,7 @@ def _parameters(spec: PromptSpec) -> Iterator[str]:
         yield f"--{spec.tier}"
     given = {"iw": spec.image_weight, "zoom": spec.zoom}
     yield from (f"--{name} {value:g}" for name, value in given.items() if value is not None)
+    yield from (f"--lora {lora}" for lora in spec.loras)
     if spec.is_tiled:
         yield "--tile"
     yield from write_manner(spec.manner)

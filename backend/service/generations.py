@@ -12,9 +12,8 @@ from backend.domain.errors import (
     JobNotFound,
     NotYours,
 )
-from backend.domain.events import JobEvent, JobEventKind
-from backend.domain.jobs import Block, Change, Job, JobState
-from backend.domain.prompts import SEED_MAX, PromptSpec
+from backend.domain.jobs import Change, Job, JobState
+from backend.domain.prompts import SEED_MAX
 from backend.domain.requests import GenerationRequest, JobId, Requester, SourceImage
 from backend.domain.results import ImageRef, ImageVariant
 from backend.domain.rework import Rework, Variation
@@ -152,12 +151,12 @@ class Generations:
         parent = self._make_id()
         is_set = len(planned) > 1
         return [
-            self._birth(
+            one.birth(
                 place.ids()[place.index],
                 one.request(request, place) if is_set else request,
-                one.spec,
-                one.block,
+                seed=self._make_seed() if one.spec.seed is None else one.spec.seed,
                 predicted_s=await self._predictions.predict_s(one.spec),
+                now=self._clock(),
             )
             for one, place in zip(planned, places(parent, len(planned)), strict=True)
         ]
@@ -320,34 +319,6 @@ class Generations:
             request.requester.account_id,
             request.idempotency_key,
             fingerprint=fingerprint(request),
-        )
-
-    def _birth(
-        self,
-        job_id: JobId,
-        request: GenerationRequest,
-        spec: PromptSpec,
-        block: Block | None,
-        *,
-        predicted_s: float,
-    ) -> Change:
-        now = self._clock()
-        seed = spec.seed if spec.seed is not None else self._make_seed()
-        job = Job(
-            id=job_id,
-            request=request,
-            spec=spec,
-            seed=seed,
-            created_at=now,
-            updated_at=now,
-            state=JobState.BLOCKED if block else JobState.QUEUED,
-            block=block,
-            predicted_s=predicted_s,
-        )
-        kind = JobEventKind.BLOCKED if block else JobEventKind.QUEUED
-        detail = block.category if block else ""
-        return Change(
-            job=job, event=JobEvent(job_id=job.id, kind=kind, attempt=0, at=now, detail=detail)
         )
 
     def _descendant(

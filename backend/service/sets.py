@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from backend.domain.errors import TooManyPermutations
-from backend.domain.jobs import Block
+from backend.domain.events import JobEvent, JobEventKind
+from backend.domain.jobs import Block, Change, Job, JobState
 from backend.domain.prompts import SEED_MAX, PromptSpec
 from backend.domain.requests import GenerationRequest, JobId, SetPlace
 from backend.domain.tiers import Tier, TierPolicy
@@ -31,6 +33,33 @@ class Planned:
             category=self.verdict.category,
             rule=self.verdict.rule,
         )
+
+    def birth(
+        self,
+        job_id: JobId,
+        request: GenerationRequest,
+        *,
+        seed: int,
+        predicted_s: float,
+        now: datetime,
+    ) -> Change:
+        """Return the job as it enters the line, or is held back at once."""
+        block = self.block
+        job = Job(
+            id=job_id,
+            request=request,
+            spec=self.spec,
+            seed=seed,
+            created_at=now,
+            updated_at=now,
+            state=JobState.BLOCKED if block else JobState.QUEUED,
+            block=block,
+            predicted_s=predicted_s,
+        )
+        kind = JobEventKind.BLOCKED if block else JobEventKind.QUEUED
+        detail = block.category if block else ""
+        event = JobEvent(job_id=job_id, kind=kind, attempt=0, at=now, detail=detail)
+        return Change(job=job, event=event)
 
     def request(self, whole: GenerationRequest, place: SetPlace) -> GenerationRequest:
         """Return the request for this job alone; the first keeps the key of the whole."""

@@ -159,3 +159,16 @@ def test_every_piece_knows_where_it_was_typed() -> None:
             shown.append((piece.text.strip(), typed[begin : begin + len(piece.text.strip())]))
     assert [text for text, _ in shown if text] == ["a", "red", "fox", "deep", "snow"]
     assert all(found == text for text, found in shown if text)
+
+
+def test_loras_are_read_among_the_words_and_as_parameters() -> None:
+    (variant,) = variants("a <lora:ink:0.8> fox <LORA:pixel-art> --lora ink:0.5 --lora lines:-1")
+    assert variant.spec.positive_text == "a fox"
+    assert [str(lora) for lora in variant.spec.loras] == ["ink:0.5", "pixel-art:1", "lines:-1"]
+
+
+def test_a_lora_that_is_none_is_pointed_at() -> None:
+    for prompt, at in (("a <lora:ink:9> fox", "ink"), ("a fox --lora ink:9", "ink")):
+        with pytest.raises(BadInput) as caught:
+            variants(prompt)
+        assert caught.value.position == prompt.index(at)
