@@ -25,6 +25,7 @@ class ModelDefaults:
     sampler: SamplerName
     display_scale: int = 1  # how many times as wide and high pictures leave as they are drawn
     upscaler: str | None = None  # a file's name without its suffix; else `x4` and the like
+    draws_parts: bool = True  # told what a whole shows, it draws no second whole in a part of it
 
 
 @dataclass(frozen=True, kw_only=True)

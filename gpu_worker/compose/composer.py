@@ -40,6 +40,7 @@ class _Sidecar(BaseModel):
     display_scale: int | None = Field(default=None, ge=1, le=8)
     # A name, never a path: a model folder must not choose what the worker reads elsewhere.
     upscaler: str | None = Field(default=None, pattern=r"^\w[\w.-]*$")
+    draws_parts: bool | None = None
 
 
 def choose_device(choice: DeviceChoice) -> torch.device:

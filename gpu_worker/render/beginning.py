@@ -53,6 +53,8 @@ class Beginner:
         check(job)
         canvas = lay_out(order, family, shown_scale=self.shown_scale)
         mosaic = _mosaic_of(job, canvas, family)
+        if mosaic is not None and not defaults.draws_parts:
+            job = _without_words(job)
         seen = _seen(canvas, mosaic, family)
         guidance = Guidance(
             scale=defaults.guidance if job.guidance is None else job.guidance,
@@ -164,6 +166,12 @@ def _mosaic_of(job: RenderJob, canvas: Canvas, family: Family) -> Mosaic | None:
     height, width = canvas.height // side, canvas.width // side
     mosaic = tile(height, width, side=family.native_side // side)
     return mosaic if len(mosaic.places) > 1 else None
+
+
+def _without_words(job: RenderJob) -> RenderJob:
+    """Return a job that leaves it to the picture what is drawn over."""
+    nothing = {"prompt": "", "negative_prompt": "", "parts": (), "negative_parts": ()}
+    return job.model_copy(update={**nothing, "guidance": 1.0})
 
 
 def _seen(canvas: Canvas, mosaic: Mosaic | None, family: Family) -> dict[str, int]:

@@ -17,6 +17,7 @@ from gpu_worker.state import BadRequest
 
 # Of a drawing in its new size, in squares of the model's native side.
 MOST_SQUARES = 9
+_EDGE = 1 / 32  # of a grown picture's shorter side, is drawn anew
 _NOISE_SPREAD = 24  # of 255
 
 
@@ -102,8 +103,22 @@ def _grown(
     picture = _resized(source, (place.right - place.left, place.bottom - place.top))
     canvas = _carry_on(picture, place, seed=job.seed)
     mask = Image.new("L", canvas.size, 255)
-    mask.paste(0, (place.left, place.top, place.right, place.bottom))
+    mask.paste(0, _kept(place))
     return Canvas(width=growth.width, height=growth.height, picture=canvas, mask=mask)
+
+
+def _kept(place: Growth) -> tuple[int, int, int, int]:
+    """Return the corners of what stays: all but a narrow edge towards what is drawn.
+
+    A picture ends in ways its middle does not, and would leave a frame around itself.
+    """
+    margin = round(min(place.right - place.left, place.bottom - place.top) * _EDGE)
+    return (
+        place.left + margin * (place.left > 0),
+        place.top + margin * (place.top > 0),
+        place.right - margin * (place.right < place.width),
+        place.bottom - margin * (place.bottom < place.height),
+    )
 
 
 def _carry_on(picture: Image.Image, place: Growth, *, seed: int) -> Image.Image:

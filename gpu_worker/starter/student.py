@@ -12,7 +12,8 @@ from diffusers import AutoencoderKL, DiffusionPipeline
 from torch import nn
 
 NATIVE_SIDE = 128  # pixels
-DISPLAY = MappingProxyType({"display_scale": 4})  # how much larger pictures are shown
+# How much larger pictures are shown; and in a part of a picture it would draw the whole again.
+DISPLAY = MappingProxyType({"display_scale": 4, "draws_parts": False})
 SEQUENCE = 32  # tokens that the transformers' encoders read
 
 

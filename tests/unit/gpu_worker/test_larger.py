@@ -1,7 +1,9 @@
 """Pictures made larger: as they are, and drawn over tile by tile."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -84,6 +86,20 @@ def test_a_creative_upscale_is_drawn_over_in_its_new_size(larger: Renderer):
     (picture,) = drawing.pictures
     assert picture.size == (128, 128)
     assert drawing.denoise_s > 0
+
+
+def test_a_model_that_draws_no_parts_is_told_no_words_of_them(
+    sdxl: Family, latents: list[torch.Tensor]
+):
+    whole = copy.copy(sdxl)
+    whole.defaults = replace(sdxl.defaults, draws_parts=False)
+    renderer = open_renderer(whole)
+    for prompt in ("a fox", "a whale"):
+        draw_alone(renderer, an_order(CREATIVE, a_picture(), prompt=prompt))
+        draw_alone(open_renderer(sdxl), an_order(CREATIVE, a_picture(), prompt=prompt))
+    fox, fox_told, whale, whale_told = latents
+    assert torch.equal(fox, whale)
+    assert not torch.equal(fox_told, whale_told)
 
 
 @pytest.mark.oracle
