@@ -10,6 +10,7 @@ from gpu_limits import timed
 from gpu_parts import an_order, open_renderer
 from safetensors.torch import save_file
 
+from backend.contracts import LoraUse
 from gpu_worker.compose.compiling import (
     compile_blocks,
     count_compilations,
@@ -17,7 +18,7 @@ from gpu_worker.compose.compiling import (
     run_as_it_is,
 )
 from gpu_worker.compose.lora_names import parts_of
-from gpu_worker.compose.wardrobe import LoraChoice, Wardrobe
+from gpu_worker.compose.wardrobe import Wardrobe
 from gpu_worker.family import LoadedModel
 
 SWITCHES = 100
@@ -41,7 +42,7 @@ def switch_loras(workload, model: LoadedModel, arguments) -> dict[str, float]:
             renderer.step([renderer.begin(an_order(workload, 1, steps=2))])
 
         def wear(number: int) -> None:
-            wardrobe.dress((LoraChoice(name=("one", "two")[number % 2]),))
+            wardrobe.dress((LoraUse(name=("one", "two")[number % 2]),))
 
         look()
         wear(0)

@@ -58,6 +58,8 @@ _QUIET = {
     "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
 }
 _EXIT_HUNG = 70
+# For so many LoRAs together a compiled network has room from the beginning.
+_LORAS_AT_ONCE = 2
 # A check of each of a job's pictures may time out, and the store needs a while.
 _MOST_CHECKS, _STORE_S = 4, 60.0
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
@@ -232,11 +234,11 @@ def _open_renderer(
         recovery=recovery,
         memory=open_work_memory(books, model, opened),
     )
-    dials.read = partial(read_artist, renderer, recovery, books, model.device)
+    dials.read = partial(read_artist, renderer, adapters.wardrobe, recovery, books, model.device)
     if is_compiled(settings.compile, model.device):
         # Room that grows later has the network compiled once more.
-        adapters.wardrobe.prepare(list_loras(settings.loras))
-        compile_and_warm_up(renderer, network_of(model), family)
+        fitting = adapters.wardrobe.prepare(list_loras(settings.loras), at_once=_LORAS_AT_ONCE)
+        compile_and_warm_up(renderer, network_of(model), family, loras=fitting)
     return renderer
 
 

@@ -3,6 +3,7 @@
 import torch
 
 from gpu_worker.compose.compiling import count_compilations
+from gpu_worker.compose.wardrobe import Wardrobe
 from gpu_worker.render.pipeline import Renderer
 from gpu_worker.vitals import ArtistReading, CacheReading, MemoryReading
 from gpu_worker.vram.manager import VramManager
@@ -11,16 +12,23 @@ from gpu_worker.vram.recovery import Recovery
 
 
 def read_artist(
-    renderer: Renderer, recovery: Recovery, books: VramManager, device: torch.device
+    renderer: Renderer,
+    wardrobe: Wardrobe,
+    recovery: Recovery,
+    books: VramManager,
+    device: torch.device,
 ) -> ArtistReading:
     """Return the figures of this moment; from any thread, while the engine draws."""
-    words = renderer.embeddings
+    words, loras = renderer.embeddings, wardrobe.cache
     return ArtistReading(
         memory=_read_memory(books, device),
         caches={
             "embeddings": CacheReading(
                 hits=words.hits, misses=words.misses, size_bytes=words.size_bytes
-            )
+            ),
+            "loras": CacheReading(
+                hits=loras.hits, misses=loras.misses, size_bytes=loras.used_bytes
+            ),
         },
         ran_out={stage.value: count for stage, count in recovery.ran_out.copy().items()},
         compilations=count_compilations(),

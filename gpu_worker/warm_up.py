@@ -1,13 +1,13 @@
 """Draws once what will usually be asked for, so that nobody waits for kernels to be compiled."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import structlog
 from torch import nn
 
-from backend.contracts import ModelFamily, RenderJob, Tier
+from backend.contracts import LoraUse, ModelFamily, RenderJob, Tier
 from gpu_worker.compose.compiling import (
     Backend,
     compile_blocks,
@@ -28,23 +28,30 @@ _log = structlog.get_logger(__name__)
 
 
 def compile_and_warm_up(
-    artist: Artist, network: nn.Module, family: ModelFamily, *, backend: Backend = "inductor"
+    artist: Artist,
+    network: nn.Module,
+    family: ModelFamily,
+    *,
+    loras: Sequence[str] = (),
+    backend: Backend = "inductor",
 ) -> bool:
     """Compile an artist's network for what is usual; tell whether it is, and log why if not.
 
-    Room for LoRAs must have been made before. What fails to compile leaves the network as it was.
+    Room for `loras` must have been made before; one of them is worn, for a network that wears any
+    has code of its own. What fails to compile leaves the network as it was.
     """
     began_at = time.monotonic()
     blocks = compile_blocks(network, backend=backend)
     try:
-        warm_up(artist, family)
+        drawn = warm_up(artist, usual_jobs(family))
+        drawn += warm_up(artist, (wearing(job, loras[:1]) for job in usual_jobs(family) if loras))
     except Exception as error:  # noqa: BLE001 - whatever a compiler raises; nobody's words are in it
         run_as_it_is(network)
         _log.warning("not_compiled", reason=f"{type(error).__name__}: {error}"[:500])
         return False
     fall_back_from_now_on()
     seconds = round(time.monotonic() - began_at, 1)
-    _log.info("compiled", blocks=blocks, graphs=count_compilations(), seconds=seconds)
+    _log.info("compiled", blocks=blocks, drawn=drawn, graphs=count_compilations(), seconds=seconds)
     return True
 
 
@@ -58,10 +65,15 @@ def usual_jobs(family: ModelFamily) -> Iterator[RenderJob]:
     yield _job(family, USUAL_RATIOS[0], prompt=_LONG_PROMPT)
 
 
-def warm_up(artist: Artist, family: ModelFamily) -> int:
-    """Draw them all, up to the picture; return how many. What goes wrong is raised."""
+def wearing(job: RenderJob, loras: Sequence[str]) -> RenderJob:
+    """Return the same job with these LoRAs."""
+    return job.model_copy(update={"loras": tuple(LoraUse(name=name) for name in loras)})
+
+
+def warm_up(artist: Artist, jobs: Iterable[RenderJob]) -> int:
+    """Draw jobs up to their pictures; return how many. What goes wrong is raised."""
     count = 0
-    for job in usual_jobs(family):
+    for job in jobs:
         run = artist.begin(DrawOrder(job=job))
         while run.done < run.steps:
             artist.step([run])

@@ -142,20 +142,25 @@ class Wardrobe:
                     if not self._holders[key]:
                         del self._holders[key], self._in_hand[key]
 
-    def prepare(self, names: Iterable[str], *, at_once: int = 1) -> int:
-        """Make room for any `at_once` of these LoRAs before a network is compiled; count them.
+    @property
+    def cache(self) -> ByteCache[_Key, LoraWeights]:
+        """What lies in the host's memory; to be read for its figures, not for what it holds."""
+        return self._cache
+
+    def prepare(self, names: Iterable[str], *, at_once: int = 1) -> tuple[str, ...]:
+        """Make room for any `at_once` of these LoRAs before a network is compiled; return them.
 
         What does not fit this model is passed over: it is refused when somebody asks for it.
         """
         highest: dict[str, dict[str, int]] = {}
-        fitting = 0
+        fitting: list[str] = []
         for name in names:
             try:
                 ranks = self.judge(name).ranks()
             except RenderError as error:
                 _log.warning("lora_passed_over", name=name, reason=str(error))
                 continue
-            fitting += 1
+            fitting.append(name)
             for part, layers in ranks.items():
                 known = highest.setdefault(part, {})
                 for layer, rank in layers.items():
@@ -164,7 +169,7 @@ class Wardrobe:
             if not _is_encoder(part):
                 self._networks[part].make_room(layers)
         self._book_room()
-        return fitting
+        return tuple(fitting)
 
     def dress(self, outfit: Sequence[LoraUse]) -> bool:
         """Wear these LoRAs and no others; tell whether anything had to change.

@@ -12,8 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from backend.contracts import ModelFamily, RenderJob, SourceKey
+from backend.contracts import LoraUse, ModelFamily, RenderJob, SourceKey
 from gpu_worker.compose.composer import load_model
+from gpu_worker.compose.wardrobe import Wardrobe
 from gpu_worker.engine.loop import Engine
 from gpu_worker.families import open_family
 from gpu_worker.messenger import Messenger
@@ -28,6 +29,7 @@ from safety.verdict import Finding
 from storage.image_store import ImageStore
 from storage.object_stores.memory import MemoryObjectStore
 from tests.integration.gpu_worker.conftest import Line, a_render_job
+from tests.unit.gpu_worker.compose.loras import style_lora
 from tests.unit.gpu_worker.test_upscale import untrained
 
 # Of the stages below, those in which `Recovery` runs the work, and two that lie elsewhere.
@@ -90,7 +92,7 @@ class House:
         return self.line.outcome(job)
 
 
-def open_house(line: Line, redis_url: str, folder: Path, shortage: Shortage) -> House:
+def open_house(line: Line, redis_url: str, folder: Path, loras: Path, shortage: Shortage) -> House:
     strike: Callable[[Stage], None] = lambda stage: shortage.at(stage.value)  # noqa: E731 - a seam
     images = ImageStore(objects=ShortStore(shortage))
 
@@ -99,6 +101,7 @@ def open_house(line: Line, redis_url: str, folder: Path, shortage: Shortage) -> 
         model = load_model(
             ModelFamily.SDXL, str(folder), device="cpu", dtype="float32", recovery=recovery
         )
+        style_lora(loras / "style.safetensors", model)
         family = open_family(ModelFamily.SDXL, model)
         encode = family.encode_picture
 
@@ -113,7 +116,9 @@ def open_house(line: Line, redis_url: str, folder: Path, shortage: Shortage) -> 
                 open_sampler, family=ModelFamily.SDXL, scheduler_config=family.scheduler_config
             ),
             upscaler=untrained(2),
-            dress=lambda _names: None,
+            dresser=Wardrobe(
+                model=model, family=ModelFamily.SDXL, folder=loras, cached_bytes=2**20
+            ),
             recovery=recovery,
         )
 
@@ -132,10 +137,10 @@ def open_house(line: Line, redis_url: str, folder: Path, shortage: Shortage) -> 
 
 
 @pytest.fixture
-def house(line: Line, redis_url: str, tiny_sdxl: Path) -> Iterator[House]:
+def house(line: Line, redis_url: str, tiny_sdxl: Path, tmp_path: Path) -> Iterator[House]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    opened = open_house(line, redis_url, tiny_sdxl, Shortage())
+    opened = open_house(line, redis_url, tiny_sdxl, tmp_path, Shortage())
     yield opened
     opened.worker.close()
     torch.set_num_threads(threads)
@@ -147,7 +152,7 @@ def prepare(house: House, stage: str) -> dict[str, object]:
     if stage == SOURCE:
         first = house.draw()
         house.source = SourceKey(key=first.images[0].keys["original"], strength=0.7)
-    return {"adapters": ["style"]} if stage == Stage.LOAD_ADAPTERS else {}
+    return {"loras": [LoraUse(name="style")]} if stage == Stage.LOAD_ADAPTERS else {}
 
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != Stage.LOAD])

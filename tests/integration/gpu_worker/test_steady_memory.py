@@ -1,11 +1,20 @@
-"""A worker process does not grow: not by sizes, samplers, sources, cancelled jobs or time."""
+"""A worker does not grow: by no sizes, samplers, sources, LoRAs, cancelled jobs or time."""
 
 import re
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-from backend.contracts import RenderJob, Sampler, SourceKey, Tier, cancel_key
+from backend.contracts import (
+    LoraUse,
+    ModelFamily,
+    RenderJob,
+    Sampler,
+    SourceKey,
+    Tier,
+    cancel_key,
+)
+from gpu_worker.compose.composer import load_model
 from tests.integration.gpu_worker.conftest import (
     Line,
     StartWorker,
@@ -13,11 +22,13 @@ from tests.integration.gpu_worker.conftest import (
     a_render_job,
     wait_for,
 )
+from tests.unit.gpu_worker.compose.loras import style_lora
 
 JOBS, SETTLED_AFTER, MOST_GROWTH = 200, 20, 0.05
 RATIOS = [(1, 1), (3, 2), (2, 3), (16, 9), (9, 16), (4, 3), (1, 2)]
 SAMPLERS = [Sampler.EULER_A, Sampler.DPMPP_2M_KARRAS, Sampler.LCM, Sampler.DDIM, Sampler.EULER]
-AT_ONCE = 8
+AT_ONCE, DISTINCT = 8, 13
+OUTFITS = [[], [LoraUse(name="one")], [], [LoraUse(name="two"), LoraUse(name="one", scale=0.5)]]
 
 
 def mixed_jobs(source: SourceKey) -> Iterator[tuple[RenderJob, bool]]:
@@ -28,20 +39,28 @@ def mixed_jobs(source: SourceKey) -> Iterator[tuple[RenderJob, bool]]:
         yield (
             a_render_job(
                 number,
-                # Words of its own each time: what encoders make of them is kept, up to a bound.
-                prompt=f"a secret fox number {number} " + "in the snow " * (number % 40),
+                # What encoders make of words is kept, up to a bound; these few come again.
+                prompt=f"fox number {number % DISTINCT} " + "in the snow " * (number % DISTINCT),
                 seed=number,
                 tier=list(Tier)[number % 3],
                 aspect_width=width,
                 aspect_height=height,
-                image_count=1 + number % 3,
-                steps=400 if is_cancelled else 1 + number % 4,
+                image_count=1 + number % 2,
+                steps=400 if is_cancelled else 1 + number % 3,
                 guidance=(1.0, 5.0)[number % 2],
                 sampler=SAMPLERS[number % len(SAMPLERS)],
                 source=source if number % 5 == 0 else None,
+                loras=OUTFITS[number % len(OUTFITS)],
             ),
             is_cancelled,
         )
+
+
+def write_loras(folder: Path, tiny_sdxl: Path) -> None:
+    folder.mkdir()
+    model = load_model(ModelFamily.SDXL, str(tiny_sdxl), device="cpu", dtype="float32")
+    style_lora(folder / "one.safetensors", model, rank=4, seed=1)
+    style_lora(folder / "two.safetensors", model, rank=6, seed=2)
 
 
 def resident_kib(worker: WorkerProcess) -> int:
@@ -52,9 +71,12 @@ def resident_kib(worker: WorkerProcess) -> int:
 
 
 def test_two_hundred_mixed_jobs_leave_the_worker_as_large_as_twenty(
-    line: Line, start_worker: StartWorker, tiny_sdxl: Path
+    line: Line, start_worker: StartWorker, tiny_sdxl: Path, tmp_path: Path
 ):
-    worker = start_worker(engine="diffusers", model_sdxl=tiny_sdxl, drawn_at_once=2)
+    write_loras(tmp_path / "loras", tiny_sdxl)
+    worker = start_worker(
+        engine="diffusers", model_sdxl=tiny_sdxl, loras=tmp_path / "loras", drawn_at_once=2
+    )
     first = a_render_job(0)
     line.send(first)
     source = SourceKey(key=line.outcome(first).images[0].keys["original"], strength=0.6)

@@ -11,7 +11,7 @@ import pytest
 import structlog
 import torch
 
-from backend.contracts import ModelFamily
+from backend.contracts import LoraUse, ModelFamily
 from gpu_worker.compose.compiling import (
     CompileChoice,
     compile_blocks,
@@ -19,7 +19,7 @@ from gpu_worker.compose.compiling import (
     is_compiled,
     network_of,
 )
-from gpu_worker.compose.wardrobe import LoraChoice, Wardrobe
+from gpu_worker.compose.wardrobe import Wardrobe
 from gpu_worker.families import open_family
 from gpu_worker.family import LoadedModel
 from gpu_worker.render.drawing import Drawing, DrawOrder
@@ -64,12 +64,13 @@ def family_of(model: LoadedModel) -> ModelFamily:
     )
 
 
-def open_renderer(model: LoadedModel) -> Renderer:
+def open_renderer(model: LoadedModel, *, dresser: Wardrobe | None = None) -> Renderer:
     family = family_of(model)
     opened = open_family(family, model)
     return Renderer(
         family=opened,
         open_sampler=partial(open_sampler, family=family, scheduler_config=opened.scheduler_config),
+        dresser=dresser,
     )
 
 
@@ -111,11 +112,11 @@ def test_a_hundred_changes_of_loras_compile_nothing(loaded_sdxl: LoadedModel, tm
     for number, name in enumerate(("one", "two", "three")):
         style_lora(tmp_path / f"{name}.safetensors", model, rank=2 + 3 * number, seed=number)
     wardrobe = Wardrobe(model=model, family=ModelFamily.SDXL, folder=tmp_path, cached_bytes=2**20)
-    assert wardrobe.prepare(("one", "two", "three"), at_once=2) == 3
-    outfits: list[tuple[LoraChoice, ...]] = [
-        (LoraChoice(name="one"),),
-        (LoraChoice(name="two", scale=0.5),),
-        (LoraChoice(name="one", scale=-0.2), LoraChoice(name="three")),
+    assert wardrobe.prepare(("one", "two", "three"), at_once=2) == ("one", "two", "three")
+    outfits: list[tuple[LoraUse, ...]] = [
+        (LoraUse(name="one"),),
+        (LoraUse(name="two", scale=0.5),),
+        (LoraUse(name="one", scale=-0.2), LoraUse(name="three")),
         (),
     ]
     renderer = open_renderer(model)
@@ -132,6 +133,22 @@ def test_a_hundred_changes_of_loras_compile_nothing(loaded_sdxl: LoadedModel, tm
             seen.add(pixels(look()).tobytes())
     assert count_compilations() == compiled
     assert len(seen) == len(outfits)
+
+
+def test_who_asks_for_a_lora_first_waits_for_no_compiler(loaded_sdxl: LoadedModel, tmp_path: Path):
+    model = replace(loaded_sdxl, pipeline=copy.deepcopy(loaded_sdxl.pipeline))
+    for number, name in enumerate(("one", "two")):
+        style_lora(tmp_path / f"{name}.safetensors", model, seed=number)
+    wardrobe = Wardrobe(model=model, family=ModelFamily.SDXL, folder=tmp_path, cached_bytes=2**20)
+    renderer = open_renderer(model, dresser=wardrobe)
+    loras = wardrobe.prepare(("one", "two"), at_once=2)
+    network = network_of(model)
+    assert compile_and_warm_up(renderer, network, ModelFamily.SDXL, loras=loras, backend=TRACED)
+    compiled = count_compilations()
+    for worn in ([], [LoraUse(name="two")], [LoraUse(name="one"), LoraUse(name="two", scale=0.3)]):
+        for fields in ({}, {"aspect_width": 3, "aspect_height": 2, "image_count": 2}):
+            draw(renderer, ModelFamily.SDXL, loras=worn, **fields)
+    assert count_compilations() == compiled
 
 
 @pytest.mark.parametrize("when", ["at once", "later"])

@@ -104,7 +104,7 @@ def test_the_same_outfit_in_another_order_is_not_put_on_again(model: LoadedModel
 
 def test_with_room_for_the_whole_folder_nothing_is_rebuilt(model: LoadedModel, folder: Path):
     wardrobe = open_wardrobe(model, folder)
-    assert wardrobe.prepare(["one", "two", "nowhere", "old"], at_once=2) == 2
+    assert wardrobe.prepare(["one", "two", "nowhere", "old"], at_once=2) == ("one", "two")
     rebuilds = wardrobe.rebuilds
     for outfit in ((ONE,), (TWO, ONE), (), (TWO,)):
         wardrobe.dress(outfit)
