@@ -59,6 +59,20 @@ class ImagePrompt(PictureRef):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ControlImage(PictureRef):
+    """A picture that a ControlNet is shown, and how strongly it steers (0 to 2).
+
+    It steers between two parts of the way, 0 the beginning and 1 the end. What it wants to be shown
+    is its own affair: lines, depths, poses.
+    """
+
+    controlnet: str
+    scale: float = 1.0
+    begin: float = 0.0
+    end: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Box:
     """Part of a picture; edges in parts of its width and height, from the top left."""
 
@@ -147,6 +161,7 @@ class GenerationRequest:
     outpaint: Outpaint | None = None
     upscale: Upscale | None = None
     image_prompts: tuple[ImagePrompt, ...] = ()
+    controls: tuple[ControlImage, ...] = ()
     is_tiled: bool = False
     loras: tuple[LoraRef, ...] = ()
     idempotency_key: str | None = None

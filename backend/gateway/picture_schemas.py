@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from backend.domain.requests import (
     Box,
+    ControlImage,
     ImagePrompt,
     JobId,
     Mask,
@@ -64,6 +65,25 @@ class ImagePromptIn(PictureIn):
     def to_prompt(self) -> ImagePrompt:
         """Say the same in the words of the domain."""
         return ImagePrompt(**self.place(), scale=self.scale)
+
+
+class ControlIn(PictureIn):
+    """A picture that a ControlNet is shown, and how strongly and when it steers."""
+
+    controlnet: Text
+    scale: Number = 1.0
+    begin: Number = 0.0
+    end: Number = 1.0
+
+    def to_control(self) -> ControlImage:
+        """Say the same in the words of the domain."""
+        return ControlImage(
+            **self.place(),
+            controlnet=self.controlnet,
+            scale=self.scale,
+            begin=self.begin,
+            end=self.end,
+        )
 
 
 class BoxIn(Incoming):

@@ -11,6 +11,7 @@ from backend.domain.results import Timings
 from backend.domain.uploads import Upload
 from backend.gateway.picture_schemas import (
     BoxIn,
+    ControlIn,
     ImagePromptIn,
     MaskIn,
     OutpaintIn,
@@ -172,6 +173,7 @@ def _pictures(job: Job) -> dict[str, Any]:
         else OutpaintIn(**{**vars(outpaint), "zoom": job.spec.zoom or outpaint.zoom}),
         "upscale": None if upscale is None else UpscaleIn(**vars(upscale)),
         "image_prompts": [ImagePromptIn(**vars(one)) for one in request.image_prompts],
+        "controls": [ControlIn(**vars(one)) for one in request.controls],
         "tile": job.spec.is_tiled,
     }
 

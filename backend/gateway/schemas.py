@@ -13,6 +13,7 @@ from backend.domain.requests import GenerationRequest, Requester
 from backend.domain.results import ImageVariant
 from backend.domain.tiers import Tier
 from backend.gateway.picture_schemas import (
+    ControlIn,
     ImagePromptIn,
     MaskIn,
     OutpaintIn,
@@ -51,6 +52,7 @@ class GenerationIn(Incoming):
     outpaint: OutpaintIn | None = None
     upscale: UpscaleIn | None = None
     image_prompts: list[ImagePromptIn] = Field(default_factory=list)
+    controls: list[ControlIn] = Field(default_factory=list)
     tile: bool = False
     loras: tuple[LoraIn, ...] = ()
 
@@ -85,6 +87,7 @@ class GenerationIn(Incoming):
             outpaint=None if self.outpaint is None else self.outpaint.to_outpaint(),
             upscale=None if self.upscale is None else self.upscale.to_upscale(),
             image_prompts=tuple(one.to_prompt() for one in self.image_prompts),
+            controls=tuple(one.to_control() for one in self.controls),
             is_tiled=self.tile,
             loras=tuple(LoraRef(name=lora.name, scale=lora.scale) for lora in self.loras),
             idempotency_key=idempotency_key,
@@ -190,6 +193,7 @@ class ParametersOut(BaseModel):
     outpaint: OutpaintIn | None
     upscale: UpscaleIn | None
     image_prompts: list[ImagePromptIn]
+    controls: list[ControlIn]
     tile: bool
     loras: list[LoraOut]
 

@@ -7,7 +7,16 @@ from dataclasses import asdict, replace
 from backend.domain.requests import GenerationRequest
 
 # What older releases did not know; a request that asks for none of it is digested as it was then.
-_NEWER_FIELDS = ("mask", "outpaint", "upscale", "image_prompts", "is_tiled", "place", "loras")
+_NEWER_FIELDS = (
+    "mask",
+    "outpaint",
+    "upscale",
+    "image_prompts",
+    "is_tiled",
+    "place",
+    "loras",
+    "controls",
+)
 
 
 def fingerprint(request: GenerationRequest) -> str:

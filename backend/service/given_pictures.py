@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from backend.contracts import (
     BoxUse,
+    ControlUse,
     ImagePromptUse,
     MaskUse,
     OutpaintUse,
@@ -38,6 +39,7 @@ from backend.domain.requests import (
     UpscaleKind,
 )
 from backend.domain.results import ImageRef, ImageVariant
+from backend.service.given_controls import check_controls, control_use
 from backend.service.ports import Clock, JobStore, UploadStore
 
 IMAGE_PROMPTS_MAX = 4
@@ -104,6 +106,7 @@ class GivenKeys:
     source: SourceKey | None = None
     mask: MaskUse | None = None
     image_prompts: tuple[ImagePromptUse, ...] = ()
+    controls: tuple[ControlUse, ...] = ()
 
 
 class GivenPictures:
@@ -142,10 +145,11 @@ class GivenPictures:
         source_key = None if source is None else await self.key_of(source)
         mask_key = None if mask is None or mask.picture is None else await self.key_of(mask.picture)
         prompts = [(one, await self.key_of(one)) for one in request.image_prompts]
+        controls = [(one, await self.key_of(one)) for one in request.controls]
         is_gone = (
             (source is not None and source_key is None)
             or (mask is not None and mask.picture is not None and mask_key is None)
-            or any(key is None for _, key in prompts)
+            or any(key is None for _, key in (*prompts, *controls))
         )
         if is_gone:
             return None
@@ -159,6 +163,7 @@ class GivenPictures:
                 for one, key in prompts
                 if key is not None
             ),
+            controls=tuple(control_use(one, key) for one, key in controls if key is not None),
         )
 
     async def key_of(self, ref: PictureRef) -> str | None:
@@ -216,6 +221,7 @@ def check_operation(request: GenerationRequest) -> None:
         )
     _check_mask(request.mask)
     _check_outpaint(request.outpaint)
+    check_controls(request)
     if request.upscale is not None and request.upscale.factor not in FACTORS:
         raise PictureOperationInvalid(
             f"Pictures are made {' or '.join(f'{one:g}' for one in FACTORS)} times as large.",
@@ -326,7 +332,7 @@ def upscale_use(job: Job) -> UpscaleUse | None:
 
 def _others(request: GenerationRequest) -> Sequence[PictureRef]:
     masks = [request.mask.picture] if request.mask and request.mask.picture else []
-    return [*masks, *request.image_prompts]
+    return [*masks, *request.image_prompts, *request.controls]
 
 
 def _mask_use(mask: Mask, key: str | None) -> MaskUse:

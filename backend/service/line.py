@@ -289,6 +289,7 @@ def message_of(job: Job, given: GivenKeys) -> RenderJob:
         outpaint=outpaint_use(job),
         upscale=upscale_use(job),
         image_prompts=given.image_prompts,
+        controls=given.controls,
         is_tiled=spec.is_tiled,
         clearances=job.clearances,
         manner=manner_of(spec.manner),

@@ -45,6 +45,30 @@ class Rest:
         except urllib.error.HTTPError as error:
             return error.code, error.headers, json.loads(error.read())
 
+    def upload(self, picture: bytes) -> str:
+        """Upload a picture, and return its id."""
+        boundary = "a-boundary-between-fields"
+        body = b"".join(
+            (
+                f"--{boundary}\r\n".encode(),
+                b'Content-Disposition: form-data; name="file"; filename="a.png"\r\n',
+                b"Content-Type: image/png\r\n\r\n",
+                picture,
+                f"\r\n--{boundary}--\r\n".encode(),
+            )
+        )
+        request = urllib.request.Request(  # noqa: S310 - a loopback gateway
+            self.url + "/v1/uploads",
+            method="POST",
+            data=body,
+            headers={
+                "Authorization": f"Bearer {self.key}",
+                "Content-Type": f"multipart/form-data; boundary={boundary}",
+            },
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
+            return str(json.loads(answer.read())["id"])
+
     def until(
         self, job_id: str, is_met: Callable[[dict[str, Any]], bool], *, timeout_s: float = 90
     ) -> dict[str, Any]:

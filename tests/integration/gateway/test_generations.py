@@ -93,6 +93,7 @@ async def test_what_was_asked_is_what_is_stored(workshop: Workshop) -> None:
         "outpaint": None,
         "upscale": None,
         "image_prompts": [],
+        "controls": [],
         "tile": False,
         "loras": [{"name": "pixel-art", "scale": 0.5}, {"name": "line-drawing", "scale": 1.0}],
     }

@@ -46,6 +46,31 @@ INVALID = [
     ({"prompt": "a", "loras": [{"name": "a", "scale": 9}]}, 422, "invalid_lora", None),
     ({"prompt": "a", "loras": [{"name": "../a"}]}, 422, "invalid_lora", None),
     ({"prompt": "a", "loras": [{"name": str(n)} for n in range(5)]}, 422, "too_many_loras", None),
+    ({"prompt": "a", "controls": [{"controlnet": "edges"}]}, 422, "invalid_request", "/controls/0"),
+    (
+        {"prompt": "a", "controls": [{"controlnet": "edges", "upload_id": "nowhere"}]},
+        422,
+        "upload_not_found",
+        None,
+    ),
+    (
+        {"prompt": "a", "controls": [{"controlnet": "edges", "upload_id": "x", "scale": 9}]},
+        422,
+        "picture_operation_invalid",
+        None,
+    ),
+    (
+        {"prompt": "a", "controls": [{"controlnet": "../edges", "upload_id": "x"}]},
+        422,
+        "picture_operation_invalid",
+        None,
+    ),
+    (
+        {"prompt": "a", "controls": [{"controlnet": "e", "upload_id": "x", "begin": 1, "end": 0}]},
+        422,
+        "picture_operation_invalid",
+        None,
+    ),
     ({"prompt": "a", "loras": [{"scale": 1}]}, 422, "invalid_request", "/loras/0/name"),
     ({"prompt": "a", "family": "flux"}, 422, "family_unavailable", None),
 ]

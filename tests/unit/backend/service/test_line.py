@@ -1,9 +1,10 @@
 """The waiting line, over in-memory twins."""
 
+from backend.contracts import ControlUse, RenderJob
 from backend.domain.families import ModelFamily, Sampler
 from backend.domain.jobs import LOSSES_MAX, Failure, Job, JobState
 from backend.domain.prompts import AspectRatio, LoraRef, WeightedPart
-from backend.domain.requests import JobId, SourceImage
+from backend.domain.requests import ControlImage, JobId, SourceImage
 from backend.domain.results import ImageVariant
 from backend.domain.tiers import Tier
 from tests.builders import (
@@ -151,6 +152,32 @@ async def test_the_message_says_all_that_a_worker_needs(hall: Hall) -> None:
         "adapters": ("fox",),
         "controls": (),
     }
+
+
+async def test_a_steered_job_names_each_controlnet_and_where_its_picture_is(hall: Hall) -> None:
+    result = a_result()
+    origin = await hall.enter(state=JobState.DELIVERED, result=result)
+    controls = (
+        ControlImage(job_id=origin, index=1, controlnet="edges", scale=0.8, end=0.5),
+        ControlImage(job_id=origin, index=0, controlnet="depth", begin=0.25),
+    )
+    await hall.enter(request=a_request(controls=controls))
+    (sending,) = await hall.lease(a_worker())
+    keys = [result.images[index].keys[ImageVariant.ORIGINAL] for index in (1, 0)]
+    assert sending.message.controls == (
+        ControlUse(name="edges", key=keys[0], scale=0.8, begin=0.0, end=0.5),
+        ControlUse(name="depth", key=keys[1], scale=1.0, begin=0.25, end=1.0),
+    )
+    assert RenderJob.model_validate(sending.message.as_message()) == sending.message
+
+
+async def test_a_job_whose_control_picture_is_gone_fails(hall: Hall) -> None:
+    gone = ControlImage(job_id=JobId("gen_gone"), controlnet="edges")
+    job_id = await hall.enter(request=a_request(controls=(gone,)))
+    assert await hall.lease(a_worker()) == []
+    job = await hall.jobs.get(job_id)
+    assert job is not None
+    assert job.state is JobState.FAILED
 
 
 async def test_a_variation_names_the_original_it_starts_from(hall: Hall) -> None:
