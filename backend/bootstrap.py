@@ -35,6 +35,7 @@ from backend.delivery.links import StoredPictures
 from backend.delivery.outbox import Outbox
 from backend.delivery.outlooks import RedisOutlooks
 from backend.delivery.presence import PoolPresence
+from backend.delivery.previews import RedisPreviews
 from backend.delivery.uploads import StoredUploads
 from backend.dispatch.leader import LEADER_KEY
 from backend.domain.errors import Unavailable
@@ -101,6 +102,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                     images=ImageStore(objects=open_objects(settings)), clock=now
                 ),
                 given=make_given_pictures(database, clock=now),
+                previews=RedisPreviews(redis=redis),
                 cancel_flags=RedisCancelFlags(redis=redis),
                 outbox=outbox,
                 outlooks=RedisOutlooks(redis=redis),

@@ -22,7 +22,9 @@ from bot.delivery import Deliveries
 from bot.delivery.deliveries import EDIT_INTERVAL_S
 from bot.identity import Identity
 from bot.views.answers import refuse
+from bot.views.exact_button import ExactButton
 from bot.views.picture_buttons import RegionButton, ReworkButton, ZoomButton
+from bot.views.recipe_buttons import RecipeButton
 from bot.views.result_buttons import (
     CancelButton,
     PickButton,
@@ -36,6 +38,8 @@ _BUTTONS = (
     PickButton,
     VaryButton,
     RerollButton,
+    RecipeButton,
+    ExactButton,
     CancelButton,
     ReworkButton,
     RegionButton,

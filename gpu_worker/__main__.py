@@ -9,23 +9,24 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, assert_never
+from typing import TYPE_CHECKING, NoReturn, assert_never
 
 import structlog
 import structlog.typing
 from pydantic import ValidationError
 
-from backend.contracts import ModelFamily
+from backend.contracts import ModelFamily, RenderPreview
 from gpu_worker.engine.loop import Engine
 from gpu_worker.engine.pace import Bounds
 from gpu_worker.engine.rehearsal import AdapterShelf, SleepingArtist
 from gpu_worker.engine.stock import LateStock
 from gpu_worker.health import HealthServer
 from gpu_worker.messenger import Messenger
-from gpu_worker.release.pipeline import ReleasePipeline
+from gpu_worker.release.pipeline import ReleasedPreview, ReleasePipeline
+from gpu_worker.release.previews import Previews, Sketch
 from gpu_worker.render.drawing import Artist
 from gpu_worker.settings import Settings
 from gpu_worker.state import ModelNotConfigured
@@ -39,11 +40,7 @@ from storage.object_stores import open_object_store
 
 if TYPE_CHECKING:
     # These import torch, which a worker without a model does without.
-    from gpu_worker.compose.controlnet import ControlNets
-    from gpu_worker.compose.wardrobe import Wardrobe
-    from gpu_worker.family import LoadedModel
-    from gpu_worker.vram.manager import VramManager
-    from gpu_worker.vram.recovery import Recovery
+    pass
 
 # Read by the libraries when they are imported, which happens later, on the engine's thread. Their
 # warnings quote prompts, so they are silenced; passive waiting keeps OpenMP from starving others.
@@ -54,12 +51,12 @@ _QUIET = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "OMP_WAIT_POLICY": "PASSIVE",
+    # So that cuBLAS adds up in the same order every time.
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     # Blocks that can grow leave fewer gaps between pictures of many sizes.
     "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
 }
 _EXIT_HUNG = 70
-# For so many LoRAs together a compiled network has room from the beginning.
-_LORAS_AT_ONCE = 2
 # A check of each of a job's pictures may time out, and the store needs a while.
 _MOST_CHECKS, _STORE_S = 4, 60.0
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
@@ -130,19 +127,27 @@ def open_worker(settings: Settings, *, family: ModelFamily, name: str) -> Worker
     """Wire a worker; loads nothing and asks no server yet."""
     images = ImageStore(objects=open_object_store(settings.object_store()))
     stock, dials = LateStock(), Dials()
+    messenger = Messenger(redis_url=settings.redis_url or "", worker=name)
+    release = ReleasePipeline(
+        checks=open_image_checks(policy=DEFAULT_POLICY),
+        policy=DEFAULT_POLICY,
+        check_timeout_s=settings.image_check_timeout_s,
+        images=images,
+        store_retry_s=settings.store_retry_s,
+        preview_timeout_s=settings.preview_check_timeout_s,
+        preview_blur_score=settings.preview_blur_score,
+    )
+    previews = open_previews(release, messenger, worker=name)
     return Worker(
         name=name,
         family=family,
-        engine=Engine(open_artist=lambda: open_artist(settings, family, stock, dials)),
-        messenger=Messenger(redis_url=settings.redis_url or "", worker=name),
-        images=images,
-        release=ReleasePipeline(
-            checks=open_image_checks(policy=DEFAULT_POLICY),
-            policy=DEFAULT_POLICY,
-            check_timeout_s=settings.image_check_timeout_s,
-            images=images,
-            store_retry_s=settings.store_retry_s,
+        engine=Engine(
+            open_artist=lambda: open_artist(settings, family, stock, dials, previews.offer)
         ),
+        messenger=messenger,
+        images=images,
+        release=release,
+        previews=previews,
         report_retry_s=settings.report_retry_s,
         drawn_at_once=settings.drawn_at_once,
         bounds=Bounds(
@@ -156,10 +161,35 @@ def open_worker(settings: Settings, *, family: ModelFamily, name: str) -> Worker
     )
 
 
-def open_artist(settings: Settings, family: ModelFamily, stock: LateStock, dials: Dials) -> Artist:
+def open_previews(release: ReleasePipeline, messenger: Messenger, *, worker: str) -> Previews:
+    """Wire what shows pictures on their way to those who may look."""
+
+    def show(sketch: Sketch, preview: ReleasedPreview) -> None:
+        report = RenderPreview(
+            job_id=sketch.job.job_id,
+            attempt=sketch.job.attempt,
+            worker=worker,
+            step=sketch.step,
+            steps=sketch.steps,
+        )
+        messenger.show_preview(report, preview)
+
+    return Previews(
+        screen=release, show=show, take_back=messenger.take_preview_back, clock=time.monotonic
+    )
+
+
+def open_artist(
+    settings: Settings,
+    family: ModelFamily,
+    stock: LateStock,
+    dials: Dials,
+    offer: Callable[[Sketch], object] = lambda _sketch: None,
+) -> Artist:
     """Open what draws, and the stock of what it wears; on the engine's thread, and slow.
 
-    What there is to watch of it is shown on `dials`.
+    What there is to watch of it is shown on `dials`; `offer` gets what its pictures would be, now
+    and then.
 
     Raises:
         RenderError: there is no such model, or it does not load.
@@ -178,122 +208,18 @@ def open_artist(settings: Settings, family: ModelFamily, stock: LateStock, dials
                 shelf=shelf,
             )
         case "diffusers":
-            return _open_renderer(settings, family, stock, dials)
+            source = settings.model_source(family)
+            if source is None:
+                # Said before torch is loaded: a worker without a model costs next to nothing.
+                raise ModelNotConfigured(
+                    f"No model is configured for {family}. "
+                    f"Set IMPASTO_MODEL_{family.upper()} to a diffusers folder."
+                )
+            from gpu_worker.opening import open_renderer
+
+            return open_renderer(settings, family, stock, dials, offer, source=source)
         case _:
             assert_never(settings.engine)
-
-
-def _open_renderer(
-    settings: Settings, family: ModelFamily, stock: LateStock, dials: Dials
-) -> Artist:
-    source = settings.model_source(family)
-    if source is None:
-        # Said before torch is loaded: a worker without a model costs next to nothing.
-        raise ModelNotConfigured(
-            f"No model is configured for {family}. "
-            f"Set IMPASTO_MODEL_{family.upper()} to a diffusers folder."
-        )
-    # torch takes seconds to import, and only this engine needs it.
-    import torch
-
-    from gpu_worker.compose.compiling import is_compiled, network_of
-    from gpu_worker.compose.composer import choose_threads, load_model
-    from gpu_worker.compose.lora_files import list_loras
-    from gpu_worker.compose.room import open_work_memory
-    from gpu_worker.families import open_family
-    from gpu_worker.reading import read_artist
-    from gpu_worker.render.pipeline import Renderer
-    from gpu_worker.render.upscale import open_enlarger, open_named
-    from gpu_worker.samplers import open_sampler
-    from gpu_worker.warm_up import compile_and_warm_up
-
-    model = load_model(
-        family,
-        source,
-        device=settings.device,
-        dtype=settings.dtype,
-        quantise=settings.quantise,
-    )
-    torch.set_num_threads(settings.threads or choose_threads(model))
-    opened = open_family(family, model)
-    adapters = _open_adapters(settings, model, family, stock)
-    books = adapters.books
-    recovery = _open_recovery(books)
-    renderer = Renderer(
-        family=opened,
-        open_sampler=partial(open_sampler, family=family, scheduler_config=opened.scheduler_config),
-        upscaler=open_named(
-            settings.upscalers,
-            model.defaults.upscaler,
-            scale=model.defaults.display_scale,
-            device=model.device,
-        ),
-        enlarger=open_enlarger(settings.upscalers, model.defaults.upscaler, device=model.device),
-        dresser=adapters.wardrobe,
-        controlnets=adapters.controlnets,
-        recovery=recovery,
-        memory=open_work_memory(books, model, opened),
-    )
-    dials.read = partial(read_artist, renderer, adapters.wardrobe, recovery, books, model.device)
-    if is_compiled(settings.compile, model.device):
-        # Room that grows later has the network compiled once more.
-        fitting = adapters.wardrobe.prepare(list_loras(settings.loras), at_once=_LORAS_AT_ONCE)
-        compile_and_warm_up(renderer, network_of(model), family, loras=fitting)
-    return renderer
-
-
-def _open_recovery(books: "VramManager") -> "Recovery":
-    from gpu_worker.vram.probe import give_back_memory
-    from gpu_worker.vram.recovery import Recovery
-
-    def free() -> None:
-        books.evict_all()
-        give_back_memory()
-
-    return Recovery(free=free)
-
-
-class _Adapters(NamedTuple):
-    """What a loaded model is dressed and steered by, and the books of its device's memory."""
-
-    books: "VramManager"
-    wardrobe: "Wardrobe"
-    controlnets: "ControlNets"
-
-
-def _open_adapters(
-    settings: Settings, model: "LoadedModel", family: ModelFamily, stock: LateStock
-) -> _Adapters:
-    """Open the shelves beside a model, and load what is always hot."""
-    from gpu_worker.compose.controlnet import ControlNets
-    from gpu_worker.compose.demand import Demand
-    from gpu_worker.compose.lora_stock import LoraStock
-    from gpu_worker.compose.room import open_books
-    from gpu_worker.compose.wardrobe import Wardrobe
-
-    demand = Demand(path=settings.home / f"uses/{family}.log", always_hot=settings.loras_hot)
-    books = open_books(model.device, expect_uses=demand.worth)
-    folder, cached_bytes = settings.loras, settings.lora_cache_bytes
-    wardrobe = Wardrobe(
-        model=model,
-        family=family,
-        folder=folder,
-        cached_bytes=cached_bytes,
-        vram=books,
-        worth=demand.worth,
-    )
-    loras = LoraStock(wardrobe=wardrobe, demand=demand, folder=folder, cached_bytes=cached_bytes)
-    loras.fetch(settings.loras_hot)
-    stock.open(loras)
-    controlnets = ControlNets(
-        model=model,
-        family=family,
-        folder=settings.controlnets,
-        vram=books,
-        always_hot=frozenset(settings.controlnets_hot),
-    )
-    controlnets.warm_up()
-    return _Adapters(books, wardrobe, controlnets)
 
 
 def _log_as_json() -> None:

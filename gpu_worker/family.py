@@ -26,6 +26,7 @@ class ModelDefaults:
     display_scale: int = 1  # how many times as wide and high pictures leave as they are drawn
     upscaler: str | None = None  # a file's name without its suffix; else `x4` and the like
     draws_parts: bool = True  # told what a whole shows, it draws no second whole in a part of it
+    preview: str | None = None  # a folder's name; without it colours are fitted to the model
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from backend.contracts import (
     REPORT_STREAM,
     ModelFamily,
     RenderJob,
+    RenderPreview,
     RenderReport,
     WorkerPresence,
     WorkerState,
@@ -22,13 +23,16 @@ from backend.contracts import (
     claim_key,
     lifeline_name,
     parse_presence,
+    preview_key,
     worker_key,
 )
+from gpu_worker.release.pipeline import ReleasedPreview
 
 # Longer than a message can be delivered again (the broker's visibility timeout is an hour).
 CLAIM_TTL_S: Final = 4 * 3600
 # Three beats may get lost.
 PRESENCE_TTL_S: Final = 8
+PREVIEW_TTL_S: Final = 60
 _STREAM_LENGTH: Final = 10_000
 _OUT_OF_SERVICE: Final = frozenset(
     {
@@ -141,6 +145,23 @@ class Messenger:
         except redis.RedisError:
             return True
         return any(_serves(value) for value in said if value is not None)
+
+    def show_preview(self, report: RenderPreview, preview: ReleasedPreview) -> bool:
+        """Put a preview where it may be looked at for a while, and say so; tell if it went out."""
+        key = preview_key(report.job_id, report.attempt)
+
+        def show(pipe: "redis.client.Pipeline") -> None:
+            pipe.set(key, preview.webp, ex=PREVIEW_TTL_S)
+            _add_report(pipe, report)
+
+        return self._try(report.kind, show)
+
+    def take_preview_back(self, job: RenderJob) -> None:
+        """Let nobody see a job's preview any more; what cannot be deleted now ends by itself."""
+        try:
+            self._redis.delete(preview_key(job.job_id, job.attempt))
+        except redis.RedisError as error:
+            _log.warning("preview_not_taken_back", reason=type(error).__name__)
 
     def leave(self, family: ModelFamily, worker: str) -> None:
         """Take back the word that this worker is there."""

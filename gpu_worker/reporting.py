@@ -1,8 +1,19 @@
 """What a worker tells of a job that it has drawn."""
 
-from backend.contracts import ImageVariant, RenderedImage, RenderJob, StageTimings
+from dataclasses import replace
+
+from backend.contracts import (
+    ImageVariant,
+    Recipe,
+    RenderedImage,
+    RenderJob,
+    Reproduction,
+    StageTimings,
+)
 from gpu_worker.release.pipeline import StoredImage
 from gpu_worker.render.drawing import Drawing
+from gpu_worker.render.exact import compare
+from gpu_worker.render.pixel_digest import hash_pixels
 
 
 def rendered(job: RenderJob, index: int, image: StoredImage) -> RenderedImage:
@@ -28,3 +39,16 @@ def timings(drawing: Drawing, *, release_s: float, total_s: float) -> StageTimin
         release_s=release_s,
         total_s=total_s,
     )
+
+
+def recipe_of(drawing: Drawing) -> Recipe | None:
+    """Return how pictures were made and what they came to, as drawn; None if nobody noted it."""
+    if drawing.recipe is None:
+        return None
+    digests = tuple(hash_pixels(picture) for picture in drawing.pictures)
+    return replace(drawing.recipe, pixels_sha256=digests)
+
+
+def reproduction_of(job: RenderJob, ours: Recipe | None) -> Reproduction | None:
+    """Return what came of drawing by a recipe, for a job that was to."""
+    return compare(job.recipe, ours) if job.recipe and ours else None

@@ -54,6 +54,11 @@ class Sampler(Protocol):
     ) -> torch.Tensor:
         """Return the latents of the next timestep; picture i draws from generators[i] alone."""
 
+    def guess(
+        self, noise: torch.Tensor, timestep: torch.Tensor, latents: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the latents of the pictures as the network saw them come, noise taken away."""
+
 
 class ScheduledSampler:
     """A `Sampler` over one of diffusers' schedules for networks that predict noise or velocity."""
@@ -116,6 +121,24 @@ class ScheduledSampler:
         is_end = self._ends_at is not None and float(timestep) == self._ends_at
         stepped: torch.Tensor = outcome[1] if is_end else outcome[0]
         return stepped
+
+    def guess(
+        self, noise: torch.Tensor, timestep: torch.Tensor, latents: torch.Tensor
+    ) -> torch.Tensor:
+        # `take`, where an index would have the host wait for the device.
+        shares: torch.Tensor = self._scheduler.alphas_cumprod
+        share = shares.to(latents.device).take(timestep.long())
+        kept, noisy = share.sqrt().to(latents.dtype), (1 - share).sqrt().to(latents.dtype)
+        if self.initial_noise_scale != 1:
+            # Some add their noise to the whole picture, others to what is kept of it.
+            latents = latents * kept
+        match str(self._scheduler.config.prediction_type):
+            case "v_prediction":
+                return kept * latents - noisy * noise
+            case "sample":
+                return noise
+            case _:
+                return (latents - noisy * noise) / kept
 
 
 def stop_schedule(scheduler: "SchedulerMixin", *, skipped_last: int) -> None:

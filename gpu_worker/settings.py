@@ -64,6 +64,13 @@ class Settings(BaseSettings):
     warm_up_s: Annotated[float, Field(gt=0)] = 1800.0
     report_retry_s: Annotated[float, Field(ge=0)] = 300.0
     store_retry_s: Annotated[float, Field(ge=0)] = 600.0
+    # 0: pictures on their way are shown to nobody.
+    preview_share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    preview_every_s: Annotated[float, Field(ge=0)] = 2.0
+    preview_check_timeout_s: Annotated[float, Field(gt=0)] = 5.0
+    preview_blur_score: Annotated[float, Field(ge=0, le=1)] = 0.2
+    # Where a model's preview decoder is looked for, by the name that the model gives.
+    previewers: Path = Path(__file__).parent / "starter/models"
     image_check_timeout_s: Annotated[float, Field(gt=0)] = 30.0
 
     @field_validator("loras_hot", "controlnets_hot", mode="before")

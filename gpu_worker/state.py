@@ -212,6 +212,12 @@ class SourceMissing(RenderError):
     code = "source_missing"
 
 
+class RecipeMismatch(RenderError):
+    """Pictures cannot be the same again: what they were made of is not here, but something else."""
+
+    code = "recipe_mismatch"
+
+
 class OutOfMemory(RenderError):
     """The device or the host ran out of memory; what was held has been given back."""
 

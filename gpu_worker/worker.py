@@ -14,7 +14,6 @@ from typing import Final, TypedDict
 
 import redis
 import structlog
-from PIL import Image
 
 from backend.contracts import (
     ModelFamily,
@@ -35,9 +34,11 @@ from gpu_worker.engine.steps import StepWatch
 from gpu_worker.engine.stock import LateStock, Stock, Storekeeper
 from gpu_worker.herald import Herald
 from gpu_worker.messenger import Messenger
+from gpu_worker.orders import read_order
 from gpu_worker.release.pipeline import Held, ReleasePipeline
-from gpu_worker.render.drawing import DrawOrder, OnStep
-from gpu_worker.reporting import rendered, timings
+from gpu_worker.release.previews import Previews
+from gpu_worker.render.drawing import OnStep
+from gpu_worker.reporting import recipe_of, rendered, reproduction_of, timings
 from gpu_worker.sickbed import Sickbed, reason_of
 from gpu_worker.state import (
     BadRequest,
@@ -45,16 +46,12 @@ from gpu_worker.state import (
     InternalError,
     OutOfMemory,
     RenderError,
-    SourceMissing,
     StateMachine,
-    StorageUnavailable,
     Transition,
 )
 from gpu_worker.vitals import Dials, Vitals
 from gpu_worker.vram.quarantine import REST_S, Quarantine
 from safety.verdict import Outcome
-from storage import errors as storage_errors
-from storage.formats import decode
 from storage.image_store import ImageStore
 
 CLAIM_RETRY_S: Final = 30.0
@@ -91,6 +88,7 @@ class Worker:
         drawn_at_once: int = 1,
         bounds: Bounds | None = None,
         stock: Stock | None = None,
+        previews: Previews | None = None,
         dials: Dials | None = None,
         on_hung: Callable[[], None] = lambda: None,
     ) -> None:
@@ -101,6 +99,7 @@ class Worker:
         self._messenger = messenger
         self._images = images
         self._release = release
+        self._previews = previews
         self._report_retry_s = report_retry_s
         self._clock = AwakeClock()
         self._pace = Pace(bounds=bounds)
@@ -140,6 +139,8 @@ class Worker:
         self.desk.rest(math.inf)
         self._course.move(WorkerState.LOADING)
         self._herald.start()
+        if self._previews is not None:
+            self._previews.start()
         try:
             self._load()
         except BaseException:
@@ -192,6 +193,8 @@ class Worker:
         """Say goodbye; the jobs in hand must have ended."""
         self.desk.stop_asking()
         self._course.move(WorkerState.UNLOADING)
+        if self._previews is not None:
+            self._previews.close()
         self._storekeeper.close()
         self._herald.close()
         self._engine.close()
@@ -257,8 +260,12 @@ class Worker:
             self.desk.wait_alone(watch)
             if self._messenger.cancelled([job.job_id]):
                 watch.cancel()
+            if self._previews is not None:
+                self._previews.begin(job)
             report = self._report_on(job, watch, course)
             watch.end()
+            if self._previews is not None:
+                self._previews.end(job)
             self._messenger.deliver(report, within_s=self._report_retry_s)
             _log.info("job_ended", outcome=report.kind)
             course.move(WorkerState.IDLE)
@@ -307,7 +314,7 @@ class Worker:
         if job.family is not self.family:
             raise BadRequest(f"This worker draws {self.family}, not {job.family}.")
         with self._at_hand(job, watch, course):
-            order = self._order(job)
+            order = read_order(job, self._images)
             drawing = self._engine.submit(order, _following(watch, course)).result()
         watch.drawn()
         course.move(WorkerState.POST_PROCESSING)
@@ -318,10 +325,13 @@ class Worker:
             must_go_on=watch.wait_on,
         )
         ended_at = time.perf_counter()
+        recipe = recipe_of(drawing)
         return RenderFinished(
             **self._address(job),
             images=tuple(rendered(job, index, image) for index, image in enumerate(stored)),
             notes=drawing.notes,
+            recipe=recipe,
+            reproduction=reproduction_of(job, recipe),
             timings=timings(drawing, release_s=ended_at - drawn_at, total_s=ended_at - began_at),
         )
 
@@ -334,32 +344,6 @@ class Worker:
                 with watch.fetching():
                     held.enter_context(self._stock.hold(job))
             yield
-
-    def _order(self, job: RenderJob) -> DrawOrder:
-        """Read all pictures a job is given.
-
-        Raises:
-            StorageUnavailable, SourceMissing: one cannot be read, or is gone.
-
-        """
-        return DrawOrder(
-            job=job,
-            source=self._read(job.source.key if job.source else None),
-            mask=self._read(job.mask.key if job.mask else None),
-            image_prompts=tuple(self._read_stored(one.key) for one in job.image_prompts),
-            controls=tuple(self._read_stored(one.key) for one in job.controls),
-        )
-
-    def _read(self, key: str | None) -> Image.Image | None:
-        return None if key is None else self._read_stored(key)
-
-    def _read_stored(self, key: str) -> Image.Image:
-        try:
-            return decode(self._images.read(key))
-        except storage_errors.StorageUnavailable as error:
-            raise StorageUnavailable("A picture given to the job could not be read.") from error
-        except storage_errors.StorageError as error:
-            raise SourceMissing("A picture given to the job is no longer there.") from error
 
     def _blocked(self, job: RenderJob, held: Held) -> RenderBlocked:
         finding = held.finding

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from backend.domain.events import JobEvent, JobEventKind
-from backend.domain.families import ModelFamily
+from backend.domain.families import ModelFamily, Sampler
 from backend.domain.jobs import Change, Job
 from backend.domain.prompts import LoraRef, PromptSpec, WeightedPart
+from backend.domain.recipes import DrawnBy, Recipe
 from backend.domain.requests import AccountId, GenerationRequest, JobId, Requester, Surface
 from backend.domain.results import GenerationResult, ImageRef, ImageVariant
 from backend.scheduling.gpu_pool import LiveWorker
@@ -79,8 +80,35 @@ def an_image(index: int = 0, **fields: Any) -> ImageRef:
     return ImageRef(**{**values, **fields})
 
 
-def a_result(count: int = 4) -> GenerationResult:
-    return GenerationResult(images=tuple(an_image(i) for i in range(count)))
+def a_result(count: int = 4, **fields: Any) -> GenerationResult:
+    return GenerationResult(images=tuple(an_image(i) for i in range(count)), **fields)
+
+
+def a_recipe(**fields: Any) -> Recipe:
+    drawn_by = DrawnBy(
+        model="starter",
+        model_sha256="5e" * 32,
+        device="cpu",
+        dtype="float32",
+        engine="0.1.0",
+        libraries={"torch": "2.9.1", "diffusers": "0.36.0", "transformers": "4.57.3"},
+    )
+    values = {
+        "family": ModelFamily.SDXL,
+        "prompt": "a fox in the snow",
+        "aspect_ratio": "3:2",
+        "width": 48,
+        "height": 32,
+        "steps": 4,
+        "guidance": 5.5,
+        "sampler": Sampler.EULER_A,
+        "sampler_sha256": "5a" * 32,
+        "seed": 7,
+        "image_count": 4,
+        "drawn_by": drawn_by,
+        "pixels_sha256": tuple(f"{index:064x}" for index in range(4)),
+    }
+    return Recipe(**{**values, **fields})
 
 
 def a_worker(name: str = "w1", *, adapters: Iterable[str] = (), **fields: Any) -> LiveWorker:

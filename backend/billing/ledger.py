@@ -92,6 +92,7 @@ def entries_of(change: Change) -> tuple[Entry, ...]:
             JobEventKind.DISPATCHED
             | JobEventKind.STARTED
             | JobEventKind.PROGRESS
+            | JobEventKind.PREVIEW
             | JobEventKind.RETURNED
         ):
             return ()

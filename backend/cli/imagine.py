@@ -14,6 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from backend.bootstrap import open_screen, open_services
+from backend.cli.recipes import (
+    must_stand_alone,
+    read_recipe,
+    tell_reproduction,
+    write_recipe,
+)
 from backend.cli.stack import Stack, open_stack
 from backend.cli.terminal import (
     EXIT_BLOCKED,
@@ -25,7 +31,7 @@ from backend.cli.terminal import (
     show_progress,
 )
 from backend.cli.wait import ServerEnded, ask, end_as_by_ctrl_c, wait
-from backend.domain.errors import InvalidAspectRatio, InvalidParameter
+from backend.domain.errors import BadInput, InvalidAspectRatio, InvalidParameter
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Job, JobState
 from backend.domain.prompts import AspectRatio, LoraRef
@@ -33,6 +39,7 @@ from backend.domain.requests import AccountId, GenerationRequest, JobId, Request
 from backend.domain.results import ImageRef, ImageVariant
 from backend.domain.tiers import Tier
 from backend.prompt.pipeline import understand
+from backend.service.recipes import request_by
 from backend.settings import Settings
 
 RATIO: Final = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
@@ -41,12 +48,12 @@ RATIO: Final = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser("imagine", help="make a picture and write it to a file")
-    parser.add_argument("prompt")
+    parser.add_argument("prompt", nargs="?")
     parser.add_argument("--family", choices=[family.value for family in ModelFamily])
     parser.add_argument("--seed", type=int)
     parser.add_argument("--ar", metavar="W:H", help="aspect ratio, for example 3:2")
     parser.add_argument("--steps", type=int)
-    parser.add_argument("--n", type=int, default=1, help="how many pictures (1 to 4)")
+    parser.add_argument("--n", type=int, help="how many pictures (1 to 4; one, if not told)")
     parser.add_argument(
         "--lora",
         metavar="NAME[:SCALE]",
@@ -56,6 +63,10 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--tier", choices=[tier.value for tier in Tier])
     parser.add_argument("--out", type=Path, help="file to write; more pictures get -1, -2 …")
+    parser.add_argument("--recipe", type=Path, metavar="FILE", help="write how it was made")
+    parser.add_argument(
+        "--exact", type=Path, metavar="FILE", help="draw the very pictures of a recipe again"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
@@ -70,6 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
     # Whose worker is started here draws, whoever else is live.
     request = replace(request, family=family)
     check_out(arguments.out)
+    if arguments.recipe is not None:
+        check_out(arguments.recipe)
     end_as_by_ctrl_c(signal.SIGTERM, signal.SIGHUP)
     job_id = None
     while True:
@@ -87,12 +100,19 @@ def make_request(arguments: argparse.Namespace) -> GenerationRequest:
 
     Raises:
         InvalidParameter, InvalidAspectRatio, InvalidLora: an option has a value it cannot take.
+        RecipeIncomplete: the recipe began with a picture.
 
     """
+    requester = Requester(
+        account_id=AccountId(f"local:{_user_name()}"), surface=Surface.COMMAND_LINE
+    )
+    if arguments.exact is not None:
+        must_stand_alone(arguments)
+        return request_by(read_recipe(arguments.exact), requester)
+    if arguments.prompt is None:
+        raise BadInput("There is nothing to draw.", way_out="Say what you would like to see.")
     return GenerationRequest(
-        requester=Requester(
-            account_id=AccountId(f"local:{_user_name()}"), surface=Surface.COMMAND_LINE
-        ),
+        requester=requester,
         # Bytes that are no UTF-8 come as lone surrogates, which no database stores.
         prompt=arguments.prompt.encode(errors="replace").decode(),
         family=ModelFamily(arguments.family) if arguments.family else None,
@@ -100,7 +120,7 @@ def make_request(arguments: argparse.Namespace) -> GenerationRequest:
         aspect_ratio=None if arguments.ar is None else _aspect_ratio(arguments.ar),
         steps=arguments.steps,
         seed=arguments.seed,
-        image_count=arguments.n,
+        image_count=1 if arguments.n is None else arguments.n,
         loras=tuple(LoraRef.read(text) for text in arguments.lora),
     )
 
@@ -136,6 +156,8 @@ async def _imagine(
             why = f"{path} could not be written ({error.strerror})."
             _report_unwritten(stack.settings, job, why, as_json=arguments.json)
             return EXIT_FAILED
+    if arguments.recipe is not None and job.result is not None:
+        await asyncio.to_thread(write_recipe, job, arguments.recipe)
     _report(job, paths, as_json=arguments.json)
     match job.state:
         case JobState.DELIVERED:
@@ -188,6 +210,8 @@ def _report(job: Job, paths: Sequence[Path], *, as_json: bool) -> None:
     elif job.state is JobState.DELIVERED:
         for path in paths:
             say(f"{path}  (seed {job.seed})")
+        if job.result is not None and job.result.reproduction is not None:
+            say(tell_reproduction(job.result.reproduction))
     elif job.block is not None:
         sys.stderr.write(f"Held back ({job.block.category}); nothing was written.\n")
     elif job.failure is not None:
@@ -228,6 +252,9 @@ def describe(job: Job, paths: Sequence[Path | None]) -> dict[str, object]:
         "verdict": _verdict(job),
         "timings": _timings(job),
     }
+    if job.result is not None and job.result.reproduction is not None:
+        made = job.result.reproduction
+        described["exact"] = {"reproduced": made.is_same, "differs": list(made.differs)}
     if job.failure is not None:
         described["error"] = {"code": job.failure.code, "message": job.failure.message}
     return described

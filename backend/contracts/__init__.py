@@ -5,7 +5,7 @@ older release must still parse (samples are kept under tests/).
 """
 
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -19,6 +19,21 @@ from pydantic import (
 )
 
 from backend.contracts.adapters import ControlUse, LoraUse
+from backend.contracts.names import (
+    BROKER_TRANSPORT_OPTIONS,
+    NUDGE_FIELD,
+    REPORT_STREAM,
+    TASK_RENDER,
+    WORKER_KEYS,
+    cancel_key,
+    claim_key,
+    lifeline_name,
+    lifeline_worker,
+    own_queue_name,
+    preview_key,
+    queue_name,
+    worker_key,
+)
 from backend.contracts.pictures import (
     BoxUse,
     ImagePromptUse,
@@ -30,6 +45,15 @@ from backend.contracts.pictures import (
 from backend.contracts.presence import WorkerPresence, parse_presence
 from backend.domain.families import FAMILY_SAMPLERS, ModelFamily, Sampler
 from backend.domain.manner import planned_steps, taken_steps
+from backend.domain.recipes import (
+    DrawnBy,
+    Recipe,
+    RecipeFile,
+    RecipePart,
+    RecipePicture,
+    RecipeTerm,
+    Reproduction,
+)
 from backend.domain.requests import UpscaleKind
 from backend.domain.results import ImageVariant
 from backend.domain.sizes import fit_ratio, snap_to
@@ -43,8 +67,10 @@ __all__ = [
     "REPORT_STREAM",
     "TASK_RENDER",
     "TIER_POLICIES",
+    "WORKER_KEYS",
     "BoxUse",
     "ControlUse",
+    "DrawnBy",
     "ImagePromptUse",
     "ImageVariant",
     "LoraUse",
@@ -54,16 +80,23 @@ __all__ = [
     "OutpaintUse",
     "PromptPart",
     "PromptTerm",
+    "Recipe",
+    "RecipeFile",
+    "RecipePart",
+    "RecipePicture",
+    "RecipeTerm",
     "RenderBlocked",
     "RenderCancelled",
     "RenderFailed",
     "RenderFinished",
     "RenderJob",
     "RenderNote",
+    "RenderPreview",
     "RenderProgress",
     "RenderReport",
     "RenderStarted",
     "RenderedImage",
+    "Reproduction",
     "Sampler",
     "SourceKey",
     "StageTimings",
@@ -76,65 +109,17 @@ __all__ = [
     "claim_key",
     "fit_ratio",
     "lifeline_name",
+    "lifeline_worker",
     "own_queue_name",
     "parse_presence",
     "parse_report",
     "planned_steps",
+    "preview_key",
     "queue_name",
     "snap_to",
     "taken_steps",
     "worker_key",
 ]
-
-TASK_RENDER: Final = "impasto.render"
-REPORT_STREAM: Final = "impasto:reports"
-# An entry of the report stream with this field and no report only says: look at the workers now.
-NUDGE_FIELD: Final = "nudge"
-WORKER_KEYS: Final = "impasto:worker:*"
-_LIFELINE: Final = "impasto:lifeline:"
-
-# priority_steps=[0]: kombu would otherwise ask for every priority of every queue in turn, and so
-# ignore the order class. The visibility timeout hardly matters: leases are far quicker.
-BROKER_TRANSPORT_OPTIONS: Final[dict[str, object]] = {
-    "priority_steps": [0],
-    "visibility_timeout": 3600,
-    "global_keyprefix": "impasto:celery:",
-}
-
-
-def queue_name(family: ModelFamily, tier: Tier) -> str:
-    """Name the Celery queue of a family's tier: `sdxl.turbo`."""
-    return f"{family}.{tier}"
-
-
-def own_queue_name(family: ModelFamily, worker: str) -> str:
-    """Name the queue of one worker, for jobs whose adapters it holds: `sdxl.worker.host-7`."""
-    return f"{family}.worker.{worker}"
-
-
-def cancel_key(job_id: str) -> str:
-    """Name the flag that asks whoever draws this job to stop."""
-    return f"impasto:cancel:{job_id}"
-
-
-def claim_key(job_id: str, attempt: int) -> str:
-    """Name the mark of the one worker that draws this attempt."""
-    return f"impasto:claim:{job_id}:{attempt}"
-
-
-def worker_key(family: ModelFamily, worker: str) -> str:
-    """Name the short-lived key of a live worker; its value is a `WorkerPresence` as JSON."""
-    return f"impasto:worker:{family}:{worker}"
-
-
-def lifeline_name(worker: str) -> str:
-    """Name the connections that a worker keeps as long as it lives."""
-    return f"{_LIFELINE}{worker}"
-
-
-def lifeline_worker(name: str) -> str:
-    """Return whose connection has this name; "" if it is no worker's."""
-    return name.removeprefix(_LIFELINE) if name.startswith(_LIFELINE) else ""
 
 
 class Message(BaseModel):
@@ -185,6 +170,9 @@ class RenderJob(Message):
 
     Where there are `parts`, they are drawn in place of `prompt`: "a (red:1.3) fox::2 snow" is two,
     of which the first has three terms. So it is with `negative_parts`.
+
+    One that `is_exact` shares no look of the network with others; `recipe` says what its pictures
+    were made with the first time, and is held against what they are made with now.
     """
 
     kind: Literal["render_job"] = "render_job"
@@ -210,6 +198,8 @@ class RenderJob(Message):
     upscale: UpscaleUse | None = None
     image_prompts: tuple[ImagePromptUse, ...] = ()
     is_tiled: bool = False
+    is_exact: bool = False
+    recipe: Recipe | None = None
 
     def seed_of(self, index: int) -> int:
         """Return the seed of a picture: the job's plus its index, if each has one of its own."""
@@ -252,6 +242,8 @@ class RenderJob(Message):
             "upscale": self.upscale,
             "image_prompts": self.image_prompts,
             "is_tiled": self.is_tiled,
+            "is_exact": self.is_exact,
+            "recipe": self.recipe,
         }
         silent = {name for name, value in said.items() if not value} | {"adapters"}
         return self.model_dump(mode="json", exclude=silent)
@@ -268,6 +260,15 @@ class RenderProgress(Message):
     """A denoising step has been finished; also the heartbeat of the lease."""
 
     kind: Literal["render_progress"] = "render_progress"
+    worker: str
+    step: int
+    steps: int
+
+
+class RenderPreview(Message):
+    """The job's pictures as they would be now lie under `preview_key`, checked, for a while."""
+
+    kind: Literal["render_preview"] = "render_preview"
     worker: str
     step: int
     steps: int
@@ -316,12 +317,15 @@ class RenderFinished(Message):
     images: tuple[RenderedImage, ...]
     timings: StageTimings
     notes: tuple[RenderNote, ...] = ()
+    recipe: Recipe | None = None
+    reproduction: Reproduction | None = None
 
     @model_serializer(mode="wrap")
     def _less_what_says_nothing(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what an older backend refuses, where it says nothing."""
         fields: dict[str, Any] = dump(self)
-        return fields if self.notes else {k: v for k, v in fields.items() if k != "notes"}
+        silent = {name for name in ("notes", "recipe", "reproduction") if not getattr(self, name)}
+        return {name: value for name, value in fields.items() if name not in silent}
 
 
 class RenderBlocked(Message):
@@ -355,6 +359,7 @@ class RenderCancelled(Message):
 RenderReport = Annotated[
     RenderStarted
     | RenderProgress
+    | RenderPreview
     | RenderFinished
     | RenderBlocked
     | RenderFailed

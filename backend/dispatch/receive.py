@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import structlog
 from pydantic import ValidationError
 
-from backend.contracts import RenderProgress, RenderReport, parse_report
+from backend.contracts import RenderPreview, RenderProgress, RenderReport, parse_report
 from backend.dispatch.waiting import pause, until
 from backend.domain.errors import Unavailable
 from backend.service.ports import Clock
@@ -136,7 +136,7 @@ class Receiver:
                 _log.exception("report_not_applied", job_id=report.job_id, kind=report.kind)
                 await pause(ended, self._retry_s)
             else:
-                if not isinstance(report, RenderProgress):
+                if not isinstance(report, RenderProgress | RenderPreview):
                     self._on_news()
                 return True
         return tries == APPLY_TRIES

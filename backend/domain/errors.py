@@ -7,14 +7,15 @@ ImpastoError
 │   ├── UnknownParameter · InvalidParameter · ParameterNotSupported
 │   └── InvalidAspectRatio · SeedOutOfRange · StepsOutOfRange · ImageCountOutOfRange ·
 │       SamplerNotSupported · TilingNotSupported · ImagePromptsNotSupported ·
-│       PictureInvalid · PictureTooLarge · PictureOperationInvalid · InvalidLora · TooManyLoras
+│       PictureInvalid · PictureTooLarge · PictureOperationInvalid · InvalidLora · TooManyLoras ·
+│       RecipeIncomplete
 ├── Refused
 │   └── PromptBlocked · PictureBlocked · ReviewNotReleasable
 ├── NotAllowed
 │   └── Unauthenticated · NotYours · ModeratorsOnly · LinkRefused
 ├── NotThere
 │   └── JobNotFound · ImageNotFound · UploadNotFound · ReviewNotFound · FamilyUnavailable ·
-│       NoLiveWorker
+│       NoLiveWorker · RecipeNotFound
 ├── OverLimit
 │   └── TooManyWaiting · TooManyUploads
 ├── Conflict
@@ -30,18 +31,24 @@ from backend.domain.input_errors import (
     BadInput,
     BracketUnbalanced,
     ImageCountOutOfRange,
+    ImagePromptsNotSupported,
     ImpastoError,
     InvalidAspectRatio,
     InvalidLora,
     InvalidParameter,
     ParameterNotSupported,
+    PictureInvalid,
+    PictureOperationInvalid,
+    PictureTooLarge,
     PromptEmpty,
     PromptTooDeep,
     PromptTooLong,
     QuoteUnclosed,
+    RecipeIncomplete,
     SamplerNotSupported,
     SeedOutOfRange,
     StepsOutOfRange,
+    TilingNotSupported,
     TooManyLoras,
     TooManyPermutations,
     UnknownParameter,
@@ -56,6 +63,7 @@ __all__ = [
     "IdempotencyMismatch",
     "ImageCountOutOfRange",
     "ImageNotFound",
+    "ImagePromptsNotSupported",
     "ImpastoError",
     "InvalidAspectRatio",
     "InvalidLora",
@@ -72,17 +80,23 @@ __all__ = [
     "NotYours",
     "OverLimit",
     "ParameterNotSupported",
+    "PictureInvalid",
+    "PictureOperationInvalid",
+    "PictureTooLarge",
     "PromptBlocked",
     "PromptEmpty",
     "PromptTooDeep",
     "PromptTooLong",
     "QuoteUnclosed",
+    "RecipeIncomplete",
+    "RecipeNotFound",
     "Refused",
     "ReviewNotFound",
     "ReviewNotReleasable",
     "SamplerNotSupported",
     "SeedOutOfRange",
     "StepsOutOfRange",
+    "TilingNotSupported",
     "TooManyLoras",
     "TooManyPermutations",
     "TooManyWaiting",
@@ -91,60 +105,6 @@ __all__ = [
     "UnknownParameter",
     "WeightOutOfRange",
 ]
-
-
-class TilingNotSupported(BadInput):
-    """A family whose network knows where a picture ends."""
-
-    code = "tiling_not_supported"
-
-    def __init__(self, *, family: str, supported: tuple[str, ...]) -> None:
-        super().__init__(
-            f"{family} cannot draw seamless tiles.",
-            way_out=f"Use {' or '.join(supported)}, or leave --tile out.",
-        )
-
-
-class ImagePromptsNotSupported(BadInput):
-    """A family that takes no pictures beside the words."""
-
-    code = "image_prompts_not_supported"
-
-    def __init__(self, *, family: str, supported: tuple[str, ...]) -> None:
-        super().__init__(
-            f"{family} takes no image prompts.",
-            way_out=f"Use {' or '.join(supported)}, or start from the picture instead.",
-        )
-
-
-class PictureInvalid(BadInput):
-    """An upload that is no picture we read."""
-
-    code = "picture_invalid"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This is not a picture that can be read.",
-            way_out="Send a PNG, JPEG, WebP or GIF that is not damaged.",
-        )
-
-
-class PictureTooLarge(BadInput):
-    """An upload, or what is to become of a picture, is larger than allowed."""
-
-    code = "picture_too_large"
-
-    def __init__(self, *, limit: str) -> None:
-        super().__init__(f"This picture is too large: {limit}.", way_out="Use a smaller one.")
-
-
-class PictureOperationInvalid(BadInput):
-    """Something is asked of a picture that cannot be done to it."""
-
-    code = "picture_operation_invalid"
-
-    def __init__(self, reason: str, *, way_out: str) -> None:
-        super().__init__(reason, way_out=way_out)
 
 
 class Refused(ImpastoError):
@@ -308,6 +268,17 @@ class NoLiveWorker(NotThere):
             else "No other one is there either; try again in a few minutes.",
         )
         self.live = live
+
+
+class RecipeNotFound(NotThere):
+    """Nobody noted how these pictures were made: an older worker, or a rehearsal."""
+
+    code = "recipe_not_found"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nobody noted how these pictures were made.", way_out="Make them anew with reroll."
+        )
 
 
 class OverLimit(ImpastoError):

@@ -8,12 +8,13 @@ from backend.domain.requests import JobId
 
 
 class JobEventKind(StrEnum):
-    """What happened. Every kind but PROGRESS is a committed transition."""
+    """What happened. Every kind but PROGRESS and PREVIEW is a committed transition."""
 
     QUEUED = "queued"
     DISPATCHED = "dispatched"
     STARTED = "started"
     PROGRESS = "progress"
+    PREVIEW = "preview"
     RETURNED = "returned"
     DELIVERED = "delivered"
     BLOCKED = "blocked"

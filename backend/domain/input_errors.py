@@ -232,3 +232,69 @@ class TooManyLoras(BadInput):
         super().__init__(
             f"A picture is drawn with at most {limit} LoRAs.", way_out="Leave some of them out."
         )
+
+
+class RecipeIncomplete(BadInput):
+    """A recipe that began with pictures, without the job that has them."""
+
+    code = "recipe_incomplete"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This recipe began with a picture that does not come with it.",
+            way_out="Name the job instead: only who owns it can draw it again.",
+        )
+
+
+class TilingNotSupported(BadInput):
+    """A family whose network knows where a picture ends."""
+
+    code = "tiling_not_supported"
+
+    def __init__(self, *, family: str, supported: tuple[str, ...]) -> None:
+        super().__init__(
+            f"{family} cannot draw seamless tiles.",
+            way_out=f"Use {' or '.join(supported)}, or leave --tile out.",
+        )
+
+
+class ImagePromptsNotSupported(BadInput):
+    """A family that takes no pictures beside the words."""
+
+    code = "image_prompts_not_supported"
+
+    def __init__(self, *, family: str, supported: tuple[str, ...]) -> None:
+        super().__init__(
+            f"{family} takes no image prompts.",
+            way_out=f"Use {' or '.join(supported)}, or start from the picture instead.",
+        )
+
+
+class PictureInvalid(BadInput):
+    """An upload that is no picture we read."""
+
+    code = "picture_invalid"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This is not a picture that can be read.",
+            way_out="Send a PNG, JPEG, WebP or GIF that is not damaged.",
+        )
+
+
+class PictureTooLarge(BadInput):
+    """An upload, or what is to become of a picture, is larger than allowed."""
+
+    code = "picture_too_large"
+
+    def __init__(self, *, limit: str) -> None:
+        super().__init__(f"This picture is too large: {limit}.", way_out="Use a smaller one.")
+
+
+class PictureOperationInvalid(BadInput):
+    """Something is asked of a picture that cannot be done to it."""
+
+    code = "picture_operation_invalid"
+
+    def __init__(self, reason: str, *, way_out: str) -> None:
+        super().__init__(reason, way_out=way_out)

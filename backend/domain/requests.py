@@ -6,6 +6,7 @@ from typing import NewType
 
 from backend.domain.families import ModelFamily, Sampler
 from backend.domain.prompts import AspectRatio, LoraRef
+from backend.domain.recipes import Recipe
 from backend.domain.tiers import Tier
 
 AccountId = NewType("AccountId", str)
@@ -141,8 +142,9 @@ class GenerationRequest:
 
     `prompt` may carry parameters (`--ar 3:2`); one in the text beats the field of that name.
     At most one of `mask`, `outpaint` and `upscale` says what is done with `source`; without any, a
-    new picture starts from it. `idempotency_key` makes a repeated submission return the first
-    one's job.
+    new picture starts from it. `recipe` asks for the very same pixels as were drawn by it, and is
+    held against how they are drawn; the other fields say the same. `idempotency_key` makes a
+    repeated submission return the first one's job.
     """
 
     requester: Requester
@@ -164,5 +166,6 @@ class GenerationRequest:
     controls: tuple[ControlImage, ...] = ()
     is_tiled: bool = False
     loras: tuple[LoraRef, ...] = ()
+    recipe: Recipe | None = None
     idempotency_key: str | None = None
     place: SetPlace | None = None

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from backend.domain.recipes import Recipe, Reproduction
+
 
 class ImageVariant(StrEnum):
     """The files kept of one picture."""
@@ -44,7 +46,9 @@ class Timings:
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationResult:
-    """The delivered pictures of a job, in order of index."""
+    """The delivered pictures of a job, in order of index, and how they were made."""
 
     images: tuple[ImageRef, ...]
     timings: Timings = field(default_factory=Timings)
+    recipe: Recipe | None = None
+    reproduction: Reproduction | None = None

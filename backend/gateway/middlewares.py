@@ -61,6 +61,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "picture_operation_invalid": _row(_WRONG, "Cannot be done to a picture"),
     "invalid_lora": _row(_WRONG, "Invalid LoRA"),
     "too_many_loras": _row(_WRONG, "Too many LoRAs"),
+    "recipe_incomplete": _row(_WRONG, "Recipe lacks a picture"),
     "refused": _row(Status.BAD_REQUEST, "Refused"),
     "picture_blocked": _row(Status.BAD_REQUEST, "Picture held back"),
     "prompt_blocked": _row(Status.BAD_REQUEST, "Prompt held back"),
@@ -75,6 +76,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "image_not_found": _row(Status.NOT_FOUND, "No such picture"),
     "upload_not_found": _row(_WRONG, "No such upload"),
     "review_not_found": _row(Status.NOT_FOUND, "No such review"),
+    "recipe_not_found": _row(Status.NOT_FOUND, "No recipe"),
     # Names a value in the body, not the resource asked for: 404 would read as a wrong URL.
     "family_unavailable": _row(_WRONG, "Family not served here"),
     "no_live_worker": _row(Status.SERVICE_UNAVAILABLE, "No worker for this family", 30),

@@ -6,6 +6,7 @@ from typing import Any
 from backend.domain.jobs import Block, Failure, Job, Progress
 from backend.domain.outlook import Outlook
 from backend.domain.prompts import PromptSpec
+from backend.domain.recipes import Reproduction
 from backend.domain.requests import Mask
 from backend.domain.results import Timings
 from backend.domain.uploads import Upload
@@ -32,6 +33,7 @@ from backend.gateway.schemas import (
     LoraOut,
     ParametersOut,
     ProgressOut,
+    ReproductionOut,
     TimingsOut,
     TranslationOut,
     UploadOut,
@@ -102,6 +104,7 @@ def generation_of(view: JobView, images: list[ImageOut], public_url: str) -> Gen
         blocked=_blocked(job.block),
         error=_error(job.failure),
         timings=_timings(job.result.timings if job.result else None),
+        exact=_reproduction(job.result.reproduction if job.result else None),
     )
 
 
@@ -207,6 +210,12 @@ def _error(failure: Failure | None) -> ErrorOut | None:
         return None
     message = _MODEL_FAILED if failure.code in _NAMES_FOLDERS else failure.message
     return ErrorOut(code=failure.code, message=message)
+
+
+def _reproduction(made: Reproduction | None) -> ReproductionOut | None:
+    if made is None:
+        return None
+    return ReproductionOut(reproduced=made.is_same, differs=list(made.differs))
 
 
 def _timings(timings: Timings | None) -> TimingsOut | None:

@@ -26,6 +26,8 @@ def add_routes(app: web.Application) -> None:
     router.add_get("/v1/generations", authenticated(generations.list_own))
     router.add_get("/v1/generations/{job_id}", authenticated(generations.show))
     router.add_get("/v1/generations/{job_id}/why", authenticated(generations.why))
+    router.add_get("/v1/generations/{job_id}/recipe", authenticated(generations.recipe))
+    router.add_get("/v1/generations/{job_id}/preview", authenticated(generations.preview))
     router.add_post("/v1/generations/{job_id}/cancel", authenticated(generations.cancel))
     pictures = "/v1/generations/{job_id}/images/{index}"
     router.add_post(f"{pictures}/variations", authenticated(generations.vary))

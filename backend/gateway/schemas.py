@@ -4,7 +4,8 @@ import re
 from datetime import datetime
 from typing import Annotated, Final
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticKnownError
 
 from backend.domain.errors import InvalidAspectRatio
 from backend.domain.families import ModelFamily, Sampler
@@ -21,8 +22,11 @@ from backend.gateway.picture_schemas import (
     UpscaleIn,
 )
 from backend.gateway.shapes import Incoming, Number, Text, WholeNumber
+from backend.service.recipes import RecipeDocument
 
 LIST_LIMIT_MAX: Final = 100
+# No prompt: it could not be stored.
+_NOT_SAID: Final = "\0"
 _RATIO: Final = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
 
 
@@ -33,10 +37,20 @@ class LoraIn(Incoming):
     scale: Number = 1.0
 
 
-class GenerationIn(Incoming):
-    """A picture as asked for. Ranges are the domain's business: here only shapes are checked."""
+class ExactJob(Incoming):
+    """The very pictures of a generation, once more."""
 
-    prompt: Text
+    job_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+class GenerationIn(Incoming):
+    """A picture as asked for. Ranges are the domain's business: here only shapes are checked.
+
+    `exact` stands in for all else: a generation, or the document that tells how it was made.
+    """
+
+    exact: ExactJob | RecipeDocument | None = None
+    prompt: Annotated[Text, Field(validate_default=True)] = _NOT_SAID
     negative_prompt: Text = ""
     family: ModelFamily | None = None
     tier: Tier | None = None
@@ -56,10 +70,25 @@ class GenerationIn(Incoming):
     tile: bool = False
     loras: tuple[LoraIn, ...] = ()
 
+    @field_validator("prompt", mode="before")
+    @classmethod
+    def _words_unless_exact(cls, value: object, info: ValidationInfo) -> object:
+        if value != _NOT_SAID:
+            return value
+        if info.data.get("exact") is None:
+            raise PydanticKnownError("missing")
+        return ""
+
     @model_validator(mode="after")
     def _one_queue(self) -> "GenerationIn":
         if self.tier and self.queue and self.tier is not self.queue:
             raise ValueError("tier and queue are two names of one thing and should agree")
+        return self
+
+    @model_validator(mode="after")
+    def _exact_alone(self) -> "GenerationIn":
+        if self.exact is not None and self.model_fields_set != {"exact"}:
+            raise ValueError("exact stands alone: all else is in the recipe")
         return self
 
     def to_request(self, requester: Requester, idempotency_key: str | None) -> GenerationRequest:
@@ -291,6 +320,13 @@ class WhyOut(BaseModel):
     why: str
 
 
+class ReproductionOut(BaseModel):
+    """What came of asking for the very same pictures: the same pixels, or what was different."""
+
+    reproduced: bool
+    differs: list[str]
+
+
 class GenerationOut(GenerationAccepted):
     """A generation in full."""
 
@@ -302,6 +338,7 @@ class GenerationOut(GenerationAccepted):
     blocked: BlockedOut | None
     error: ErrorOut | None
     timings: TimingsOut | None
+    exact: ReproductionOut | None
 
 
 class GenerationList(BaseModel):

@@ -16,6 +16,7 @@ _NEWER_FIELDS = (
     "place",
     "loras",
     "controls",
+    "recipe",
 )
 
 

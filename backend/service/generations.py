@@ -33,6 +33,7 @@ from backend.service.ports import (
     OutboxPublisher,
     Outlooks,
     Pictures,
+    Previews,
 )
 from backend.service.predictions import Predictions
 from backend.service.sets import Planned, must_be_few, places, plan
@@ -59,6 +60,7 @@ class Generations:
         jobs: JobStore,
         pictures: Pictures,
         given: GivenPictures,
+        previews: Previews,
         cancel_flags: CancelFlags,
         outbox: OutboxPublisher,
         outlooks: Outlooks,
@@ -75,6 +77,7 @@ class Generations:
         self._jobs = jobs
         self._pictures = pictures
         self._given = given
+        self._previews = previews
         self._cancel_flags = cancel_flags
         self._outbox = outbox
         self._outlooks = outlooks
@@ -189,6 +192,10 @@ class Generations:
         if outlook is None:
             return JobView(job=job, position=await self._jobs.ahead_of(job))
         return JobView(job=job, position=outlook.position, outlook=outlook)
+
+    async def preview(self, job: Job) -> bytes | None:
+        """Return what the job's pictures look like on their way, as WebP; None but while drawn."""
+        return await self._previews.of(job) if job.state is JobState.RENDERING else None
 
     async def recent(self, requester: Requester, *, limit: int = 20) -> list[Job]:
         """Return the requester's newest jobs."""
@@ -348,6 +355,7 @@ class Generations:
             loras=spec.loras,
             seed=None,
             source=source,
+            recipe=None,
             idempotency_key=idempotency_key,
             place=None,
         )

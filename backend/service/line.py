@@ -294,4 +294,6 @@ def message_of(job: Job, given: GivenKeys) -> RenderJob:
         clearances=job.clearances,
         manner=manner_of(spec.manner),
         loras=tuple(LoraUse(name=lora.name, scale=lora.scale) for lora in spec.loras),
+        is_exact=job.request.recipe is not None,
+        recipe=job.request.recipe,
     )

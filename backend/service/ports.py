@@ -292,6 +292,13 @@ class CancelFlags(Protocol):
         """Ask whoever draws this job to stop."""
 
 
+class Previews(Protocol):
+    """Pictures on their way, checked; a worker leaves them for a minute or less."""
+
+    async def of(self, job: Job) -> bytes | None:
+        """Return the newest preview of the job's attempt as WebP, or None; never raises."""
+
+
 class Pictures(Protocol):
     """Stored pictures by object key."""
 

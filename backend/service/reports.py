@@ -13,6 +13,7 @@ from backend.contracts import (
     RenderedImage,
     RenderFailed,
     RenderFinished,
+    RenderPreview,
     RenderProgress,
     RenderReport,
     RenderStarted,
@@ -82,6 +83,9 @@ class Reports:
         if isinstance(report, RenderProgress):
             await self._progress(report)
             return
+        if isinstance(report, RenderPreview):
+            await self._preview(report)
+            return
         if await self._change(report, lambda job: self._move(job, report)) is not None:
             await self._outbox.publish_pending()
         if not isinstance(report, RenderStarted):
@@ -135,15 +139,25 @@ class Reports:
         if not is_again:
             await self._tell(job_id, report.attempt, progress, now)
 
-    async def _tell(self, job_id: JobId, attempt: int, progress: Progress, now: datetime) -> None:
+    async def _preview(self, report: RenderPreview) -> None:
+        """Tell that there is something to look at, if that is still wanted."""
+        job = await self._jobs.get(JobId(report.job_id))
+        if job is None or job.state is not JobState.RENDERING or job.attempt != report.attempt:
+            return
+        progress = Progress(step=report.step, steps=report.steps)
+        await self._tell(job.id, report.attempt, progress, self._clock(), JobEventKind.PREVIEW)
+
+    async def _tell(
+        self,
+        job_id: JobId,
+        attempt: int,
+        progress: Progress,
+        now: datetime,
+        kind: JobEventKind = JobEventKind.PROGRESS,
+    ) -> None:
+        detail = f"{progress.step}/{progress.steps}"
         await self._events.publish(
-            JobEvent(
-                job_id=job_id,
-                kind=JobEventKind.PROGRESS,
-                attempt=attempt,
-                at=now,
-                detail=f"{progress.step}/{progress.steps}",
-            )
+            JobEvent(job_id=job_id, kind=kind, attempt=attempt, at=now, detail=detail)
         )
 
     def _remember(self, job_id: JobId, beat: _Beat) -> None:
@@ -218,6 +232,8 @@ def _result(report: RenderFinished) -> GenerationResult:
     return GenerationResult(
         images=tuple(_image(image) for image in images),
         timings=Timings(**report.timings.model_dump()),
+        recipe=report.recipe,
+        reproduction=report.reproduction,
     )
 
 

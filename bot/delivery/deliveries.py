@@ -22,7 +22,13 @@ from backend.service.services import Services
 from bot.delivery.editor import JobEditor
 from bot.delivery.posting import Post, Poster, Unreachable
 from bot.presenters.results import job_text
-from bot.views.pictures import DEFAULT_LIMIT_BYTES, Upload, grid_uploads, is_too_large
+from bot.views.pictures import (
+    DEFAULT_LIMIT_BYTES,
+    Upload,
+    grid_uploads,
+    is_too_large,
+    preview_upload,
+)
 from bot.views.result_buttons import buttons_for
 
 EDIT_INTERVAL_S = 2.0
@@ -48,6 +54,8 @@ class _Owned:
 
     def __init__(self, *, shown: str = "") -> None:
         self.shown = shown
+        # The preview that the message has; a message found from before may have any.
+        self.preview: bytes | None = b"" if shown else None
         self.progress: tuple[int, Progress] | None = None
         self.is_mute = False
         self.editor: JobEditor
@@ -183,24 +191,25 @@ class Deliveries:
         job = view.job
         is_end = _is_end(job)
         text = job_text(view, asker_id=message.asker_id, progress=owned.newest_progress(job))
+        preview = await self._services.generations.preview(job) or b""
+        is_news = text != owned.shown or preview != (owned.preview or b"")
         try:
             if job.state is JobState.DELIVERED:
                 await self._show_pictures(message, job, text)
-            elif text != owned.shown and not _was_shown(message, job):
-                await self._show_text(message, view, text, owned)
+            elif is_news and not _was_shown(message, job):
+                await self._show_text(message, view, _text_post(job, text, preview, owned), owned)
         except discord.HTTPException as error:
             if error.status not in _NEVER_ACCEPTED:
                 raise
             _log.exception("delivery.refused", job_id=job_id, code=error.code)
-        owned.shown = text
+        owned.shown, owned.preview = text, preview
         if is_end or job.state is not JobState.RENDERING:
             await self._mark(message, job, is_end=is_end)
         return is_end
 
     async def _show_text(
-        self, message: DiscordMessage, view: JobView, text: str, owned: _Owned
+        self, message: DiscordMessage, view: JobView, post: Post, owned: _Owned
     ) -> None:
-        post = Post(content=text, view=buttons_for(view.job))
         if view.job.state is JobState.FAILED:
             await self._finish(message, post)
         elif not owned.is_mute:
@@ -260,6 +269,12 @@ def _progress_of(event: JobEvent) -> Progress | None:
     if event.kind is JobEventKind.PROGRESS and found and step.isdigit() and steps.isdigit():
         return Progress(step=int(step), steps=int(steps))
     return None
+
+
+def _text_post(job: Job, text: str, preview: bytes, owned: _Owned) -> Post:
+    """Return text, with what the pictures look like on their way; an older look is taken away."""
+    files = None if preview == owned.preview else preview_upload(job, preview).files
+    return Post(content=text, view=buttons_for(job), files=files)
 
 
 def _picture_post(job: Job, text: str, upload: Upload) -> Post:

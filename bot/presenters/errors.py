@@ -49,6 +49,8 @@ ERROR_SENTENCES: Mapping[str, str] = {
     "image_not_found": "This picture is no longer stored. Make a new one with 🔄 or `/imagine`.",
     "upload_not_found": "This picture is no longer here. Attach it again.",
     "review_not_found": _AS_WRITTEN,
+    "recipe_not_found": "Nobody noted how these pictures were made. Make new ones with 🔄.",
+    "recipe_incomplete": _AS_WRITTEN,
     "family_unavailable": _AS_WRITTEN,
     "no_live_worker": _AS_WRITTEN,
     "over_limit": _AS_WRITTEN,
@@ -81,6 +83,9 @@ FAILURE_SENTENCES: Mapping[str, str] = {
         "The model drawn with here takes no image prompts. Start from the picture instead."
     ),
     "source_missing": "The picture to start from is no longer stored. Press 🔄 on a newer one.",
+    "recipe_mismatch": (
+        "The model or an adapter is no longer the one of this recipe. Press 🔄 for a new picture."
+    ),
     "image_not_found": "The picture to start from no longer exists. Press 🔄 on a newer one.",
     "storage_full": f"There is no room left for pictures. {_TELL}",
     "hung": "The graphics card got stuck while drawing this. Press 🔄 to try again.",

@@ -6,6 +6,7 @@ from backend.domain.results import ImageRef
 from backend.service.job_view import JobView
 from bot.presenters.prompts import plain, shorten
 from bot.presenters.queue_status import status_line
+from bot.presenters.recipes import reproduction_line
 
 CAPTION_CHARACTERS = 200
 NOTES_SHOWN = 4
@@ -26,6 +27,8 @@ def job_text(view: JobView, *, asker_id: int | None, progress: Progress | None =
     if job.spec.typed is not job.spec:
         language = language_name(job.spec.language)
         lines.append(f"-# Drawn from {language} as: {plain(job.spec.positive_text)}")
+    if job.result is not None and job.result.reproduction is not None:
+        lines.append(reproduction_line(job.result.reproduction))
     lines += [f"-# {note}" for note in view.notes[:NOTES_SHOWN]]
     return "\n".join(lines)
 

@@ -42,6 +42,12 @@ class Upload:
         ]
 
 
+def preview_upload(job: Job, preview: bytes) -> Upload:
+    """Return a preview as an upload; one without bytes is none, and takes the last away."""
+    name = f"impasto-{job.id}-preview.webp"
+    return Upload(data=preview or None, filename=name, description=caption(job))
+
+
 async def picture_uploads(
     generations: Generations, job: Job, image: ImageRef, *, limit_bytes: int
 ) -> AsyncIterator[Upload]:

@@ -16,6 +16,7 @@ from bot.views.custom_ids import job_custom_id, job_pattern
 from bot.views.job_message import post_followup
 from bot.views.picture_buttons import picture_view
 from bot.views.pictures import Upload, is_too_large, picture_uploads
+from bot.views.recipe_buttons import RecipeButton
 from bot.views.workshop import workshop_of
 
 _PICK, _VARY, _REROLL, _CANCEL = "pick", "vary", "reroll", "cancel"
@@ -153,6 +154,8 @@ def buttons_for(job: Job) -> discord.ui.View | None:
             view.add_item(RerollButton(job.id))
             for index in shown:
                 view.add_item(VaryButton(job.id, index))
+            if job.result is not None and job.result.recipe is not None:
+                view.add_item(RecipeButton(job.id))
         case JobState.FAILED | JobState.CANCELLED:
             view.add_item(RerollButton(job.id))
         case JobState.BLOCKED:

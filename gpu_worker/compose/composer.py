@@ -41,6 +41,7 @@ class _Sidecar(BaseModel):
     # A name, never a path: a model folder must not choose what the worker reads elsewhere.
     upscaler: str | None = Field(default=None, pattern=r"^\w[\w.-]*$")
     draws_parts: bool | None = None
+    preview: str | None = Field(default=None, pattern=r"^\w[\w.-]*$")
 
 
 def choose_device(choice: DeviceChoice) -> torch.device:
@@ -143,6 +144,12 @@ def choose_threads(model: LoadedModel) -> int:
     if model.device.type == "cpu" and weights < ONE_THREAD_WEIGHTS:
         return 1
     return torch.get_num_threads()
+
+
+def settle_numbers(threads: int) -> None:
+    """Draw with so many CPU threads, and with the same numbers again for the same picture."""
+    torch.set_num_threads(threads)
+    torch.backends.cudnn.deterministic = True
 
 
 def _load_pipeline(

@@ -65,7 +65,7 @@ class ControlNets:
             OutOfMemory: there is no room for it.
 
         """
-        folder = self._find(name)
+        folder = self.find(name)
         size = weigh_files(folder.glob("*.safetensors"), floating_bytes=self._model.dtype.itemsize)
         keep = Keep(
             drop=lambda: self._drop(name),
@@ -81,7 +81,13 @@ class ControlNets:
         """Return the names of those that lie on the device."""
         return frozenset(self._loaded)
 
-    def _find(self, name: str) -> Path:
+    def find(self, name: str) -> Path:
+        """Return the folder of a ControlNet.
+
+        Raises:
+            AdapterMissing, AdapterBroken, AdapterUnfit: as `hold` does.
+
+        """
         if _NAME.fullmatch(name):
             for folder in (self._folder / name, self._folder / f"{_OWN_FOLDER}{name}"):
                 if folder.is_dir():

@@ -9,10 +9,11 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Final
 
 import structlog
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from gpu_worker.state import OutOfMemory, StorageFull, StorageUnavailable
 from safety.image_check import ImageCheck
@@ -25,6 +26,10 @@ from storage.image_store import ImageStore, KeptImage
 
 # The first pause before a store that is away is asked again, and the longest.
 STORE_PAUSES_S: Final = (0.25, 4.0)
+
+PREVIEW_QUALITY: Final = 75
+# A blurred preview tells colours apart in about so many places across.
+PREVIEW_BLURRED_TO: Final = 12
 
 _log = structlog.get_logger(__name__)
 
@@ -51,6 +56,14 @@ class StoredImage:
     kept: KeptImage
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReleasedPreview:
+    """Pictures on their way, as one small WebP; made by `show_together` from approved ones."""
+
+    webp: bytes
+    is_blurred: bool
+
+
 def approve(
     pixels: Image.Image, verdict: SafetyVerdict, clearances: frozenset[str]
 ) -> ApprovedImage:
@@ -68,6 +81,33 @@ def approve(
 def mark(image: ApprovedImage) -> MarkedImage:
     """Encode a picture as it will leave: the same pixels give the same bytes."""
     return MarkedImage(png=encode_png(image.pixels))
+
+
+def show_together(images: Sequence[ApprovedImage], *, blur_score: float) -> ReleasedPreview:
+    """Lay pictures side by side, all blurred if a check's score of any reaches `blur_score`."""
+    is_blurred = any(_worst_score(image.verdict) >= blur_score for image in images)
+    pictures = [image.pixels for image in images]
+    if is_blurred:
+        radius = max(pictures[0].size) / PREVIEW_BLURRED_TO
+        pictures = [picture.filter(ImageFilter.GaussianBlur(radius)) for picture in pictures]
+    grid, buffer = lay_out(pictures), BytesIO()
+    grid.save(buffer, format="WEBP", quality=PREVIEW_QUALITY)
+    return ReleasedPreview(webp=buffer.getvalue(), is_blurred=is_blurred)
+
+
+def lay_out(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Return pictures of one size as one: two in a row, then the next row."""
+    columns = min(2, len(pictures))
+    width, height = pictures[0].size
+    grid = Image.new("RGB", (columns * width, -(-len(pictures) // columns) * height))
+    for place, picture in enumerate(pictures):
+        row, column = divmod(place, columns)
+        grid.paste(picture, (column * width, row * height))
+    return grid
+
+
+def _worst_score(verdict: SafetyVerdict) -> float:
+    return max((finding.score or 0.0 for finding in verdict.findings), default=0.0)
 
 
 def store(image: MarkedImage, *, images: ImageStore) -> StoredImage:
@@ -95,6 +135,8 @@ class ReleasePipeline:
         policy: Policy,
         check_timeout_s: float,
         images: ImageStore,
+        preview_timeout_s: float = 5.0,
+        preview_blur_score: float = 0.2,
         store_retry_s: float = 0.0,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -103,6 +145,8 @@ class ReleasePipeline:
         self._policy = policy
         self._check_timeout_s = check_timeout_s
         self._images = images
+        self._preview_timeout_s = preview_timeout_s
+        self._preview_blur_score = preview_blur_score
         self._store_retry_s = store_retry_s
         self._sleep = sleep
         self._clock = clock
@@ -141,11 +185,27 @@ class ReleasePipeline:
         must_go_on: Callable[[], None],
     ) -> tuple[StoredImage, ...]:
         approved = [
-            approve(pixels, self._screen(pixels), clearances=clearances) for pixels in pictures
+            approve(pixels, self._screen(pixels, self._check_timeout_s), clearances)
+            for pixels in pictures
         ]
         marked = [mark(image) for image in approved]
         give_up_at = self._clock() + self._store_retry_s
         return tuple(self._store(image, give_up_at, must_go_on) for image in marked)
+
+    def release_preview(
+        self, pictures: Sequence[Image.Image], *, clearances: frozenset[str]
+    ) -> ReleasedPreview:
+        """Screen pictures that are still being drawn; nothing is stored.
+
+        Raises:
+            Held: at least one may not be shown, or no check came to a judgement in time.
+
+        """
+        approved = [
+            approve(pixels, self._screen(pixels, self._preview_timeout_s), clearances)
+            for pixels in pictures
+        ]
+        return show_together(approved, blur_score=self._preview_blur_score)
 
     def _store(
         self, image: MarkedImage, give_up_at: float, must_go_on: Callable[[], None]
@@ -167,10 +227,8 @@ class ReleasePipeline:
             self._sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
             pause_s = min(2 * pause_s, STORE_PAUSES_S[1])
 
-    def _screen(self, pixels: Image.Image) -> SafetyVerdict:
-        return screen_image(
-            pixels, checks=self._checks, timeout_s=self._check_timeout_s, policy=self._policy
-        )
+    def _screen(self, pixels: Image.Image, timeout_s: float) -> SafetyVerdict:
+        return screen_image(pixels, checks=self._checks, timeout_s=timeout_s, policy=self._policy)
 
 
 def _worst_uncleared(verdict: SafetyVerdict, clearances: frozenset[str]) -> Finding:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from PIL import Image
 
-from backend.contracts import RenderJob, RenderNote
+from backend.contracts import Recipe, RenderJob, RenderNote
 
 MOST_IMAGES = 16
 MOST_STEPS = 500
@@ -39,6 +39,7 @@ class Drawing:
 
     pictures: tuple[Image.Image, ...]
     notes: tuple[RenderNote, ...] = ()
+    recipe: Recipe | None = None
     encode_s: float = 0.0
     denoise_s: float = 0.0
     decode_s: float = 0.0

@@ -20,8 +20,10 @@ from gpu_worker.render.dresser import Dresser, Outfit, call_styles
 from gpu_worker.render.embedding_cache import EmbeddingCache
 from gpu_worker.render.encode import PromptEncoder
 from gpu_worker.render.enlarging import Enlargement, begin_enlargement, enlarge, enlarge_once
+from gpu_worker.render.notary import Notary
 from gpu_worker.render.pace import Pace
 from gpu_worker.render.painting import Painting
+from gpu_worker.render.sketch import Sketching
 from gpu_worker.render.steering import ControlNetShelf, read_controls
 from gpu_worker.render.tiles import decode_in_tiles, enlarge_meeting_edges
 from gpu_worker.render.upscale import Upscaler
@@ -55,6 +57,8 @@ class Renderer:
         controlnets: ControlNetShelf | None = None,
         recovery: Recovery | None = None,
         memory: WorkMemory | None = None,
+        notary: Notary | None = None,
+        sketching: Sketching | None = None,
     ) -> None:
         self._family = family
         self._upscaler = upscaler
@@ -63,6 +67,8 @@ class Renderer:
         self._controlnets = controlnets
         self._recovery = recovery or Recovery(free=give_back_memory)
         self._memory = memory
+        self._notary = notary
+        self._sketching = sketching
         self._encoder = PromptEncoder(family=family)
         self._beginner = Beginner(
             family=family,
@@ -93,6 +99,7 @@ class Renderer:
             )
         if called.job is not order.job:
             painting.notes += (RenderNote.WORDS_ADDED,)
+        self._attend(called, painting)
         return painting
 
     def _begin_steered(self, order: DrawOrder) -> Painting:
@@ -138,11 +145,20 @@ class Renderer:
         return Drawing(
             pictures=tuple(painting.canvas.paste_back(picture) for picture in pictures),
             notes=painting.notes,
+            recipe=painting.made(),
             encode_s=painting.encode_s,
             denoise_s=painting.denoise_s,
             decode_s=painting.decode_s,
             upscale_s=painting.upscale_s,
         )
+
+    def _attend(self, order: DrawOrder, painting: Painting) -> None:
+        """Note how a painting is drawn, and have it looked at on its way."""
+        painting.is_alone = order.job.is_exact
+        if self._notary is not None:
+            painting.recipe = self._notary.note(order, painting.canvas)
+        if self._sketching is not None:
+            painting.sketcher = self._sketching.open(order.job)
 
     def _enlarge_source(self, run: Enlargement) -> Drawing:
         upscaler = self._enlarger
@@ -164,6 +180,9 @@ class Renderer:
         size = {"width": width, "height": height}
         with memory.denoising(rows=-(-rows // looks), **size) if memory else nullcontext():
             take_step(self._family, paintings, looks=looks, controlnets=self._controlnets)
+        if portion is Portion.HALVES or len(paintings) > 1:
+            for painting in paintings:
+                painting.is_shared = True
 
     def _wear(self, outfit: Outfit) -> None:
         """Change what draws, if need be; all who take a step together wear the same."""
@@ -211,6 +230,7 @@ class Renderer:
         self, painting: Painting, latents: torch.Tensor, portion: Portion
     ) -> tuple[Image.Image, ...]:
         if portion is Portion.TILES:
+            painting.is_shared = True
             # Not in the books: a tile is as small as it gets.
             return to_pictures(decode_in_tiles(self._family, latents))
         size = {"width": painting.canvas.width, "height": painting.canvas.height}
@@ -223,6 +243,7 @@ class Renderer:
         if painting.is_tiled:
             enlarged = enlarge_meeting_edges(upscaler.enlarge, picture, scale=upscaler.scale)
         else:
+            painting.is_shared = painting.is_shared or portion is Portion.TILES
             enlarged = enlarge_once(upscaler, picture, portion, memory=self._memory)
         painting.enlarged.append(enlarged)
         painting.upscale_s += time.perf_counter() - begun_at

@@ -68,6 +68,12 @@ class FlowEulerSampler:
         )[0]
         return stepped
 
+    def guess(
+        self, noise: torch.Tensor, timestep: torch.Tensor, latents: torch.Tensor
+    ) -> torch.Tensor:
+        share = timestep / float(self._scheduler.config.num_train_timesteps)
+        return latents - share.to(latents.dtype) * noise
+
     def _shift_for(self, image_tokens: int) -> float | None:
         """Return how far the schedule leans to the noise for a picture of that many tokens."""
         config = self._scheduler.config

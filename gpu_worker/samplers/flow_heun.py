@@ -59,6 +59,12 @@ class FlowHeunSampler:
         stepped: torch.Tensor = self._scheduler.step(noise, timestep, latents, return_dict=False)[0]
         return stepped
 
+    def guess(
+        self, noise: torch.Tensor, timestep: torch.Tensor, latents: torch.Tensor
+    ) -> torch.Tensor:
+        share = timestep / float(self._config.num_train_timesteps)
+        return latents - share.to(latents.dtype) * noise
+
     def _open(self, shift: float) -> FlowMatchHeunDiscreteScheduler:
         return FlowMatchHeunDiscreteScheduler(
             num_train_timesteps=self._config.num_train_timesteps, shift=shift

@@ -13,7 +13,7 @@ from torch import nn
 
 NATIVE_SIDE = 128  # pixels
 # How much larger pictures are shown; and in a part of a picture it would draw the whole again.
-DISPLAY = MappingProxyType({"display_scale": 4, "draws_parts": False})
+DISPLAY = MappingProxyType({"display_scale": 4, "draws_parts": False, "preview": "preview"})
 SEQUENCE = 32  # tokens that the transformers' encoders read
 
 

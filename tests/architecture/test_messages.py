@@ -66,6 +66,7 @@ def test_the_names_that_running_processes_share_stay_as_they_are() -> None:
     assert contracts.own_queue_name(family, "w") == "sdxl.worker.w"
     assert contracts.cancel_key("gen_1") == "impasto:cancel:gen_1"
     assert contracts.claim_key("gen_1", 2) == "impasto:claim:gen_1:2"
+    assert contracts.preview_key("gen_1", 2) == "impasto:preview:gen_1:2"
     assert contracts.worker_key(family, "w") == "impasto:worker:sdxl:w"
 
 
@@ -99,12 +100,13 @@ def test_a_plain_prompt_and_a_picture_as_asked_for_say_nothing_an_older_end_woul
     messages = ROOT / "tests/architecture/messages"
     job = RenderJob.model_validate_json((messages / "render_job_least.json").read_text())
     silent = {"parts", "negative_parts", "mask", "outpaint", "upscale", "image_prompts", "is_tiled"}
-    assert not silent & job.as_message().keys()
-    weighed = RenderJob.model_validate_json((messages / "render_job_parts.json").read_text())
-    assert RenderJob.model_validate(weighed.as_message()) == weighed
-    given = RenderJob.model_validate_json((messages / "render_job_modes.json").read_text())
-    assert RenderJob.model_validate(given.as_message()) == given
+    assert not (silent | {"is_exact", "recipe"}) & job.as_message().keys()
+    for said in ("parts", "modes", "exact"):
+        told = RenderJob.model_validate_json((messages / f"render_job_{said}.json").read_text())
+        assert RenderJob.model_validate(told.as_message()) == told
     plain = parse_report((messages / "render_finished.json").read_text())
-    assert "notes" not in plain.model_dump()
-    noted = parse_report((messages / "render_finished_notes.json").read_text())
-    assert parse_report(noted.model_dump_json()) == noted
+    assert not {"notes", "recipe", "reproduction"} & plain.model_dump().keys()
+    for name in ("notes", "recipe", "reproduction"):
+        sample = parse_report((messages / f"render_finished_{name}.json").read_text())
+        assert parse_report(sample.model_dump_json()) == sample
+        assert name in sample.model_dump()

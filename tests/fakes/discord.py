@@ -41,6 +41,7 @@ from tests.fakes.events import (
     MemoryOutlooks,
     MemoryPictures,
     MemoryPresence,
+    MemoryPreviews,
 )
 from tests.fakes.explaining import make_explanations
 from tests.fakes.openapi import openapi_document
@@ -87,7 +88,7 @@ class Town:
         self.jobs = MemoryJobStore(memory=self.memory)
         self.messages = MemoryMessageStore()
         self.bus = MemoryEventBus()
-        self.pictures = MemoryPictures()
+        self.pictures, self.previews = MemoryPictures(), MemoryPreviews()
         self.flags = MemoryCancelFlags()
         self.outlooks = MemoryOutlooks()
         self.presence = MemoryPresence(ModelFamily.SDXL)
@@ -111,7 +112,7 @@ class Town:
 
     def services(self) -> Services:
         outbox = MemoryOutbox(jobs=self.jobs, bus=self.bus)
-        clock = self.now
+        clock, memory = self.now, self.memory
         fleet = Fleet(
             presence=self.presence,
             families=(ModelFamily.SDXL,),
@@ -125,6 +126,7 @@ class Town:
                 jobs=self.jobs,
                 pictures=self.pictures,
                 given=darkroom.given,
+                previews=self.previews,
                 cancel_flags=self.flags,
                 outbox=outbox,
                 outlooks=self.outlooks,
@@ -134,10 +136,7 @@ class Town:
                 clock=clock,
             ),
             reviews=Reviews(
-                reviews=MemoryReviewStore(memory=self.memory),
-                jobs=self.jobs,
-                outbox=outbox,
-                clock=clock,
+                reviews=MemoryReviewStore(memory=memory), jobs=self.jobs, outbox=outbox, clock=clock
             ),
             accounts=Accounts(keys=MemoryKeyStore(), jobs=self.jobs, books=books, clock=clock),
             messages=self.messages,

@@ -22,6 +22,7 @@ __all__ = [
     "MemoryOutlooks",
     "MemoryPictures",
     "MemoryPresence",
+    "MemoryPreviews",
     "MemoryQueues",
 ]
 
@@ -121,6 +122,16 @@ class MemoryCancelFlags:
 
     async def raise_flag(self, job_id: JobId) -> None:
         self.raised.add(job_id)
+
+
+class MemoryPreviews:
+    """The `Previews` in memory; `shown` holds them by job."""
+
+    def __init__(self) -> None:
+        self.shown: dict[JobId, bytes] = {}
+
+    async def of(self, job: Job) -> bytes | None:
+        return self.shown.get(job.id)
 
 
 class MemoryPictures:

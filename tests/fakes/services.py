@@ -20,6 +20,7 @@ from tests.fakes.events import (
     MemoryOutlooks,
     MemoryPictures,
     MemoryPresence,
+    MemoryPreviews,
 )
 from tests.fakes.explaining import make_explanations
 from tests.fakes.stores import (
@@ -54,6 +55,7 @@ class FakeWorkshop:
         self.cancel_flags = MemoryCancelFlags()
         self.outlooks = MemoryOutlooks()
         self.pictures = MemoryPictures()
+        self.previews = MemoryPreviews()
         self.messages = MemoryMessageStore()
         self.presence = MemoryPresence(ModelFamily.SDXL)
         self.fleet = Fleet(
@@ -68,6 +70,7 @@ class FakeWorkshop:
                 jobs=self.jobs,
                 pictures=self.pictures,
                 given=self.darkroom.given,
+                previews=self.previews,
                 cancel_flags=self.cancel_flags,
                 outbox=self.outbox,
                 outlooks=self.outlooks,

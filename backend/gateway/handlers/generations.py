@@ -8,9 +8,9 @@ from typing import Final
 from aiohttp import hdrs, web
 from pydantic import BaseModel
 
-from backend.domain.errors import PromptBlocked
+from backend.domain.errors import ImageNotFound, PromptBlocked
 from backend.domain.jobs import JobState
-from backend.domain.requests import Requester
+from backend.domain.requests import GenerationRequest, JobId, Requester
 from backend.domain.results import ImageRef, ImageVariant
 from backend.gateway.app_keys import CLOCK, PUBLIC_URL, SERVICES
 from backend.gateway.bodies import idempotency_key_of, read_body, read_query
@@ -24,9 +24,17 @@ from backend.gateway.picture_schemas import (
 )
 from backend.gateway.presentation import accepted_of, generation_of, set_of, summary_of, why_of
 from backend.gateway.problems import PROBLEM_MEMBERS
-from backend.gateway.schemas import CreateQuery, GenerationIn, GenerationList, ImageOut, ListQuery
+from backend.gateway.schemas import (
+    CreateQuery,
+    ExactJob,
+    GenerationIn,
+    GenerationList,
+    ImageOut,
+    ListQuery,
+)
 from backend.service.generations import LINK_TTL_S
 from backend.service.job_view import JobView
+from backend.service.recipes import DOCUMENT, RecipeDocument, document_of, request_again, request_by
 
 RETRY_AFTER_MAX_S: Final = 10
 REPLAYED_HEADER: Final = "Idempotent-Replayed"
@@ -37,7 +45,8 @@ async def create(request: web.Request, requester: Requester) -> web.Response:
     """Put a request in line and answer 202 with its id; or 200, and only what it would become."""
     key = idempotency_key_of(request)
     is_dry = read_query(request, CreateQuery).dry_run
-    asked = (await read_body(request, GenerationIn)).to_request(requester, key)
+    body = await read_body(request, GenerationIn)
+    asked = await _request_of(request, body, requester, key)
     explanations = request.app[SERVICES].explanations
     if is_dry or explanations.is_asked(asked):
         return _json(explanation_of(await explanations.explain(asked)))
@@ -69,6 +78,24 @@ async def why(request: web.Request, requester: Requester) -> web.Response:
     """Tell its owner why a generation is where it is."""
     view = await request.app[SERVICES].generations.view(job_id_of(request), requester)
     return _json(why_of(view))
+
+
+async def recipe(request: web.Request, requester: Requester) -> web.Response:
+    """Tell its owner how a generation's pictures were made."""
+    view = await request.app[SERVICES].generations.view(job_id_of(request), requester)
+    document = DOCUMENT.dump_json(document_of(view.job))
+    return web.Response(body=document, content_type="application/json")
+
+
+async def preview(request: web.Request, requester: Requester) -> web.Response:
+    """Show its owner what a generation's pictures look like on their way."""
+    generations = request.app[SERVICES].generations
+    view = await generations.view(job_id_of(request), requester)
+    data = await generations.preview(view.job)
+    if data is None:
+        raise ImageNotFound
+    headers = {hdrs.CACHE_CONTROL: "private, no-store", hdrs.CONTENT_DISPOSITION: "inline"}
+    return web.Response(body=data, content_type="image/webp", headers=headers)
 
 
 async def list_own(request: web.Request, requester: Requester) -> web.Response:
@@ -124,6 +151,20 @@ async def _rework(
     )
     _refuse_held_prompt(request, [view])
     return _accepted(request, [view])
+
+
+async def _request_of(
+    request: web.Request, body: GenerationIn, requester: Requester, key: str | None
+) -> GenerationRequest:
+    """Say what is asked in the words of the domain; by a recipe, if one is named."""
+    match body.exact:
+        case None:
+            return body.to_request(requester, key)
+        case ExactJob(job_id=job_id):
+            origin = await request.app[SERVICES].generations.view(JobId(job_id), requester)
+            return request_again(origin.job, requester, idempotency_key=key)
+        case RecipeDocument() as document:
+            return request_by(document, requester, idempotency_key=key)
 
 
 def _refuse_held_prompt(request: web.Request, views: Sequence[JobView]) -> None:

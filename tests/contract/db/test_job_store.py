@@ -21,7 +21,7 @@ from backend.domain.jobs import (
 from backend.domain.prompts import AspectRatio, WeightedPart, WeightedTerm
 from backend.domain.requests import AccountId, JobId, SourceImage
 from backend.domain.tiers import Tier
-from tests.builders import a_birth, a_job, a_request, a_requester, a_result, a_spec, at
+from tests.builders import a_birth, a_job, a_recipe, a_request, a_requester, a_result, a_spec, at
 from tests.contract.db.conftest import Stores
 
 BLOCK = Block(stage="image", outcome="review", category="nsfw", rule="nsfw-1", score=0.9)
@@ -103,7 +103,7 @@ async def test_every_field_of_a_moved_job_comes_back(stores: Stores):
         job,
         dispatch,
         start,
-        lambda job: job.deliver(attempt=2, result=a_result(), now=at(9)),
+        lambda job: job.deliver(attempt=2, result=a_result(recipe=a_recipe()), now=at(9)),
     )
     assert await stores.jobs.get(job.id) == job
 

@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Change, Progress
+from backend.domain.recipes import Recipe, Reproduction
 from backend.domain.requests import JobId
 from backend.domain.results import GenerationResult, ImageRef, ImageVariant, Timings
 from backend.gateway.app import make_app
@@ -35,6 +36,7 @@ from tests.fakes.events import (
     MemoryOutbox,
     MemoryOutlooks,
     MemoryPresence,
+    MemoryPreviews,
 )
 from tests.fakes.explaining import make_explanations
 from tests.fakes.stores import (
@@ -96,6 +98,7 @@ class Workshop:
     objects: ObjectStore
     clock: StoppedClock
     flags: MemoryCancelFlags
+    previews: MemoryPreviews
     outlooks: MemoryOutlooks
     gauges: MemoryGauges
     presence: MemoryPresence
@@ -106,6 +109,15 @@ class Workshop:
         """Ask for a picture as Alice and return its id."""
         response = await self.client.post(
             "/v1/generations", json={"prompt": "a fox", **body}, headers=self.alice
+        )
+        document = await response.json()
+        assert response.status == 202, document
+        return str(document["id"])
+
+    async def create_exactly(self, exact: object) -> str:
+        """Ask as Alice for the very pictures of a recipe and return the new job's id."""
+        response = await self.client.post(
+            "/v1/generations", json={"exact": exact}, headers=self.alice
         )
         document = await response.json()
         assert response.status == 202, document
@@ -126,10 +138,21 @@ class Workshop:
                 ),
             )
 
-    async def deliver(self, job_id: str, count: int = 1) -> list[ImageRef]:
+    async def deliver(
+        self,
+        job_id: str,
+        count: int = 1,
+        recipe: Recipe | None = None,
+        reproduction: Reproduction | None = None,
+    ) -> list[ImageRef]:
         """Let a worker draw the job and keep its pictures."""
         images = [self._keep(index) for index in range(count)]
-        result = GenerationResult(images=tuple(images), timings=Timings(total_s=1.5))
+        result = GenerationResult(
+            images=tuple(images),
+            timings=Timings(total_s=1.5),
+            recipe=recipe,
+            reproduction=reproduction,
+        )
         await self.start(job_id)
         await self._move(
             job_id, lambda job: job.deliver(attempt=1, result=result, now=self.clock())
@@ -173,6 +196,7 @@ async def open_workshop(
     """Open a gateway on a free port and close it at the end."""
     memory = Memory()
     clock, flags, bus = StoppedClock(), MemoryCancelFlags(), MemoryEventBus()
+    previews = MemoryPreviews()
     outlooks, gauges = MemoryOutlooks(), MemoryGauges()
     jobs = jobs or MemoryJobStore(memory=memory)
     outbox = MemoryOutbox(jobs=jobs, bus=bus)
@@ -200,6 +224,7 @@ async def open_workshop(
             jobs=jobs,
             pictures=StoredPictures(objects, clock),
             given=darkroom.given,
+            previews=previews,
             cancel_flags=flags,
             outbox=outbox,
             outlooks=outlooks,
@@ -231,6 +256,7 @@ async def open_workshop(
             objects=objects,
             clock=clock,
             flags=flags,
+            previews=previews,
             outlooks=outlooks,
             gauges=gauges,
             presence=presence,

@@ -8,6 +8,7 @@ from backend.domain.requests import ControlImage, JobId, SourceImage
 from backend.domain.results import ImageVariant
 from backend.domain.tiers import Tier
 from tests.builders import (
+    a_recipe,
     a_request,
     a_requester,
     a_result,
@@ -151,6 +152,8 @@ async def test_the_message_says_all_that_a_worker_needs(hall: Hall) -> None:
         "loras": ({"name": "fox", "scale": 0.5},),
         "adapters": ("fox",),
         "controls": (),
+        "is_exact": False,
+        "recipe": None,
     }
 
 
@@ -178,6 +181,15 @@ async def test_a_job_whose_control_picture_is_gone_fails(hall: Hall) -> None:
     job = await hall.jobs.get(job_id)
     assert job is not None
     assert job.state is JobState.FAILED
+
+
+async def test_the_very_same_pictures_are_drawn_alone_and_held_against_their_recipe(
+    hall: Hall,
+) -> None:
+    await hall.enter(request=a_request(recipe=a_recipe()))
+    (sending,) = await hall.lease(a_worker())
+    assert sending.message.is_exact
+    assert sending.message.recipe == a_recipe()
 
 
 async def test_a_variation_names_the_original_it_starts_from(hall: Hall) -> None:

@@ -10,6 +10,7 @@ from backend.contracts import (
     RenderedImage,
     RenderFailed,
     RenderFinished,
+    RenderPreview,
     RenderProgress,
     RenderReport,
     RenderStarted,
@@ -19,7 +20,7 @@ from backend.domain.jobs import LOSSES_MAX, Job, JobState, Progress
 from backend.domain.requests import JobId
 from backend.domain.results import ImageVariant
 from backend.service.reports import Reports
-from tests.builders import a_birth, a_job, at
+from tests.builders import a_birth, a_job, a_recipe, at
 from tests.fakes.events import MemoryEventBus, MemoryOutbox
 from tests.fakes.stores import MemoryJobStore
 
@@ -129,6 +130,32 @@ async def test_a_drawing_ends_delivered_with_its_pictures_in_order(desk: Desk) -
     kinds = ["queued", "dispatched", "started", "progress", "progress", "delivered"]
     assert sorted(desk.bus.kinds(JOB)) == sorted(kinds)
     assert desk.bus.kinds(JOB)[-1] == "delivered"
+
+
+def preview(attempt: int = 1) -> RenderPreview:
+    return RenderPreview(job_id=JOB, attempt=attempt, worker="w1", step=5, steps=20)
+
+
+async def test_a_preview_is_told_and_changes_nothing_of_the_job(desk: Desk) -> None:
+    before = await desk.apply(started(), step(5))
+    assert await desk.apply(preview()) == before
+    event = desk.bus.events[-1]
+    assert (event.kind, event.attempt, event.detail) == ("preview", 1, "5/20")
+
+
+@pytest.mark.parametrize("end", [finished(), blocked(), failed(), cancelled()])
+async def test_a_preview_of_what_is_not_drawn_is_told_to_nobody(
+    desk: Desk, end: RenderReport
+) -> None:
+    await desk.apply(preview(), started(), preview(attempt=2), end, preview())
+    assert "preview" not in desk.bus.kinds(JOB)
+
+
+async def test_how_the_pictures_were_made_is_kept_with_them(desk: Desk) -> None:
+    told = finished().model_copy(update={"recipe": a_recipe()})
+    job = await desk.apply(told)
+    assert job.result is not None
+    assert job.result.recipe == a_recipe()
 
 
 async def test_a_delivery_whose_start_was_never_reported_is_accepted(desk: Desk) -> None:

@@ -1,0 +1,86 @@
+"""The very same picture again, by the file that says how it was made: the production processes."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Box, make_box
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Box:
+    return make_box(tmp_path_factory.mktemp("recipes"), IMPASTO_FAMILIES="sdxl")
+
+
+@pytest.fixture(scope="module")
+def recipe(box: Box) -> Path:
+    """Draw two pictures and keep how they were made."""
+    file, out = box.home / "recipe.json", box.home / "first.png"
+    status, first = box.imagine(
+        *("a red fox in the snow", "--ar", "3:2", "--n", "2", "--steps", "6"),
+        *("--recipe", str(file), "--out", str(out)),
+    )
+    assert status == 0, (first, box.logs())
+    assert "exact" not in first
+    return file
+
+
+def digests(box: Box, stem: str) -> list[str]:
+    return [
+        hashlib.sha256((box.home / f"{stem}-{number}.png").read_bytes()).hexdigest()
+        for number in (1, 2)
+    ]
+
+
+def test_a_recipe_draws_the_same_bytes_in_a_new_process_and_says_so(box: Box, recipe: Path) -> None:
+    out = str(box.home / "second.png")
+    status, second = box.imagine("--exact", str(recipe), "--out", out)
+    assert status == 0, (second, box.logs())
+    assert second["exact"] == {"reproduced": True, "differs": []}
+    assert digests(box, "first") == digests(box, "second")
+    told = box.impasto("imagine", "--exact", str(recipe), "--out", out)
+    assert "Reproduced: every pixel is the same." in told.stdout
+
+
+def test_a_recipe_names_the_model_by_content_and_nobody(box: Box, recipe: Path) -> None:
+    document = json.loads(recipe.read_text())
+    drawn_by = document["recipe"]["drawn_by"]
+    assert len(drawn_by["model_sha256"]) == 64
+    assert drawn_by["device"] == "cpu"
+    assert drawn_by["libraries"]["torch"]
+    assert len(document["recipe"]["pixels_sha256"]) == 2
+    assert str(box.home) not in recipe.read_text()
+    assert "local:" not in recipe.read_text()
+
+
+def test_another_model_is_refused_with_a_stable_code(box: Box, recipe: Path) -> None:
+    document = json.loads(recipe.read_text())
+    document["recipe"]["drawn_by"]["model_sha256"] = "00" * 32
+    other = box.home / "other-model.json"
+    other.write_text(json.dumps(document))
+    status, answer = box.imagine("--exact", str(other))
+    assert status == 4
+    assert answer["error"]["code"] == "recipe_mismatch"
+    assert "model" in answer["error"]["message"]
+
+
+def test_other_libraries_are_told_and_the_picture_is_drawn(box: Box, recipe: Path) -> None:
+    document = json.loads(recipe.read_text())
+    document["recipe"]["drawn_by"]["libraries"]["torch"] = "0.1"
+    document["recipe"]["drawn_by"]["device"] = "an abacus"
+    other = box.home / "other-libraries.json"
+    other.write_text(json.dumps(document))
+    status, answer = box.imagine("--exact", str(other))
+    assert status == 0, (answer, box.logs())
+    # Nothing but the claim is different: the pixels are the same.
+    assert answer["exact"] == {"reproduced": True, "differs": ["device", "torch"]}
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"kind": "a letter"}'])
+def test_what_is_no_recipe_ends_with_status_2(box: Box, content: str) -> None:
+    file = box.home / "none.json"
+    file.write_text(content)
+    status, answer = box.imagine("--exact", str(file))
+    assert (status, answer["error"]["code"]) == (2, "invalid_parameter")
