@@ -23,6 +23,7 @@ from backend.db.stores import (
     SqlJobStore,
     SqlKeyStore,
     SqlMessageStore,
+    SqlPreferenceStore,
     SqlQueueDocuments,
     SqlReviewStore,
     SqlUploadStore,
@@ -56,6 +57,7 @@ from backend.service.generations import Generations
 from backend.service.given_pictures import GivenPictures
 from backend.service.ports import Clock, Presence
 from backend.service.predictions import Predictions
+from backend.service.preferences import SavedPreferences
 from backend.service.reviews import Reviews
 from backend.service.services import Services
 from backend.service.turns import Turns
@@ -87,13 +89,10 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         jobs = SqlJobStore(database=database)
         bus = open_bus(redis)
         outbox = Outbox(jobs=jobs, bus=bus)
-        fleet = Fleet(
-            presence=PoolPresence(pool=open_gpu_pool("local", redis=redis)),
-            families=settings.families,
-            patience_s=settings.worker_patience_s,
-        )
+        fleet = _make_fleet(settings, redis)
         house, screen = settings.house, open_screen()
         interpret = open_interpreter(settings)
+        preferences = SavedPreferences(store=SqlPreferenceStore(database=database))
         predictions = Predictions(documents=SqlQueueDocuments(database=database))
         services = Services(
             generations=Generations(
@@ -111,6 +110,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 fleet=fleet,
                 house=house,
                 interpret=interpret,
+                preferences=preferences,
                 policies=settings.tier_policies,
                 clock=now,
             ),
@@ -130,10 +130,20 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 expectations=open_expectations(redis, database),
                 house=house,
                 interpret=interpret,
+                preferences=preferences,
             ),
+            preferences=preferences,
         )
         async with fleet.watching():
             yield services
+
+
+def _make_fleet(settings: Settings, redis: Redis) -> Fleet:
+    return Fleet(
+        presence=PoolPresence(pool=open_gpu_pool("local", redis=redis)),
+        families=settings.families,
+        patience_s=settings.worker_patience_s,
+    )
 
 
 @asynccontextmanager

@@ -164,6 +164,16 @@ class ApiKeyRow(Row, table=True):
     revoked_at: datetime | None = Field(default=None, sa_type=UtcMoment)
 
 
+class PreferenceRow(Row, table=True):
+    """What an account saves for its prompts."""
+
+    __tablename__ = "preferences"
+
+    account_id: str = Field(primary_key=True, sa_type=Words)
+    document: dict[str, Any] = Field(sa_type=Document)
+    updated_at: datetime = Field(sa_type=UtcMoment)
+
+
 class UploadRow(Row, table=True):
     """A picture that somebody gave us; the object store has its bytes."""
 

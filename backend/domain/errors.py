@@ -4,7 +4,7 @@ ImpastoError
 ├── BadInput
 │   ├── PromptEmpty · PromptTooLong · PromptTooDeep · TooManyPermutations
 │   ├── BracketUnbalanced · WeightOutOfRange · QuoteUnclosed
-│   ├── UnknownParameter · InvalidParameter · ParameterNotSupported
+│   ├── UnknownParameter · InvalidParameter · ParameterNotSupported · InvalidOption
 │   └── InvalidAspectRatio · SeedOutOfRange · StepsOutOfRange · ImageCountOutOfRange ·
 │       SamplerNotSupported · TilingNotSupported · ImagePromptsNotSupported ·
 │       PictureInvalid · PictureTooLarge · PictureOperationInvalid · InvalidLora · TooManyLoras ·
@@ -35,6 +35,7 @@ from backend.domain.input_errors import (
     ImpastoError,
     InvalidAspectRatio,
     InvalidLora,
+    InvalidOption,
     InvalidParameter,
     ParameterNotSupported,
     PictureInvalid,
@@ -58,50 +59,28 @@ from backend.domain.input_errors import (
 __all__ = [
     "BadInput",
     "BracketUnbalanced",
-    "Conflict",
-    "FamilyUnavailable",
-    "IdempotencyMismatch",
     "ImageCountOutOfRange",
-    "ImageNotFound",
     "ImagePromptsNotSupported",
     "ImpastoError",
     "InvalidAspectRatio",
     "InvalidLora",
+    "InvalidOption",
     "InvalidParameter",
-    "JobFinished",
-    "JobNotDelivered",
-    "JobNotFound",
-    "LinkRefused",
-    "ModeratorsOnly",
-    "NoLiveWorker",
-    "NotAllowed",
-    "NotThere",
-    "NotTranslated",
-    "NotYours",
-    "OverLimit",
     "ParameterNotSupported",
     "PictureInvalid",
     "PictureOperationInvalid",
     "PictureTooLarge",
-    "PromptBlocked",
     "PromptEmpty",
     "PromptTooDeep",
     "PromptTooLong",
     "QuoteUnclosed",
     "RecipeIncomplete",
-    "RecipeNotFound",
-    "Refused",
-    "ReviewNotFound",
-    "ReviewNotReleasable",
     "SamplerNotSupported",
     "SeedOutOfRange",
     "StepsOutOfRange",
     "TilingNotSupported",
     "TooManyLoras",
     "TooManyPermutations",
-    "TooManyWaiting",
-    "Unauthenticated",
-    "Unavailable",
     "UnknownParameter",
     "WeightOutOfRange",
 ]

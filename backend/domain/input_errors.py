@@ -131,6 +131,17 @@ class ParameterNotSupported(BadInput):
         super().__init__(f"{what} cannot be had here: {why}", way_out=way_out)
 
 
+class InvalidOption(BadInput):
+    """A saved option or suffix that cannot be one."""
+
+    code = "invalid_option"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            message, way_out="Save for example an option `wide` with the value --ar 16:9 --q 2."
+        )
+
+
 class UnknownParameter(BadInput):
     """A `--word` nobody knows."""
 

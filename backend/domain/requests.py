@@ -169,3 +169,4 @@ class GenerationRequest:
     recipe: Recipe | None = None
     idempotency_key: str | None = None
     place: SetPlace | None = None
+    is_as_written: bool = False

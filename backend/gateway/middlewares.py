@@ -47,6 +47,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "weight_out_of_range": _row(_WRONG, "Weight out of range"),
     "quote_unclosed": _row(_WRONG, "Quotation mark never closed"),
     "parameter_not_supported": _row(_WRONG, "Parameter not supported"),
+    "invalid_option": _row(_WRONG, "Invalid option"),
     "unknown_parameter": _row(_WRONG, "Unknown parameter"),
     "invalid_parameter": _row(_WRONG, "Invalid parameter"),
     "invalid_aspect_ratio": _row(_WRONG, "Invalid aspect ratio"),

@@ -9,6 +9,7 @@ from backend.gateway.handlers import (
     images,
     metrics,
     models,
+    preferences,
     problem_types,
     uploads,
 )
@@ -38,4 +39,9 @@ def add_routes(app: web.Application) -> None:
     router.add_post("/v1/uploads", authenticated(uploads.create, within_s=uploads.WITHIN_S))
     router.add_get("/v1/uploads/{upload_id}", authenticated(uploads.show))
     router.add_get("/v1/images/{job_id}/{index}", authenticated(images.redirect))
+    router.add_get("/v1/preferences", authenticated(preferences.show))
+    router.add_put("/v1/preferences/suffix", authenticated(preferences.set_suffix))
+    option = "/v1/preferences/options/{name}"
+    router.add_put(option, authenticated(preferences.set_option))
+    router.add_delete(option, authenticated(preferences.delete_option))
     router.add_get("/v1/models", authenticated(models.list_models))

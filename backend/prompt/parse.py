@@ -11,6 +11,7 @@ from typing import Final
 from backend.domain.errors import BadInput, ParameterNotSupported, PromptEmpty
 from backend.domain.families import ModelFamily, Sampler
 from backend.domain.manner import Manner
+from backend.domain.preferences import Preferences
 from backend.domain.prompts import (
     IMAGE_COUNT_MAX,
     AspectRatio,
@@ -32,11 +33,13 @@ from backend.prompt.parameters import (
     read_parameters,
 )
 from backend.prompt.permutations import expand
+from backend.prompt.preferring import spell_out, suffix_of
 from backend.prompt.split import Given, split
 from backend.prompt.support import LINKS, Cell, Support, cell_of
 from backend.prompt.typed import Typed, clean
 from backend.prompt.words import ReadWords, read_words
 
+NOTHING_SAVED: Final = Preferences()
 # However many a tier allows: more are never spelled out.
 JOBS_MAX: Final = 40
 
@@ -56,36 +59,46 @@ class Variant:
 
 
 def parse(
-    request: GenerationRequest, *, default_family: ModelFamily, house: House
+    request: GenerationRequest,
+    *,
+    default_family: ModelFamily,
+    house: House,
+    preferences: Preferences = NOTHING_SAVED,
 ) -> tuple[Variant, ...]:
     """Read a request's text and fields; a parameter in the text beats the field of that name.
 
-    `default_family` draws where neither names one.
+    `default_family` draws where neither names one. `preferences` are the account's own.
 
     Raises:
         BadInput: the text cannot be read, or something in it or in a field is out of range. Where
             a character is to blame, the error points at it.
 
     """
-    texts = expand(clean(request.prompt), most=JOBS_MAX)
-    fields = _check_fields(request)
-    return tuple(
-        _Resolver(
-            fields=fields, loras=request.loras, default_family=default_family, house=house
-        ).read(text)
-        for text in texts
+    texts = _texts_of(request.prompt, preferences)
+    resolver = _Resolver(
+        fields=_check_fields(request),
+        loras=request.loras,
+        default_family=default_family,
+        house=house,
+        preferences=preferences,
     )
+    return tuple(resolver.read(text) for text in texts)
 
 
-def asks_for_dry_run(text: str) -> bool:
+def asks_for_dry_run(text: str, preferences: Preferences = NOTHING_SAVED) -> bool:
     """Say whether a prompt is only to be explained.
 
     Raises:
         BadInput: it cannot be cut into words and parameters.
 
     """
-    texts = expand(clean(text), most=JOBS_MAX)
+    texts = _texts_of(text, preferences)
     return any(one.name == "dry" for each in texts for one in split(each).given)
+
+
+def _texts_of(prompt: str, preferences: Preferences) -> list[Typed]:
+    """Return all texts that a prompt stands for, with its saved options spelled out."""
+    return expand(spell_out(clean(prompt), preferences), most=JOBS_MAX)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +109,7 @@ class _Resolver:
     loras: tuple[LoraRef, ...]
     default_family: ModelFamily
     house: House
+    preferences: Preferences
 
     def read(self, text: Typed) -> Variant:
         prompt = split(text)
@@ -104,9 +118,10 @@ class _Resolver:
             raise PromptEmpty
         for link in prompt.links:
             raise link.blame(_refusal("A link to a picture", LINKS))
-        given = read_parameters(prompt.given)
+        said = (*suffix_of(self.preferences, prompt.given, self.fields), *prompt.given)
+        given = read_parameters(said)
         preset = self._preset(given)
-        given = read_parameters((*preset.given, *prompt.given)) if preset.given else given
+        given = read_parameters((*preset.given, *said)) if preset.given else given
         family = self._family(given)
         approximated = _check_support(given, family)
         spec = replace(

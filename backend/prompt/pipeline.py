@@ -6,11 +6,12 @@ from typing import Protocol
 
 from backend.domain.errors import TooManyPermutations
 from backend.domain.families import ModelFamily
+from backend.domain.preferences import Preferences
 from backend.domain.prompts import PromptSpec
 from backend.domain.requests import GenerationRequest
 from backend.prompt.house import House, shipped_house
 from backend.prompt.interpreter import Interpret
-from backend.prompt.parse import Variant, parse
+from backend.prompt.parse import NOTHING_SAVED, Variant, parse
 from safety.policy import DEFAULT_POLICY, Policy
 from safety.prompt_check import PromptCheck
 from safety.screen_prompt import screen_prompt
@@ -99,6 +100,7 @@ def understand_all(
     default_family: ModelFamily,
     house: House | None = None,
     interpret: Interpret | None = None,
+    preferences: Preferences = NOTHING_SAVED,
 ) -> tuple[Understood, ...]:
     """Parse a request and screen all that it asks to see; see `parse` for the family.
 
@@ -110,7 +112,12 @@ def understand_all(
         NotTranslated: it cannot be translated, and the workshop draws no other words.
 
     """
-    variants = parse(request, default_family=default_family, house=house or shipped_house())
+    variants = parse(
+        request,
+        default_family=default_family,
+        house=house or shipped_house(),
+        preferences=preferences,
+    )
     if interpret is not None:
         variants = tuple(replace(one, spec=interpret(one.spec)) for one in variants)
     return tuple(

@@ -14,7 +14,7 @@ from backend.prompt.spellings import find, unknown
 from backend.prompt.typed import Typed
 
 _LINK: Final = re.compile(r"https?://\S+", re.IGNORECASE)
-_DASHES: Final = re.compile(r"(--|\u2013\u2013|\u2014|\u2013)([^\W\d_][^\s=]*)=?")
+DASHES: Final = re.compile(r"(--|\u2013\u2013|\u2014|\u2013)([^\W\d_][^\s=]*)=?")
 _CLOSING: Final = {'"': '"', "\u201c": "\u201d"}
 
 
@@ -78,7 +78,7 @@ def _marks(text: Typed, at: int) -> Iterator[re.Match[str]]:
 
 
 def _next_mark(text: str, at: int) -> re.Match[str] | None:
-    for found in _DASHES.finditer(text, at):
+    for found in DASHES.finditer(text, at):
         is_word = found.start() == 0 or text[found.start() - 1] == " "
         # Prose has long dashes too: those are parameters only before a name that is one.
         if is_word and (found[1] == "--" or find(found[2])):

@@ -73,10 +73,20 @@ def clean(typed: str) -> Typed:
     if kept and kept[-1] == " ":
         kept.pop()
         places.pop()
-    if len(kept) > PROMPT_MAX_CHARACTERS:
-        error = PromptTooLong(characters=len(kept), limit=PROMPT_MAX_CHARACTERS)
-        raise error.at(places[PROMPT_MAX_CHARACTERS], typed=typed)
-    return Typed("".join(kept), places, typed, len(typed))
+    return must_be_short(Typed("".join(kept), places, typed, len(typed)))
+
+
+def must_be_short(text: Typed) -> Typed:
+    """Return a text that is not too long to be read.
+
+    Raises:
+        PromptTooLong: it is.
+
+    """
+    if len(text.text) > PROMPT_MAX_CHARACTERS:
+        error = PromptTooLong(characters=len(text.text), limit=PROMPT_MAX_CHARACTERS)
+        raise text.blame(error, PROMPT_MAX_CHARACTERS)
+    return text
 
 
 def _clean_character(character: str) -> str:

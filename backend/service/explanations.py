@@ -19,6 +19,7 @@ from backend.service.expectations import Expectations
 from backend.service.fleet import Fleet
 from backend.service.job_view import untranslated_note
 from backend.service.predictions import Predictions
+from backend.service.preferences import SavedPreferences, preferences_for
 from backend.service.told_words import negative_parts_of, parts_of
 
 
@@ -84,6 +85,7 @@ class Explanations:
         expectations: Expectations | None = None,
         house: House | None = None,
         interpret: Interpret | None = None,
+        preferences: SavedPreferences | None = None,
     ) -> None:
         self._screen = screen
         self._fleet = fleet
@@ -92,17 +94,19 @@ class Explanations:
         self._expectations = expectations
         self._house = house
         self._interpret = interpret
+        self._preferences = preferences
 
-    def is_asked(self, request: GenerationRequest) -> bool:
+    async def is_asked(self, request: GenerationRequest) -> bool:
         """Say whether a prompt asks for a dry run by `--dry`.
 
         Raises:
             BadInput: it cannot be read.
 
         """
-        return asks_for_dry_run(request.prompt)
+        preferences = await preferences_for(request, self._preferences)
+        return asks_for_dry_run(request.prompt, preferences)
 
-    def count(self, request: GenerationRequest) -> int:
+    async def count(self, request: GenerationRequest) -> int:
         """Count the jobs that a request stands for.
 
         Raises:
@@ -113,6 +117,7 @@ class Explanations:
             request,
             default_family=self._fleet.default_family(),
             house=self._house or shipped_house(),
+            preferences=await preferences_for(request, self._preferences),
         )
         return sum(variant.given.repeat or 1 for variant in variants)
 
@@ -132,6 +137,7 @@ class Explanations:
             default_family=self._fleet.default_family(),
             house=self._house,
             interpret=self._interpret,
+            preferences=await preferences_for(request, self._preferences),
         )
         prompts = tuple([await self._foretell(one) for one in understood])
         first = prompts[0]

@@ -17,6 +17,7 @@ _NEWER_FIELDS = (
     "loras",
     "controls",
     "recipe",
+    "is_as_written",
 )
 
 

@@ -36,6 +36,7 @@ from backend.service.ports import (
     Previews,
 )
 from backend.service.predictions import Predictions
+from backend.service.preferences import SavedPreferences, preferences_for
 from backend.service.sets import Planned, must_be_few, places, plan
 
 LINK_TTL_S = 3600
@@ -69,6 +70,7 @@ class Generations:
         fleet: Fleet,
         house: House | None = None,
         interpret: Interpret | None = None,
+        preferences: SavedPreferences | None = None,
         policies: Mapping[Tier, TierPolicy] = TIER_POLICIES,
         clock: Clock,
         make_id: Callable[[], JobId] = new_job_id,
@@ -86,6 +88,7 @@ class Generations:
         self._fleet = fleet
         self._house = house
         self._interpret = interpret
+        self._preferences = preferences
         self._policies = policies
         self._clock = clock
         self._make_id = make_id
@@ -133,6 +136,7 @@ class Generations:
             default_family=self._fleet.default_family(),
             house=self._house,
             interpret=self._interpret,
+            preferences=await preferences_for(request, self._preferences),
         )
         planned = [replace(one, spec=given.complete(one.spec, request)) for one in plan(understood)]
         must_be_few(planned, self._policies, most=most)
@@ -358,6 +362,7 @@ class Generations:
             recipe=None,
             idempotency_key=idempotency_key,
             place=None,
+            is_as_written=True,
         )
 
 

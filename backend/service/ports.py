@@ -12,6 +12,7 @@ from backend.domain.events import JobEvent
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Change, Job
 from backend.domain.outlook import Outlook
+from backend.domain.preferences import Preferences
 from backend.domain.prompts import PromptSpec
 from backend.domain.requests import AccountId, JobId, UploadId
 from backend.domain.reviews import Review, ReviewId
@@ -159,6 +160,21 @@ class Books(Protocol):
 
     async def balance(self, account_id: AccountId) -> Balance:
         """Add up what an account was charged, and what is held on it."""
+
+
+class PreferenceStore(Protocol):
+    """What accounts save for their prompts."""
+
+    async def get(self, account_id: AccountId) -> Preferences:
+        """Return what an account has saved; nothing, if it never did."""
+
+    async def change(
+        self, account_id: AccountId, edit: Callable[[Preferences], Preferences]
+    ) -> Preferences:
+        """Store what `edit` makes of what is saved, in one transaction, and return it.
+
+        Whatever `edit` raises is passed on, and nothing is stored.
+        """
 
 
 class QueueDocuments(Protocol):

@@ -7,6 +7,7 @@ from backend.service.explanations import Explanations
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
 from backend.service.ports import EventBus, MessageStore
+from backend.service.preferences import SavedPreferences
 from backend.service.reviews import Reviews
 from backend.service.uploads import Uploads
 
@@ -23,3 +24,4 @@ class Services:
     events: EventBus
     fleet: Fleet
     explanations: Explanations
+    preferences: SavedPreferences

@@ -21,6 +21,7 @@ ERROR_SENTENCES: Mapping[str, str] = {
     "weight_out_of_range": _AS_WRITTEN,
     "quote_unclosed": _AS_WRITTEN,
     "parameter_not_supported": _AS_WRITTEN,
+    "invalid_option": _AS_WRITTEN,
     "unknown_parameter": _AS_WRITTEN,
     "invalid_parameter": _AS_WRITTEN,
     "invalid_aspect_ratio": _AS_WRITTEN,

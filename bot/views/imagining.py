@@ -27,10 +27,10 @@ async def imagine(
 
     """
     services = workshop_of(interaction.client).services
-    if is_dry or services.explanations.is_asked(request):
+    if is_dry or await services.explanations.is_asked(request):
         await say(interaction, explanation_text(await services.explanations.explain(request)))
         return
-    if not is_confirmed and services.explanations.count(request) > UNASKED_MAX:
+    if not is_confirmed and await services.explanations.count(request) > UNASKED_MAX:
         await say(interaction, confirm_text(await services.explanations.explain(request)))
         return
     first, *others = await services.generations.submit_all(request)

@@ -69,6 +69,7 @@ def test_every_error_says_what_to_do() -> None:
         errors.WeightOutOfRange("x", way_out="y"),
         errors.QuoteUnclosed(name="no"),
         errors.ParameterNotSupported(what="--video", why="x", way_out="y"),
+        errors.InvalidOption("x"),
         errors.UnknownParameter(name="x", known=("ar",)),
         errors.InvalidParameter(name="ar", expected="W:H"),
         errors.InvalidAspectRatio(given="x"),

@@ -43,7 +43,7 @@ from tests.fakes.events import (
     MemoryPresence,
     MemoryPreviews,
 )
-from tests.fakes.explaining import make_explanations
+from tests.fakes.explaining import make_explanations, make_preferences
 from tests.fakes.openapi import openapi_document
 from tests.fakes.stores import (
     Memory,
@@ -120,6 +120,7 @@ class Town:
         )
         books = MemoryBooks(memory=self.memory)
         darkroom = self.darkroom
+        preferences = make_preferences()
         return Services(
             uploads=darkroom.uploads,
             generations=Generations(
@@ -133,6 +134,7 @@ class Town:
                 predictions=Predictions(documents=MemoryQueueDocuments()),
                 screen=screen,
                 fleet=fleet,
+                preferences=preferences,
                 clock=clock,
             ),
             reviews=Reviews(
@@ -142,7 +144,8 @@ class Town:
             messages=self.messages,
             events=self.bus,
             fleet=fleet,
-            explanations=make_explanations(screen=screen, fleet=fleet),
+            explanations=make_explanations(screen=screen, fleet=fleet, preferences=preferences),
+            preferences=preferences,
         )
 
     def now(self) -> Any:

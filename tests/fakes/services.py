@@ -22,7 +22,7 @@ from tests.fakes.events import (
     MemoryPresence,
     MemoryPreviews,
 )
-from tests.fakes.explaining import make_explanations
+from tests.fakes.explaining import make_explanations, make_preferences
 from tests.fakes.stores import (
     Memory,
     MemoryBooks,
@@ -64,6 +64,7 @@ class FakeWorkshop:
             seconds=lambda: self.seconds,
         )
         self.darkroom = Darkroom(jobs=self.jobs, clock=self.now)
+        preferences = make_preferences()
         self.services = Services(
             uploads=self.darkroom.uploads,
             generations=Generations(
@@ -78,6 +79,7 @@ class FakeWorkshop:
                 screen=block_forbidden,
                 interpret=interpret,
                 fleet=self.fleet,
+                preferences=preferences,
                 clock=self.now,
             ),
             reviews=Reviews(
@@ -92,7 +94,10 @@ class FakeWorkshop:
             messages=self.messages,
             events=self.events,
             fleet=self.fleet,
-            explanations=make_explanations(screen=block_forbidden, fleet=self.fleet),
+            explanations=make_explanations(
+                screen=block_forbidden, fleet=self.fleet, preferences=preferences
+            ),
+            preferences=preferences,
         )
 
     def now(self):

@@ -17,6 +17,7 @@ from backend.domain.errors import IdempotencyMismatch, TooManyWaiting
 from backend.domain.events import JobEventKind
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Change, Job, JobState
+from backend.domain.preferences import Preferences
 from backend.domain.requests import AccountId, JobId
 from backend.domain.reviews import Decision, Review, ReviewId
 from backend.domain.tiers import Tier
@@ -324,6 +325,22 @@ class MemoryKeyStore:
             return False
         self.keys[key_id] = replace(key, revoked_at=key.revoked_at or at)
         return True
+
+
+class MemoryPreferenceStore:
+    """The `PreferenceStore` in memory."""
+
+    def __init__(self) -> None:
+        self._kept: dict[AccountId, Preferences] = {}
+
+    async def get(self, account_id: AccountId) -> Preferences:
+        return self._kept.get(account_id, Preferences())
+
+    async def change(
+        self, account_id: AccountId, edit: Callable[[Preferences], Preferences]
+    ) -> Preferences:
+        self._kept[account_id] = edit(self._kept.get(account_id, Preferences()))
+        return self._kept[account_id]
 
 
 class MemoryQueueDocuments:

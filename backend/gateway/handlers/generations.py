@@ -48,7 +48,7 @@ async def create(request: web.Request, requester: Requester) -> web.Response:
     body = await read_body(request, GenerationIn)
     asked = await _request_of(request, body, requester, key)
     explanations = request.app[SERVICES].explanations
-    if is_dry or explanations.is_asked(asked):
+    if is_dry or await explanations.is_asked(asked):
         return _json(explanation_of(await explanations.explain(asked)))
     views = await request.app[SERVICES].generations.submit_all(asked)
     _refuse_held_prompt(request, views)

@@ -11,6 +11,7 @@ from backend.db.stores import (
     SqlJobStore,
     SqlKeyStore,
     SqlMessageStore,
+    SqlPreferenceStore,
     SqlQueueDocuments,
     SqlReviewStore,
     SqlUploadStore,
@@ -20,6 +21,7 @@ from backend.service.ports import (
     JobStore,
     KeyStore,
     MessageStore,
+    PreferenceStore,
     QueueDocuments,
     ReviewStore,
     UploadStore,
@@ -30,6 +32,7 @@ from tests.fakes.stores import (
     MemoryJobStore,
     MemoryKeyStore,
     MemoryMessageStore,
+    MemoryPreferenceStore,
     MemoryQueueDocuments,
     MemoryReviewStore,
 )
@@ -47,6 +50,7 @@ class Stores:
     keys: KeyStore
     documents: QueueDocuments
     uploads: UploadStore
+    preferences: PreferenceStore
 
 
 def sql_stores(database: Database) -> Stores:
@@ -58,6 +62,7 @@ def sql_stores(database: Database) -> Stores:
         keys=SqlKeyStore(database=database),
         documents=SqlQueueDocuments(database=database),
         uploads=SqlUploadStore(database=database),
+        preferences=SqlPreferenceStore(database=database),
     )
 
 
@@ -71,6 +76,7 @@ def memory_stores() -> Stores:
         keys=MemoryKeyStore(),
         documents=MemoryQueueDocuments(),
         uploads=MemoryUploadStore(),
+        preferences=MemoryPreferenceStore(),
     )
 
 

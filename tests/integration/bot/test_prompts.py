@@ -48,3 +48,17 @@ async def test_many_jobs_are_asked_about_first(town: Town) -> None:
     assert town.memory.jobs == {}
     await town.alice.slash(town.channel, "imagine", prompt=prompt, confirm=True)
     assert len(town.memory.jobs) == 6
+
+
+async def test_preferences_are_saved_shown_and_used(town: Town) -> None:
+    await town.alice.slash(
+        town.channel, "prefer option set", name="wide", value="--ar 16:9 --turbo"
+    )
+    await town.alice.slash(town.channel, "prefer suffix", value="--no text")
+    answer = await town.alice.slash(town.channel, "prefer option list")
+    assert answer.response is not None
+    assert "`--wide` stands for `--ar 16:9 --turbo`" in answer.response.content
+    assert "All your prompts end with `--no text`" in answer.response.content
+    await town.alice.slash(town.channel, "imagine", prompt="a fox --wide")
+    spec = town.newest_job().spec
+    assert (str(spec.aspect_ratio), spec.tier, spec.negative_text) == ("16:9", "turbo", "text")

@@ -90,3 +90,26 @@ async def test_too_many_permutations_are_refused_before_any_is_made(workshop: Wo
     assert (response.status, (await response.json())["code"]) == (422, "too_many_permutations")
     listed = await workshop.client.get("/v1/generations", headers=workshop.alice)
     assert (await listed.json())["data"] == []
+
+
+async def test_saved_options_and_a_suffix_are_kept_and_count(workshop: Workshop) -> None:
+    client, alice = workshop.client, workshop.alice
+    path = "/v1/preferences"
+    kept = await client.put(
+        f"{path}/options/wide", json={"value": "--ar 16:9 --q 2"}, headers=alice
+    )
+    assert (kept.status, (await kept.json())["options"]) == (200, {"wide": "--ar 16:9 --q 2"})
+    await client.put(f"{path}/suffix", json={"value": "--relax"}, headers=alice)
+    shown = await (await client.get(path, headers=alice)).json()
+    assert shown == {"options": {"wide": "--ar 16:9 --q 2"}, "suffix": "--relax"}
+    job = await workshop.create(prompt="a fox --wide")
+    generation = await (await client.get(f"/v1/generations/{job}", headers=alice)).json()
+    assert (generation["params"]["aspect_ratio"], generation["tier"]) == ("16:9", "relax")
+    refused = await client.post(
+        "/v1/generations", json={"prompt": "a --wide"}, headers=workshop.bob
+    )
+    assert (await refused.json())["code"] == "unknown_parameter"
+    gone = await client.delete(f"{path}/options/wide", headers=alice)
+    assert (await gone.json())["options"] == {}
+    wrong = await client.put(f"{path}/options/ar", json={"value": "--q 2"}, headers=alice)
+    assert (wrong.status, (await wrong.json())["code"]) == (422, "invalid_option")

@@ -38,7 +38,7 @@ from tests.fakes.events import (
     MemoryPresence,
     MemoryPreviews,
 )
-from tests.fakes.explaining import make_explanations
+from tests.fakes.explaining import make_explanations, make_preferences
 from tests.fakes.stores import (
     Memory,
     MemoryBooks,
@@ -218,6 +218,7 @@ async def open_workshop(
         seconds=lambda: clock().timestamp(),
     )
     darkroom = Darkroom(jobs=jobs, clock=clock, objects=objects)
+    preferences = make_preferences()
     services = Services(
         uploads=darkroom.uploads,
         generations=Generations(
@@ -231,6 +232,7 @@ async def open_workshop(
             predictions=Predictions(documents=MemoryQueueDocuments()),
             screen=screen,
             fleet=fleet,
+            preferences=preferences,
             clock=clock,
         ),
         reviews=Reviews(reviews=reviews, jobs=jobs, outbox=outbox, clock=clock),
@@ -238,7 +240,8 @@ async def open_workshop(
         messages=MemoryMessageStore(),
         events=bus,
         fleet=fleet,
-        explanations=make_explanations(screen=screen, fleet=fleet),
+        explanations=make_explanations(screen=screen, fleet=fleet, preferences=preferences),
+        preferences=preferences,
     )
     app = make_app(
         services=services,
