@@ -196,8 +196,14 @@ def _read_aspect_ratio(given: Given, read: Parameters) -> Parameters:
         if nearest:
             error.way_out = f"Did you mean --ar {nearest}? {error.way_out}"
         raise error
-    ratio = AspectRatio(width=int(match[1]), height=int(match[2]))
-    return replace(read, aspect_ratio=ratio)
+    width, height = int(match[1]), int(match[2])
+    try:
+        return replace(read, aspect_ratio=AspectRatio(width=width, height=height))
+    except InvalidAspectRatio as error:
+        if width and height:
+            nearest = "3:1" if width > height else "1:3"
+            error.way_out = f"Did you mean --ar {nearest}? {error.way_out}"
+        raise
 
 
 def _nearest_ratio(text: str) -> str:
@@ -320,6 +326,11 @@ def _whole(given: Given, *, beyond: int, example: str) -> int:
         return int(text)
     if _FIGURES.fullmatch(text):
         return beyond
+    first, _, words = text.partition(" ")
+    if words and _WHOLE.fullmatch(first):
+        error = InvalidParameter(name=given.name, expected="a whole number")
+        error.way_out = f"Did you mean --{given.name} {first}? Parameters stand after all words."
+        raise error
     raise invalid(given.name, "a whole number", example=example)
 
 

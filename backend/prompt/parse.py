@@ -113,11 +113,11 @@ class _Resolver:
 
     def read(self, text: Typed) -> Variant:
         prompt = split(text)
+        for link in prompt.links:
+            raise link.blame(_refusal("A link to a picture", LINKS))
         words = read_words(prompt.words)
         if not words.parts:
             raise PromptEmpty
-        for link in prompt.links:
-            raise link.blame(_refusal("A link to a picture", LINKS))
         said = (*suffix_of(self.preferences, prompt.given, self.fields), *prompt.given)
         given = read_parameters(said)
         preset = self._preset(given)

@@ -105,4 +105,4 @@ def nearest_to(spelling: str) -> str:
     bare = folded.strip(",.;:!?")
     if bare in _BY_SPELLING:
         return bare
-    return next(iter(get_close_matches(folded, SPELLINGS, n=1)), "")
+    return next(iter(get_close_matches(folded, SPELLINGS, n=1, cutoff=0.7)), "")

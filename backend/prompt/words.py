@@ -130,21 +130,24 @@ class _Reader:
             elif token.kind is _Kind.COMMA and parts and _is_blank(pieces):
                 continue  # "hot::2, dog": the comma only sets the next part apart
             else:
-                pieces += self._read_item(token, depth=0)
+                self._add(pieces, token, depth=0)
         parts += self._end_part(pieces, None)
         return ReadWords(parts=self._balance(parts), loras=tuple(self._loras))
 
-    def _read_item(self, token: _Token, *, depth: int) -> list[Piece]:
+    def _add(self, pieces: list[Piece], token: _Token, *, depth: int) -> None:
+        """Read on from a token; words that no bracket parts are one piece."""
         match token.kind:
             case _Kind.OPEN:
-                return self._read_bracket(token, depth=depth + 1)
+                pieces += self._read_bracket(token, depth=depth + 1)
             case _Kind.LORA:
                 name = _LORA.match(self._text.text, token.begin)
                 begin, end = name.span(1) if name else (token.begin, token.end)
                 self._loras.append(ReadLora(self._text.cut(begin, end)))
-                return []
+            case _ if pieces and pieces[-1].end == token.begin:
+                last = pieces[-1]
+                pieces[-1] = Piece(last.text + token.text, last.weight, last.begin, token.end)
             case _:
-                return [Piece(token.text, 1.0, self._first_of(token), token.end)]
+                pieces.append(Piece(token.text, 1.0, self._first_of(token), token.end))
 
     def _first_of(self, token: _Token) -> int:
         """Return where a token's words begin, behind its blank."""
@@ -167,7 +170,7 @@ class _Reader:
                 raise self._blame(_parts_in_bracket(), token)
             else:
                 self._refuse_comma_weight(token, is_round=is_round)
-                pieces += self._read_item(token, depth=depth)
+                self._add(pieces, token, depth=depth)
         raise self._blame(BracketUnbalanced(bracket=opened.text, closing=closing), opened)
 
     def _weigh(self, piece: Piece, weight: float, opened: _Token) -> Piece:
@@ -238,7 +241,7 @@ def settle(pieces: Sequence[Piece]) -> tuple[WeightedTerm, ...]:
         text = piece.text.lstrip() if not texts or texts[-1].endswith(" ") else piece.text
         if not text:
             continue
-        if texts and (weights[-1] == piece.weight or not text.strip()):
+        if texts and (not text.strip() or _is_one(texts[-1], text, weights[-1], piece.weight)):
             texts[-1] += text
         else:
             texts.append(text)
@@ -248,6 +251,12 @@ def settle(pieces: Sequence[Piece]) -> tuple[WeightedTerm, ...]:
     return tuple(
         WeightedTerm(text=text, weight=weight) for text, weight in zip(texts, weights, strict=True)
     )
+
+
+def _is_one(before: str, behind: str, weight_before: float, weight: float) -> bool:
+    """Say whether two texts are read as one. Words that a bracket sets apart are two."""
+    has_blank = before.endswith(" ") or behind.startswith(" ")
+    return weight == weight_before and (weight == 1 or has_blank)
 
 
 def _is_blank(pieces: Sequence[Piece]) -> bool:

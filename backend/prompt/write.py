@@ -36,7 +36,7 @@ def _parameters(spec: PromptSpec) -> Iterator[str]:
     optional = {
         "seed": spec.seed,
         "steps": spec.steps,
-        "guidance": spec.guidance,
+        "guidance": None if spec.guidance is None else str(spec.guidance).removesuffix(".0"),
         "sampler": spec.sampler,
     }
     yield from (f"--{name} {value}" for name, value in optional.items() if value is not None)
