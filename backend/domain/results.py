@@ -46,9 +46,13 @@ class Timings:
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationResult:
-    """The delivered pictures of a job, in order of index, and how they were made."""
+    """The delivered pictures of a job, in order of index, and how they were made.
+
+    `notes` are what the worker says was not done just as it was asked, each by its code.
+    """
 
     images: tuple[ImageRef, ...]
     timings: Timings = field(default_factory=Timings)
+    notes: tuple[str, ...] = ()
     recipe: Recipe | None = None
     reproduction: Reproduction | None = None

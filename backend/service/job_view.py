@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from math import log
-from typing import assert_never
+from typing import Final, assert_never
 
 from backend.billing.ledger import Cost, cost_of
+from backend.contracts import RenderNote
 from backend.domain.jobs import Job, JobState
 from backend.domain.languages import language_name
 from backend.domain.outlook import Outlook
@@ -14,6 +15,12 @@ from backend.prompt.support import notes_of
 # Ratios that differ by less than a hundredth look the same.
 NEARLY = 0.01
 NOTHING_CHARGED = "Nothing was charged."
+_NOTES_OF_WORKERS: Final[dict[str, str]] = {
+    RenderNote.WORDS_CUT: "The prompt goes on where this model reads no further.",
+    RenderNote.GIST_UNWEIGHTED: "Words were weighed one by one, but not in the prompt's gist.",
+    RenderNote.NEGATIVE_IGNORED: "This model looks at no negative prompt.",
+    RenderNote.WORDS_ADDED: "Words that call a LoRA's style were added to the prompt.",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +62,9 @@ class JobView:
     def notes(self) -> tuple[str, ...]:
         """What was only come near to, or drawn otherwise than asked, in a sentence each."""
         untranslated = filter(None, (untranslated_note(self.job.spec),))
-        return (*untranslated, *notes_of(self.job.spec), *self._size_note)
+        drawn = self.job.result.notes if self.job.result else ()
+        told = (_NOTES_OF_WORKERS[note] for note in drawn if note in _NOTES_OF_WORKERS)
+        return (*untranslated, *notes_of(self.job.spec), *self._size_note, *told)
 
     @property
     def _size_note(self) -> tuple[str, ...]:

@@ -232,6 +232,7 @@ def _result(report: RenderFinished) -> GenerationResult:
     return GenerationResult(
         images=tuple(_image(image) for image in images),
         timings=Timings(**report.timings.model_dump()),
+        notes=tuple(note.value for note in report.notes),
         recipe=report.recipe,
         reproduction=report.reproduction,
     )

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from backend.billing.ledger import Cost
+from backend.contracts import RenderNote
 from backend.domain.jobs import Block, Failure, JobState, Progress
 from backend.domain.results import GenerationResult, Timings
 from backend.service.job_view import JobView, gpu_time
@@ -72,3 +73,18 @@ def test_gpu_time_is_said_with_two_digits() -> None:
         "12 GPU-seconds",
         "1234 GPU-seconds",
     ]
+
+
+@pytest.mark.parametrize("note", RenderNote)
+def test_what_a_worker_did_otherwise_than_asked_is_told_in_a_sentence(note: RenderNote) -> None:
+    told = JobView(
+        job=replace(JOB, state=JobState.DELIVERED, result=replace(RESULT, notes=(note,)))
+    )
+    plain = JobView(job=replace(JOB, state=JobState.DELIVERED, result=RESULT))
+    (sentence,) = set(told.notes) - set(plain.notes)
+    assert sentence.endswith(".")
+
+
+def test_what_a_newer_worker_notes_is_passed_over() -> None:
+    result = replace(RESULT, notes=("danced",))
+    assert JobView(job=replace(JOB, state=JobState.DELIVERED, result=result)).notes == ()

@@ -10,6 +10,7 @@ from backend.contracts import (
     RenderedImage,
     RenderFailed,
     RenderFinished,
+    RenderNote,
     RenderPreview,
     RenderProgress,
     RenderReport,
@@ -130,6 +131,13 @@ async def test_a_drawing_ends_delivered_with_its_pictures_in_order(desk: Desk) -
     kinds = ["queued", "dispatched", "started", "progress", "progress", "delivered"]
     assert sorted(desk.bus.kinds(JOB)) == sorted(kinds)
     assert desk.bus.kinds(JOB)[-1] == "delivered"
+
+
+async def test_what_a_worker_notes_is_kept_with_the_pictures(desk: Desk) -> None:
+    noted = finished().model_copy(update={"notes": (RenderNote.WORDS_ADDED,)})
+    job = await desk.apply(started(), noted)
+    assert job.result is not None
+    assert job.result.notes == ("words_added",)
 
 
 def preview(attempt: int = 1) -> RenderPreview:
