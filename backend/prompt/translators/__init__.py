@@ -5,7 +5,7 @@ from typing import Literal, assert_never
 
 from backend.prompt.translator import Translator
 
-TranslatorName = Literal["libretranslate"]
+TranslatorName = Literal["glossary", "libretranslate"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,10 @@ def open_translator(settings: TranslatorSettings) -> Translator:
 
     """
     match settings.name:
+        case "glossary":
+            from backend.prompt.translators.glossary.book import Glossary
+
+            return Glossary()
         case "libretranslate":
             from backend.prompt.translators.libretranslate import LibreTranslate
 

@@ -1,0 +1,1 @@
+"""A glossary of what is on pictures, in ten languages, that translates word by word."""

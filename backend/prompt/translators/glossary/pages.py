@@ -1,0 +1,117 @@
+"""Reads the glossary: for one language, what its words and phrases are in English."""
+
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib.resources import files
+from typing import Final
+
+from snowballstemmer import stemmer
+
+LANGUAGES: Final = ("es", "fr", "de", "it", "pt", "nl", "pl", "ru", "ja", "zh")
+_STEMMERS: Final = {
+    "es": "spanish",
+    "fr": "french",
+    "de": "german",
+    "it": "italian",
+    "pt": "portuguese",
+    "nl": "dutch",
+    "pl": "polish",
+    "ru": "russian",
+}
+_ABSENT: Final = "-"
+
+
+class Kind(StrEnum):
+    """What a word is in a sentence; the names of the glossary's files."""
+
+    SMALL = "small_words"
+    NOUN = "nouns"
+    ADJECTIVE = "adjectives"
+    VERB = "verbs"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One meaning of a word; `word` is as the glossary writes it, `english` may be empty."""
+
+    word: str
+    english: str
+    kind: Kind
+
+    @property
+    def is_name(self) -> bool:
+        """Whether it is somebody's or a place's name."""
+        return self.kind is Kind.NOUN and self.english[:1].isupper()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pages:
+    """All entries of one language, by words as written and by their stems."""
+
+    stem: Callable[[str], str]
+    written: dict[tuple[str, ...], list[Entry]] = field(default_factory=dict)
+    stemmed: dict[tuple[str, ...], list[Entry]] = field(default_factory=dict)
+
+    def find(self, words: tuple[str, ...]) -> list[Entry]:
+        """Return what some words in a row mean; nothing if they are not in the glossary."""
+        found = self.written.get(words)
+        return found or self.stemmed.get(tuple(map(self.stem, words)), [])
+
+
+def open_pages(language: str) -> Pages:
+    """Read the entries of a language.
+
+    Raises:
+        KeyError: the glossary has no such language.
+
+    """
+    column = LANGUAGES.index(language) + 1
+    stem = _stem_by(language)
+    pages = Pages(stem=stem)
+    for entry in _entries(column):
+        words = tuple(entry.word.split())
+        pages.written.setdefault(words, []).append(entry)
+        # Small words are told apart by their endings.
+        if entry.kind is not Kind.SMALL:
+            pages.stemmed.setdefault(tuple(map(stem, words)), []).append(entry)
+    return pages
+
+
+def fold(text: str) -> str:
+    """Return a text as the glossary compares it: composed, in lower case, one apostrophe."""
+    composed = unicodedata.normalize("NFC", text).replace("\u2019", "'")
+    return composed.casefold().replace("\u0451", "\u0435")
+
+
+def split_elisions(text: str) -> str:
+    """Set apart what an apostrophe joins to the next word."""
+    return text.replace("'", "' ")
+
+
+def _stem_by(language: str) -> Callable[[str], str]:
+    name = _STEMMERS.get(language)
+    if name is None:
+        return str
+    stems: dict[str, str] = {}
+    work = stemmer(name).stemWord
+
+    def stem(word: str) -> str:
+        if word not in stems:
+            stems[word] = str(work(word))
+        return stems[word]
+
+    return stem
+
+
+def _entries(column: int) -> Iterator[Entry]:
+    folder = files("backend.prompt.translators.glossary")
+    for kind in Kind:
+        for line in (folder / f"{kind}.txt").read_text(encoding="utf-8").splitlines():
+            if line.startswith("#"):
+                continue
+            cells = line.split("|")
+            english = "" if cells[0] == _ABSENT else cells[0]
+            for word in filter(None, cells[column].split("/")):
+                yield Entry(split_elisions(fold(word)).strip(), english, kind)
