@@ -3,11 +3,13 @@
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 from importlib.resources import files
 from typing import Final
 
 from snowballstemmer import stemmer
+
+from backend.prompt.translators.glossary.endings import forms
+from backend.prompt.translators.glossary.kinds import Kind
 
 LANGUAGES: Final = ("es", "fr", "de", "it", "pt", "nl", "pl", "ru", "ja", "zh")
 _STEMMERS: Final = {
@@ -23,20 +25,15 @@ _STEMMERS: Final = {
 _ABSENT: Final = "-"
 
 
-class Kind(StrEnum):
-    """What a word is in a sentence; the names of the glossary's files."""
-
-    SMALL = "small_words"
-    NOUN = "nouns"
-    ADJECTIVE = "adjectives"
-    VERB = "verbs"
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One meaning of a word; `word` is as the glossary writes it, `english` may be empty."""
+    """One meaning of a word as the glossary writes it; `english` may be empty.
+
+    `base` is the first of the words with that meaning: a thing's name in the singular.
+    """
 
     word: str
+    base: str
     english: str
     kind: Kind
 
@@ -48,16 +45,21 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Pages:
-    """All entries of one language, by words as written and by their stems."""
+    """All entries of one language: by words as written, by their regular forms, by stems."""
 
     stem: Callable[[str], str]
     written: dict[tuple[str, ...], list[Entry]] = field(default_factory=dict)
+    formed: dict[tuple[str, ...], list[Entry]] = field(default_factory=dict)
     stemmed: dict[tuple[str, ...], list[Entry]] = field(default_factory=dict)
 
     def find(self, words: tuple[str, ...]) -> list[Entry]:
-        """Return what some words in a row mean; nothing if they are not in the glossary."""
-        found = self.written.get(words)
-        return found or self.stemmed.get(tuple(map(self.stem, words)), [])
+        """Return what some words in a row mean, the likeliest first."""
+        stems = tuple(map(self.stem, words))
+        return [
+            *self.written.get(words, ()),
+            *self.formed.get(words, ()),
+            *self.stemmed.get(stems, ()),
+        ]
 
 
 def open_pages(language: str) -> Pages:
@@ -70,9 +72,13 @@ def open_pages(language: str) -> Pages:
     column = LANGUAGES.index(language) + 1
     stem = _stem_by(language)
     pages = Pages(stem=stem)
-    for entry in _entries(column):
-        words = tuple(entry.word.split())
-        pages.written.setdefault(words, []).append(entry)
+    entries = list(_entries(column))
+    for entry in entries:
+        pages.written.setdefault(tuple(entry.word.split()), []).append(entry)
+    for entry in entries:
+        *others, last = words = tuple(entry.word.split())
+        for form in forms(last, entry.kind, language):
+            pages.formed.setdefault((*others, form), []).append(entry)
         # Small words are told apart by their endings.
         if entry.kind is not Kind.SMALL:
             pages.stemmed.setdefault(tuple(map(stem, words)), []).append(entry)
@@ -113,5 +119,5 @@ def _entries(column: int) -> Iterator[Entry]:
                 continue
             cells = line.split("|")
             english = "" if cells[0] == _ABSENT else cells[0]
-            for word in filter(None, cells[column].split("/")):
-                yield Entry(split_elisions(fold(word)).strip(), english, kind)
+            words = [split_elisions(fold(word)).strip() for word in cells[column].split("/")]
+            yield from (Entry(word, words[0], english, kind) for word in words if word)

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from backend.prompt.translators.glossary.pages import Entry, Kind, Pages, fold, split_elisions
+from backend.prompt.translators.glossary.kinds import Kind
+from backend.prompt.translators.glossary.pages import Entry, Pages, fold, split_elisions
 
 PHRASE_WORDS_MAX: Final = 5
 COMPOUND_MIN: Final = 6
@@ -14,13 +15,16 @@ _WORD: Final = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*'?")
 _LINKS: Final = ("", "s", "es", "n", "en", "e")
 _NOUN_FIRST: Final = frozenset({"es", "fr", "it", "pt"})
 _COMPOUNDING: Final = frozenset({"de", "nl"})
+_GENITIVE: Final = frozenset({"pl", "ru"})
 _PLURALS: Final = {
     "es": ("s",),
     "pt": ("s",),
     "fr": ("s", "x"),
     "nl": ("en", "s"),
     "it": ("i", "e"),
+    "de": ("en", "n", "er", "e"),
 }
+_UMLAUTS: Final = str.maketrans("\u00e4\u00f6\u00fc", "aou")
 _IRREGULAR: Final = {"man": "men", "woman": "women", "child": "children", "mouse": "mice"}
 
 
@@ -50,10 +54,12 @@ class SpacedWords:
         return _articles("".join((*pieces, text[at:])).replace("' ", "'"))
 
     def _clause(self, words: Sequence[str]) -> str:
-        said = list(self._say(words))
+        said = [one for one in self._say(words) if one.text]
         if self.language in _NOUN_FIRST:
             said = _adjectives_first(said)
-        return " ".join(one.text for one in said if one.text)
+        if self.language in _GENITIVE:
+            said = _joined_by_of(said)
+        return " ".join(one.text for one in _smoothed(said))
 
     def _say(self, words: Sequence[str]) -> Iterator[_Said]:
         at, before = 0, ""
@@ -78,21 +84,25 @@ class SpacedWords:
 
     def _is_kept(self, word: str, entry: Entry) -> bool:
         """Say whether a word within a sentence is a name that only looks like this entry."""
-        if not word[0].isupper() or word.isupper() or entry.is_name:
+        if word.isupper() or entry.is_name:
             return False
-        return self.language != "de" or entry.kind is not Kind.NOUN
+        if self.language == "de":
+            return word[0].isupper() != (entry.kind is Kind.NOUN)
+        return word[0].isupper()
 
     def _number(self, entry: Entry, word: str) -> _Said:
         """Return an entry's English in the plural if that is how its word stands there."""
-        text, folded = entry.english, fold(word)
-        base = entry.word.split()[-1]
+        folded, base = fold(word), entry.base.split(" ")[-1]
+        endings = _PLURALS.get(self.language, ())
         is_plural = (
             entry.kind is Kind.NOUN
             and folded != base
-            and folded.endswith(_PLURALS.get(self.language, ()))
-            and not base.endswith(_PLURALS.get(self.language, ())[:1] or ("\0",))
+            and folded.endswith(endings)
+            and len(folded) - len(base) in (0, 1, 2, 3)
+            and folded[:2].translate(_UMLAUTS) == base[:2].translate(_UMLAUTS)
+            and not (base.endswith("s") and self.language != "it")
         )
-        return _Said(_plural(text) if is_plural else text, entry.kind)
+        return _Said(_plural(entry.english) if is_plural else entry.english, entry.kind)
 
     def _compound(self, word: str) -> str:
         """Return an unknown word's parts in English if it is made of known ones."""
@@ -135,6 +145,29 @@ def _adjectives_first(said: Sequence[_Said]) -> list[_Said]:
         ordered += (*reversed(said[at + 1 : end]), said[at])
         at = end
     return ordered
+
+
+def _joined_by_of(said: Sequence[_Said]) -> list[_Said]:
+    """Put in what a language says by the genitive: of which thing a thing is."""
+    joined: list[_Said] = []
+    for at, one in enumerate(said):
+        noun = next((other.kind for other in said[at:] if other.kind is not Kind.ADJECTIVE), None)
+        if joined and joined[-1].kind is Kind.NOUN and noun is Kind.NOUN:
+            joined.append(_Said("of", Kind.SMALL))
+        joined.append(one)
+    return joined
+
+
+def _smoothed(said: Sequence[_Said]) -> Iterator[_Said]:
+    """Leave out what English leaves out: who before a deed, of before what is not counted."""
+    before = ""
+    for at, one in enumerate(said):
+        behind = said[at + 1] if at + 1 < len(said) else None
+        is_partitive = one.text in ("of", "of the") and before in ("", "with", "and", "without")
+        if is_partitive or (one.text == "who" and behind and behind.kind is Kind.VERB):
+            continue
+        before = one.text
+        yield one
 
 
 def _plural(english: str) -> str:

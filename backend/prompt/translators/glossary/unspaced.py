@@ -5,9 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from backend.prompt.translators.glossary.pages import Entry, Kind, Pages
+from backend.prompt.translators.glossary.kinds import Kind
+from backend.prompt.translators.glossary.pages import Entry, Pages
 
 _WORD_MAX: Final = 10
+# Middle, top, bottom, front, back, side.
+_PLACES: Final = tuple("\u4e2d\u4e0a\u4e0b\u524d\u5f8c\u96a3")
+_BEFORE: Final = frozenset(
+    ("in", "on", "under", "over", "behind", "beside", "in front of", "around", "to", "from")
+)
 _RUN: Final = re.compile(r"[\u3005\u3040-\u30ff\u3400-\u9fff\uff66-\uff9f]+")
 _MARKS: Final = str.maketrans({"\u3001": ", ", "\uff0c": ", ", "\u3002": ". ", "\uff1b": "; "})
 
@@ -25,6 +31,12 @@ class _Found:
         return self.entry is None or (len(self.text) == 1 and self.entry.kind is not Kind.SMALL)
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    text: str
+    kind: Kind
+
+
 @dataclass(frozen=True, kw_only=True)
 class UnspacedWords:
     """Translates what it knows; a word of which it knows only a character stays as it is."""
@@ -37,9 +49,9 @@ class UnspacedWords:
         return re.sub(r" +(?=[,.;])", "", re.sub(r" {2,}", " ", english)).strip()
 
     def _run(self, text: str) -> str:
-        return " ".join(filter(None, self._say(list(self._cut(text)))))
+        return " ".join(one.text for one in _places_first(list(self._say(list(self._cut(text))))))
 
-    def _say(self, found: list[_Found]) -> Iterator[str]:
+    def _say(self, found: list[_Found]) -> Iterator[_Said]:
         at = 0
         while at < len(found):
             end = at
@@ -47,12 +59,10 @@ class UnspacedWords:
                 end += 1
             scraps = found[at:end]
             if any(one.entry is None for one in scraps):
-                yield "".join(one.text for one in scraps)
+                yield _Said("".join(one.text for one in scraps), Kind.NOUN)
             else:
-                yield from (one.entry.english for one in scraps if one.entry)
-            if end < len(found):
-                entry = found[end].entry
-                yield entry.english if entry else ""
+                yield from _english(scraps)
+            yield from _english(found[end : end + 1])
             at = end + 1
 
     def _cut(self, text: str) -> Iterator[_Found]:
@@ -60,10 +70,32 @@ class UnspacedWords:
         while at < len(text):
             for length in range(min(_WORD_MAX, len(text) - at), 0, -1):
                 entries = self.pages.written.get((text[at : at + length],))
-                if entries:
+                # What looks like wooden may be the tree that something is under.
+                is_place = text[at + length - 1] == "\u306e" and text[at + length :][:1] in _PLACES
+                if entries and not is_place:
                     yield _Found(text[at : at + length], entries[0])
                     break
             else:
                 length = 1
                 yield _Found(text[at], None)
             at += length
+
+
+def _english(found: list[_Found]) -> Iterator[_Said]:
+    for one in found:
+        # Things side by side say the same as one of the other.
+        if one.entry is not None and one.entry.english not in ("", "of"):
+            yield _Said(one.entry.english, one.entry.kind)
+
+
+def _places_first(said: list[_Said]) -> list[_Said]:
+    """Put in, on and under before the thing that they follow, and its adjectives."""
+    ordered: list[_Said] = []
+    for one in said:
+        at = len(ordered)
+        if one.text in _BEFORE and ordered and ordered[-1].kind is Kind.NOUN:
+            at -= 1
+            while at and ordered[at - 1].kind is Kind.ADJECTIVE:
+                at -= 1
+        ordered.insert(at, one)
+    return ordered
