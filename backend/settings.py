@@ -59,7 +59,7 @@ class Settings(BaseSettings):
         default_factory=_families_with_a_model
     )
     prompt_house: Path | None = None
-    translator: TranslatorName | Literal["none"] = "none"
+    translator: TranslatorName | Literal["none"] = "glossary"
     translator_url: Annotated[str | None, Field(validate_default=True)] = None
     translator_api_key: SecretStr | None = None
     translation_deadline_s: Annotated[float, Field(gt=0, le=60)] = 3.0

@@ -100,7 +100,7 @@ class SpacedWords:
             and folded.endswith(endings)
             and len(folded) - len(base) in (0, 1, 2, 3)
             and folded[:2].translate(_UMLAUTS) == base[:2].translate(_UMLAUTS)
-            and not (base.endswith("s") and self.language != "it")
+            and not (base.endswith("s") and self.language in ("es", "fr", "pt"))
         )
         return _Said(_plural(entry.english) if is_plural else entry.english, entry.kind)
 
@@ -178,7 +178,7 @@ def _plural(english: str) -> str:
         last += "es"
     elif last.endswith("y") and last[-2:-1] not in "aeiou":
         last = f"{last[:-1]}ies"
-    elif last.endswith("f"):
+    elif last.endswith("f") and not last.endswith(("ff", "oof")):
         last = f"{last[:-1]}ves"
     elif not last.endswith("s"):
         last += "s"
