@@ -40,6 +40,7 @@ from backend.gateway.schemas import (
     Urls,
     WhyOut,
 )
+from backend.service.given_pictures import settled
 from backend.service.job_view import JobView
 
 # Their messages are for the operator: they name folders of the worker's host.
@@ -166,14 +167,12 @@ def _parameters(job: Job) -> ParametersOut:
 
 def _pictures(job: Job) -> dict[str, Any]:
     """Return what the pictures of a request were, in the words it can be sent again with."""
-    request = job.request
+    request = settled(job)
     mask, outpaint, upscale = request.mask, request.outpaint, request.upscale
     return {
         "image": None if request.source is None else SourceIn(**vars(request.source)),
         "mask": None if mask is None else _mask(mask),
-        "outpaint": None
-        if outpaint is None
-        else OutpaintIn(**{**vars(outpaint), "zoom": job.spec.zoom or outpaint.zoom}),
+        "outpaint": None if outpaint is None else OutpaintIn(**vars(outpaint)),
         "upscale": None if upscale is None else UpscaleIn(**vars(upscale)),
         "image_prompts": [ImagePromptIn(**vars(one)) for one in request.image_prompts],
         "controls": [ControlIn(**vars(one)) for one in request.controls],

@@ -24,7 +24,7 @@ from backend.prompt.pipeline import PromptScreen, understand_all
 from backend.prompt.write import write_list, write_manner, write_words
 from backend.service.fingerprints import fingerprint
 from backend.service.fleet import Fleet
-from backend.service.given_pictures import GivenPictures
+from backend.service.given_pictures import GivenPictures, settled
 from backend.service.job_view import JobView
 from backend.service.ports import (
     CancelFlags,
@@ -344,7 +344,7 @@ class Generations:
         # Words go out in the language they came in, and are translated again.
         spec = origin.spec.typed
         return replace(
-            origin.request,
+            settled(origin),
             requester=requester,
             prompt=" ".join((write_words(spec.positive), *write_manner(spec.manner))),
             negative_prompt=write_list(spec.negative),

@@ -140,7 +140,7 @@ class GivenPictures:
 
     async def keys_of(self, job: Job) -> GivenKeys | None:
         """Return where a job's pictures are stored; None if one is not there any more."""
-        request, weight = job.request, job.spec.image_weight
+        request = settled(job)
         source, mask = request.source, request.mask
         source_key = None if source is None else await self.key_of(source)
         mask_key = None if mask is None or mask.picture is None else await self.key_of(mask.picture)
@@ -159,9 +159,7 @@ class GivenPictures:
             else None,
             mask=None if mask is None else _mask_use(mask, mask_key),
             image_prompts=tuple(
-                ImagePromptUse(key=key, scale=one.scale if weight is None else weight)
-                for one, key in prompts
-                if key is not None
+                ImagePromptUse(key=key, scale=one.scale) for one, key in prompts if key is not None
             ),
             controls=tuple(control_use(one, key) for one, key in controls if key is not None),
         )
@@ -316,12 +314,21 @@ def ratio_of(size: tuple[int, int], outpaint: Outpaint | None) -> AspectRatio:
     return AspectRatio(width=whole.numerator, height=whole.denominator)
 
 
+def settled(job: Job) -> GenerationRequest:
+    """Return what a job asked for, with what its words said of its pictures written into them."""
+    request, spec = job.request, job.spec
+    prompts, outpaint = request.image_prompts, request.outpaint
+    if spec.image_weight is not None:
+        prompts = tuple(replace(one, scale=spec.image_weight) for one in prompts)
+    if spec.zoom is not None and outpaint is not None:
+        outpaint = replace(outpaint, zoom=spec.zoom)
+    return replace(request, image_prompts=prompts, outpaint=outpaint)
+
+
 def outpaint_use(job: Job) -> OutpaintUse | None:
     """Say how a job's canvas grows in the words of the worker."""
-    outpaint = job.request.outpaint
-    if outpaint is None:
-        return None
-    return OutpaintUse(**{**vars(outpaint), "zoom": job.spec.zoom or outpaint.zoom})
+    outpaint = settled(job).outpaint
+    return None if outpaint is None else OutpaintUse(**vars(outpaint))
 
 
 def upscale_use(job: Job) -> UpscaleUse | None:

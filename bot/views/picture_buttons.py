@@ -14,7 +14,7 @@ from backend.domain.rework import Direction, Rework, Variation, is_square
 from bot.views.answers import acknowledge, answering
 from bot.views.custom_ids import job_custom_id, job_pattern
 from bot.views.job_message import post_followup
-from bot.views.picture_modals import region_modal, zoom_modal
+from bot.views.picture_modals import RegionModal, ZoomModal
 from bot.views.workshop import workshop_of
 
 _REGION, _ZOOM = "region", "zoom"
@@ -119,7 +119,7 @@ class RegionButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_
         async with answering(interaction):
             generations = workshop_of(interaction.client).services.generations
             job, _ = await generations.image(self._job_id, self._index)
-            await interaction.response.send_modal(region_modal(job, self._index))
+            await interaction.response.send_modal(RegionModal(job, self._index))
 
 
 class ZoomButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_pattern(_ZOOM)):
@@ -144,7 +144,7 @@ class ZoomButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_pa
         async with answering(interaction):
             generations = workshop_of(interaction.client).services.generations
             job, _ = await generations.image(self._job_id, self._index)
-            await interaction.response.send_modal(zoom_modal(job, self._index))
+            await interaction.response.send_modal(ZoomModal(job, self._index))
 
 
 def picture_view(job: Job, image: ImageRef) -> discord.ui.View:
