@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,9 +108,17 @@ def processes_named(home: Path, words: Sequence[str]) -> list[int]:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """`impasto demo`, stopped with Ctrl-C afterwards; nothing of it may be left."""
+    """`impasto demo` over a model to watch and to kill."""
     home = tmp_path_factory.mktemp("demo")
-    box = make_box(home, IMPASTO_MODEL_SDXL=str(unhurried_model(home / "model")))
+    with running_demo(
+        make_box(home, IMPASTO_MODEL_SDXL=str(unhurried_model(home / "model")))
+    ) as it:
+        yield it
+
+
+@contextmanager
+def running_demo(box: Box) -> Iterator[Demo]:
+    """Run `impasto demo` in a box, stopped with Ctrl-C afterwards; nothing of it may be left."""
     ready_file = box.home / "ready.json"
     output = (box.home / "demo.out").open("wb")
     process = subprocess.Popen(  # noqa: S603 - our own command

@@ -1,7 +1,6 @@
 """The demo from outside: a browser, REST, and processes killed in the middle of things."""
 
 import hashlib
-import io
 import os
 import re
 import signal
@@ -9,9 +8,7 @@ import sqlite3
 import time
 from contextlib import closing
 
-import numpy as np
 import pytest
-from PIL import Image, ImageDraw
 
 from tests.e2e.browser import discord_page
 from tests.e2e.conftest import Demo
@@ -30,12 +27,6 @@ def submit(rest: Rest, body: dict[str, object]) -> str:
     status, answer = rest.call("POST", "/v1/generations", body)
     assert status == 202, answer
     return str(answer["request_id"])
-
-
-def png_of(picture: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
-    return buffer.getvalue()
 
 
 def started(rest: Rest, job_id: str) -> None:
@@ -77,36 +68,6 @@ def test_a_post_becomes_pictures_behind_links_that_refuse_tampering(rest: Rest) 
     assert hashlib.sha256(data).hexdigest() == image["sha256"]
     assert fetch(image["url"][:-2] + "xx")[0] == 403
     assert fetch(image["url"].split("?")[0])[0] == 403
-
-
-def test_lines_say_where_things_are_drawn(rest: Rest) -> None:
-    lines = Image.new("RGB", (128, 128))
-    corner = (8, 60, 64, 116)
-    ImageDraw.Draw(lines).rectangle(corner, outline="white", width=3)
-    upload = rest.upload(png_of(lines))
-    body = {"prompt": "a red square on a blue background", "n": 1, "seed": 1}
-    control = {"controlnet": "edges", "upload_id": upload}
-
-    def redness(**fields: object) -> float:
-        """Return how much more red there is inside the lines than outside."""
-        job = rest.until_ended(submit(rest, {**body, **fields}))
-        assert job["status"] == "delivered", job
-        (image,) = job["images"]
-        with Image.open(io.BytesIO(fetch(image["url"])[1])) as picture:
-            values = np.asarray(picture.convert("RGB").resize((128, 128)), dtype=float)
-        red = values[..., 0] - values[..., 2]
-        left, top, right, bottom = corner
-        inside = red[top:bottom, left:right]
-        return float(inside.mean() - (red.sum() - inside.sum()) / (red.size - inside.size))
-
-    free, steered = redness(), redness(controls=[control])
-    assert steered > free + 40
-    assert redness(controls=[{**control, "scale": 0}]) == free
-    missing = rest.until_ended(
-        submit(rest, {**body, "controls": [{**control, "controlnet": "depth"}]})
-    )
-    assert missing["error"]["code"] == "adapter_missing"
-    assert "there are: edges" in missing["error"]["message"]
 
 
 def test_a_worker_killed_in_mid_draw_costs_one_attempt_and_delivers_once(
