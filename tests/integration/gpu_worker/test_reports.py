@@ -14,7 +14,7 @@ from gpu_worker.__main__ import open_artist
 from gpu_worker.engine.loop import Engine
 from gpu_worker.engine.pace import Bounds
 from gpu_worker.engine.rehearsal import SleepingArtist
-from gpu_worker.engine.stock import LateStock
+from gpu_worker.engine.stock import LateStock, Stock
 from gpu_worker.messenger import Messenger
 from gpu_worker.release.pipeline import ReleasePipeline
 from gpu_worker.render.drawing import Artist, Drawing, DrawOrder, Run
@@ -102,6 +102,7 @@ def start(redis_url: str) -> Iterator[Start]:
         on_hung: Callable[[], None] = lambda: None,
         bounds: Bounds | None = None,
         artist: Artist | None = None,
+        stock: Stock | None = None,
     ) -> Worker:
         images = ImageStore(objects=objects or MemoryObjectStore())
         opened = artist or FailingArtist(failures=list(failures))
@@ -120,6 +121,7 @@ def start(redis_url: str) -> Iterator[Start]:
             report_retry_s=5.0,
             on_hung=on_hung,
             bounds=bounds,
+            stock=stock,
         )
         worker.start()
         started.append(worker)
