@@ -45,7 +45,7 @@ def mixed_jobs(source: SourceKey) -> Iterator[tuple[RenderJob, bool]]:
                 tier=list(Tier)[number % 3],
                 aspect_width=width,
                 aspect_height=height,
-                image_count=1 + number % 2,
+                image_count=1 + (number % 4 == 0),
                 steps=400 if is_cancelled else 1 + number % 3,
                 guidance=(1.0, 5.0)[number % 2],
                 sampler=SAMPLERS[number % len(SAMPLERS)],
