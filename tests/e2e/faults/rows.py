@@ -17,6 +17,7 @@ _SURFACES = f"{_FAULTS}/test_surfaces.py"
 _REPORTS = "tests/integration/gpu_worker/test_reports.py"
 _PROCESS = "tests/integration/gpu_worker/test_worker_process.py"
 _MODELS = "tests/integration/gpu_worker/test_models.py"
+_HEALTH = "tests/integration/gpu_worker/test_health.py"
 _DELIVERIES = "tests/integration/bot/test_deliveries.py"
 _DOORS = "tests/integration/devcord/test_doors.py"
 _FLOOR = "tests/integration/dispatch"
@@ -96,8 +97,9 @@ ROWS: Final = (
         tests=(
             f"{_MODELS}::test_a_missing_folder_is_told",
             f"{_MODELS}::test_a_truncated_file_is_named_and_a_repaired_folder_is_drawn_with",
+            f"{_HEALTH}::test_a_worker_without_a_model_leaves_the_jobs_to_one_that_has_it",
         ),
-        note="fails clearly; does not yet go to another worker that has the model",
+        note="fails clearly where no other worker of the family serves",
     ),
     Row(
         number=9,
