@@ -3,15 +3,23 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from backend.contracts import LoraUse, RenderJob
+from backend.contracts import LoraUse, ModelFamily, RenderJob
+from gpu_worker.__main__ import open_artist
 from gpu_worker.desk import Desk
 from gpu_worker.engine.pace import Bounds, Pace, Stage
 from gpu_worker.engine.steps import StepWatch
 from gpu_worker.engine.stock import LateStock, Storekeeper
+from gpu_worker.family import LoadedModel
+from gpu_worker.render.drawing import DrawOrder
+from gpu_worker.settings import Settings
 from gpu_worker.state import AdapterMissing, Cancelled
+from gpu_worker.vitals import Dials
+from tests.fakes.engines import draw_alone
+from tests.unit.gpu_worker.compose.loras import style_lora
 from tests.unit.gpu_worker.conftest import a_render_job
 
 PATIENCE_S = 10.0
@@ -105,3 +113,24 @@ def test_what_cannot_be_read_ends_the_job_and_nothing_else():
     watch = a_watch(Clock())
     with pytest.raises(AdapterMissing), watch.fetching():
         raise AdapterMissing("There is no LoRA named fox here; there is none at all.")
+
+
+def test_what_is_always_hot_is_at_hand_when_the_worker_starts(
+    loaded_sdxl: LoadedModel, tiny_sdxl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = tmp_path / "loras"
+    folder.mkdir()
+    for seed, name in enumerate(("one", "two")):
+        style_lora(folder / f"{name}.safetensors", loaded_sdxl, seed=seed)
+    monkeypatch.setenv("IMPASTO_LORAS_HOT", "two, nowhere")
+    monkeypatch.setenv("IMPASTO_LORAS", str(folder))
+    settings = Settings(home=tmp_path / "home", model_sdxl=str(tiny_sdxl), threads=1)
+    assert settings.loras_hot == ("two", "nowhere")
+    stock = LateStock()
+    artist = open_artist(settings, ModelFamily.SDXL, stock, Dials())
+    assert stock.held() == {"two"}
+    job = a_render_job(loras=[LoraUse(name="one")], steps=1)
+    with stock.hold(job):
+        assert stock.held() == {"one", "two"}
+        assert draw_alone(artist, DrawOrder(job=job)).pictures
+    assert (tmp_path / "home/uses/sdxl.log").read_text().split()[1:] == ["one"]
