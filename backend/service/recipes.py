@@ -67,6 +67,7 @@ def request_again(
         seed=job.seed,
         image_count=job.spec.image_count,
         recipe=recipe,
+        is_as_written=True,
     )
 
 
@@ -98,6 +99,7 @@ def request_by(
             if file.role == "lora"
         ),
         recipe=recipe,
+        is_as_written=True,
         idempotency_key=idempotency_key,
     )
 
