@@ -6,7 +6,7 @@ copies numbers into tensors that stay where they are, so a compiled network is n
 A network that wears nothing skips the pairs altogether, and draws to the bit what it drew before.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -45,21 +45,14 @@ class _AdaptedLinear(_Adapted):
 
 
 class _AdaptedConvolution(_Adapted):
-    stride: tuple[int, int]
-    padding: tuple[int, int]
-    dilation: tuple[int, int]
+    _conv_forward: Callable[[torch.Tensor, torch.Tensor, None], torch.Tensor]
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         plain: torch.Tensor = super().forward(values)  # type: ignore[misc]  # nn.Conv2d's, mixed in
         if not self.is_adapted:
             return plain
-        narrow = functional.conv2d(
-            values.to(self.lora_down.dtype),
-            self.lora_down,
-            stride=self.stride,
-            padding=self.padding,
-            dilation=self.dilation,
-        )
+        # As the layer itself does it, edges that meet and all.
+        narrow = self._conv_forward(values.to(self.lora_down.dtype), self.lora_down, None)
         wide = functional.conv2d(narrow, self.lora_up.t()[:, :, None, None])
         return plain + wide.to(plain.dtype)
 

@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from backend.contracts import ImageVariant, ModelFamily, RenderJob, SourceKey
+from backend.contracts import (
+    ImagePromptUse,
+    ImageVariant,
+    MaskUse,
+    ModelFamily,
+    RenderJob,
+    SourceKey,
+    UpscaleKind,
+    UpscaleUse,
+)
+from storage.keys import upload_key
 from tests.integration.gpu_worker.conftest import Line, StartWorker, a_render_job
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
@@ -36,6 +46,40 @@ def test_a_real_pipeline_draws_the_same_bytes_for_the_same_seed_and_from_a_sourc
     assert draw_next(3, seed=8).sha256 != first.sha256
     source = SourceKey(key=key, strength=0.4)
     assert draw_next(4, source=source).sha256 == draw_next(5, source=source).sha256
+
+
+def test_pictures_given_to_a_job_are_read_drawn_with_and_told_apart(
+    line: Line, start_worker: StartWorker, tiny_sdxl: Path, tmp_path: Path
+):
+    objects = tmp_path / "home/objects"
+    white = Image.new("RGB", (64, 64), "white")
+    half = Image.new("L", (64, 64), 0)
+    half.paste(255, (32, 0, 64, 64))
+    for name, picture in (("source", white), ("mask", half)):
+        path = objects / upload_key(f"upl_{name}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(path)
+    job = a_render_job(
+        1,
+        source=SourceKey(key=upload_key("upl_source"), strength=1.0),
+        mask=MaskUse(key=upload_key("upl_mask")),
+    )
+    drawn = draw(line, start_worker, job, model_sdxl=tiny_sdxl).images[0]
+    with Image.open(objects / drawn.keys[ImageVariant.ORIGINAL]) as picture:
+        assert picture.crop((0, 0, 32, 64)).getextrema() == ((255, 255),) * 3
+        assert picture.crop((36, 0, 64, 64)).getextrema() != ((255, 255),) * 3
+    larger = a_render_job(
+        2, source=job.source, upscale=UpscaleUse(kind=UpscaleKind.SUBTLE), steps=None
+    )
+    line.send(larger)
+    enlarged = line.outcome(larger).images[0]
+    assert (enlarged.width, enlarged.height) == (128, 128)
+    gone = a_render_job(3, source=job.source, mask=MaskUse(key=upload_key("upl_gone")))
+    line.send(gone)
+    assert line.outcome(gone).code == "source_missing"
+    unseen = a_render_job(4, image_prompts=(ImagePromptUse(key=upload_key("upl_source")),))
+    line.send(unseen)
+    assert line.outcome(unseen).code == "image_prompts_not_supported"
 
 
 def test_a_source_that_is_gone_is_told(line: Line, start_worker: StartWorker):

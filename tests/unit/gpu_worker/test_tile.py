@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from backend.contracts import ModelFamily, Sampler
+from gpu_worker.compose.adapters import AdaptedNetwork, Worn
 from gpu_worker.families import open_family
 from gpu_worker.family import Family, LoadedModel
 from gpu_worker.render.drawing import DrawOrder
@@ -95,6 +96,20 @@ def test_a_transformer_refuses_tiles(
     renderer = open_renderer(open_family(family, loaded[family]))
     with pytest.raises(TilingNotSupported):
         draw_alone(renderer, an_order(family=family, is_tiled=True))
+
+
+def test_a_layer_that_wears_a_lora_meets_its_edges_too():
+    layer = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, padding=1))
+    generator = torch.Generator().manual_seed(1)
+    down, up = (torch.randn(shape, generator=generator) for shape in ((2, 3, 3, 3), (4, 2)))
+    network = AdaptedNetwork(layer, dtype=torch.float32)
+    network.wear([Worn(pairs={"0": (down, up)}, scale=1.0)])
+    layer[0].padding_mode = "circular"
+    picture = torch.randn(1, 3, 8, 8, generator=generator)
+    with torch.inference_mode():
+        moved = layer(picture.roll((3, 2), dims=(2, 3)))
+        expected = layer(picture).roll((3, 2), dims=(2, 3))
+    assert (moved - expected).abs().max() <= TOLERANCE
 
 
 def test_an_enlarged_tile_still_meets_itself():
