@@ -1,6 +1,10 @@
 """What a worker tells of a job that it has drawn."""
 
+import json
 from dataclasses import replace
+from typing import Final
+
+from pydantic import TypeAdapter
 
 from backend.contracts import (
     ImageVariant,
@@ -14,6 +18,10 @@ from gpu_worker.release.pipeline import StoredImage
 from gpu_worker.render.drawing import Drawing
 from gpu_worker.render.exact import compare
 from gpu_worker.render.pixel_digest import hash_pixels
+
+# The name under which a picture's file says how it was made.
+RECIPE_NAME: Final = "impasto_recipe"
+_RECIPE: Final = TypeAdapter(Recipe)
 
 
 def rendered(job: RenderJob, index: int, image: StoredImage) -> RenderedImage:
@@ -52,3 +60,14 @@ def recipe_of(drawing: Drawing) -> Recipe | None:
 def reproduction_of(job: RenderJob, ours: Recipe | None) -> Reproduction | None:
     """Return what came of drawing by a recipe, for a job that was to."""
     return compare(job.recipe, ours) if job.recipe and ours else None
+
+
+def metadata_of(job: RenderJob, recipe: Recipe | None) -> tuple[dict[str, str], ...]:
+    """Return what is written into each picture's file: how it was made, and of nobody for whom."""
+    if recipe is None:
+        return ()
+    made = _RECIPE.dump_python(recipe, mode="json")
+    return tuple(
+        {RECIPE_NAME: json.dumps({"index": index, "seed": job.seed_of(index), "recipe": made})}
+        for index in range(len(recipe.pixels_sha256))
+    )

@@ -38,7 +38,7 @@ from gpu_worker.orders import read_order
 from gpu_worker.release.pipeline import Held, ReleasePipeline
 from gpu_worker.release.previews import Previews
 from gpu_worker.render.drawing import OnStep
-from gpu_worker.reporting import recipe_of, rendered, reproduction_of, timings
+from gpu_worker.reporting import metadata_of, recipe_of, rendered, reproduction_of, timings
 from gpu_worker.sickbed import Sickbed, reason_of
 from gpu_worker.state import (
     BadRequest,
@@ -319,13 +319,14 @@ class Worker:
         watch.drawn()
         course.move(WorkerState.POST_PROCESSING)
         drawn_at = time.perf_counter()
+        recipe = recipe_of(drawing)
         stored = self._release.release(
             drawing.pictures,
             clearances=frozenset(job.clearances),
+            metadata=metadata_of(job, recipe),
             must_go_on=watch.wait_on,
         )
         ended_at = time.perf_counter()
-        recipe = recipe_of(drawing)
         return RenderFinished(
             **self._address(job),
             images=tuple(rendered(job, index, image) for index, image in enumerate(stored)),

@@ -38,9 +38,13 @@ class LoraIn(Incoming):
 
 
 class ExactJob(Incoming):
-    """The very pictures of a generation, once more."""
+    """The very pictures of a generation, once more: all of them, for they were drawn together.
+
+    `index` names the one that is meant, if one is; it has to be there.
+    """
 
     job_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    index: WholeNumber | None = None
 
 
 class GenerationIn(Incoming):

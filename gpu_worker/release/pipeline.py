@@ -7,7 +7,7 @@ import gc
 import random
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
@@ -78,9 +78,9 @@ def approve(
     return ApprovedImage(pixels=pixels, verdict=verdict, clearances=clearances)
 
 
-def mark(image: ApprovedImage) -> MarkedImage:
-    """Encode a picture as it will leave: the same pixels give the same bytes."""
-    return MarkedImage(png=encode_png(image.pixels))
+def mark(image: ApprovedImage, metadata: Mapping[str, str] | None = None) -> MarkedImage:
+    """Encode a picture as it will leave: the same pixels and metadata give the same bytes."""
+    return MarkedImage(png=encode_png(image.pixels, metadata=metadata))
 
 
 def show_together(images: Sequence[ApprovedImage], *, blur_score: float) -> ReleasedPreview:
@@ -156,12 +156,14 @@ class ReleasePipeline:
         pictures: Sequence[Image.Image],
         *,
         clearances: frozenset[str],
+        metadata: Sequence[Mapping[str, str]] = (),
         must_go_on: Callable[[], None] = lambda: None,
     ) -> tuple[StoredImage, ...]:
         """Screen, mark and store pictures; a store that is away is waited for.
 
-        `must_go_on` is called while waiting, and ends that by raising. Where the host has no memory
-        for it, it is tried once more: what was stored already is found, and not stored again.
+        `metadata` is written into the pictures' files, one for each. `must_go_on` is called while
+        waiting, and ends that by raising. Where the host has no memory for it, it is tried once
+        more: what was stored already is found, and not stored again.
 
         Raises:
             Held: at least one may not leave; nothing was stored.
@@ -171,7 +173,7 @@ class ReleasePipeline:
         """
         for is_last in (False, True):
             try:
-                return self._release(pictures, clearances, must_go_on)
+                return self._release(pictures, clearances, metadata, must_go_on)
             except MemoryError as error:
                 _log.warning("out_of_memory", stage="release", again=not is_last)
                 traceback.clear_frames(error.__traceback__)
@@ -182,13 +184,15 @@ class ReleasePipeline:
         self,
         pictures: Sequence[Image.Image],
         clearances: frozenset[str],
+        metadata: Sequence[Mapping[str, str]],
         must_go_on: Callable[[], None],
     ) -> tuple[StoredImage, ...]:
         approved = [
             approve(pixels, self._screen(pixels, self._check_timeout_s), clearances)
             for pixels in pictures
         ]
-        marked = [mark(image) for image in approved]
+        written = metadata or [{}] * len(approved)
+        marked = [mark(image, one) for image, one in zip(approved, written, strict=True)]
         give_up_at = self._clock() + self._store_retry_s
         return tuple(self._store(image, give_up_at, must_go_on) for image in marked)
 

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.e2e.conftest import Box, make_box
 
@@ -84,3 +85,20 @@ def test_what_is_no_recipe_ends_with_status_2(box: Box, content: str) -> None:
     file.write_text(content)
     status, answer = box.imagine("--exact", str(file))
     assert (status, answer["error"]["code"]) == (2, "invalid_parameter")
+
+
+def test_a_picture_in_a_lora_is_reproduced_and_its_file_says_how_it_was_made(box: Box) -> None:
+    file, out = box.home / "styled.json", box.home / "styled.png"
+    status, first = box.imagine(
+        *("a red star", "--lora", "pixel-art:0.8", "--steps", "4"),
+        *("--recipe", str(file), "--out", str(out)),
+    )
+    assert status == 0, (first, box.logs())
+    recipe = json.loads(file.read_text())["recipe"]
+    lora = next(one for one in recipe["files"] if one["role"] == "lora")
+    assert (lora["name"], lora["scale"], len(lora["sha256"])) == ("pixel-art", 0.8, 64)
+    with Image.open(out) as picture:
+        said = json.loads(picture.text["impasto_recipe"])
+    assert said == {"index": 0, "seed": first["seed"], "recipe": recipe}
+    status, second = box.imagine("--exact", str(file), "--out", str(out))
+    assert second["exact"] == {"reproduced": True, "differs": []}, (second, box.logs())

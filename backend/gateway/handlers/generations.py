@@ -32,7 +32,7 @@ from backend.gateway.schemas import (
     ImageOut,
     ListQuery,
 )
-from backend.service.generations import LINK_TTL_S
+from backend.service.generations import LINK_TTL_S, image_of
 from backend.service.job_view import JobView
 from backend.service.recipes import DOCUMENT, RecipeDocument, document_of, request_again, request_by
 
@@ -160,8 +160,10 @@ async def _request_of(
     match body.exact:
         case None:
             return body.to_request(requester, key)
-        case ExactJob(job_id=job_id):
+        case ExactJob(job_id=job_id, index=index):
             origin = await request.app[SERVICES].generations.view(JobId(job_id), requester)
+            if index is not None:
+                image_of(origin.job, index)
             return request_again(origin.job, requester, idempotency_key=key)
         case RecipeDocument() as document:
             return request_by(document, requester, idempotency_key=key)

@@ -78,6 +78,19 @@ async def test_the_very_same_pictures_are_asked_for_by_their_document(workshop: 
     assert second.spec.aspect_ratio == first.spec.aspect_ratio
 
 
+async def test_a_picture_that_is_to_be_drawn_again_has_to_be_there(workshop: Workshop) -> None:
+    job_id = await workshop.create(n=2)
+    await workshop.deliver(job_id, count=2, recipe=a_recipe(image_count=2))
+    again = await workshop.create_exactly({"job_id": job_id, "index": 1})
+    job = await workshop.jobs.get(JobId(again))
+    assert job is not None
+    assert job.spec.image_count == 2
+    refused = await workshop.client.post(
+        "/v1/generations", json={"exact": {"job_id": job_id, "index": 2}}, headers=workshop.alice
+    )
+    assert (refused.status, (await refused.json())["code"]) == (404, "image_not_found")
+
+
 async def test_somebody_elses_pictures_are_nobodys_to_draw_again(workshop: Workshop) -> None:
     job_id = await workshop.create()
     await workshop.deliver(job_id, recipe=a_recipe())

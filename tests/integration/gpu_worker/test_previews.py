@@ -15,6 +15,7 @@ import redis
 from PIL import Image
 from redis.asyncio import Redis
 
+import gpu_worker
 from backend.contracts import ModelFamily, RenderJob, preview_key
 from backend.delivery.previews import RedisPreviews
 from backend.domain.jobs import JobState
@@ -34,8 +35,15 @@ from storage.formats import sniff
 from storage.image_store import ImageStore
 from storage.object_stores.memory import MemoryObjectStore
 from tests.builders import a_job
-from tests.integration.gpu_worker.conftest import PATIENCE_S, Line, a_render_job, wait_for
+from tests.integration.gpu_worker.conftest import (
+    PATIENCE_S,
+    Line,
+    StartWorker,
+    a_render_job,
+    wait_for,
+)
 
+STARTER = Path(gpu_worker.__file__).parent / "starter/models/sdxl"
 MAGIC = (b"WEBP", b"\x89PNG", b"\xff\xd8\xff", b"JFIF")
 
 
@@ -283,3 +291,26 @@ def test_a_worker_told_to_show_nothing_takes_no_sketches(
     worker.close()
     assert line.outcome(job).kind == "render_finished"
     assert offered == []
+
+
+def test_a_worker_process_shows_its_starter_models_picture_on_its_way(
+    line: Line, start_worker: StartWorker, redis_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    """The production process, with the checks that ship."""
+    # It loads a real model, on however busy a machine.
+    monkeypatch.setattr("tests.integration.gpu_worker.conftest.PATIENCE_S", 240.0)
+    start_worker(
+        engine="diffusers", model_sdxl=STARTER, preview_every_s=0, preview_share=0.05
+    ).wait_until_present(line)
+    job = a_render_job(1, prompt="a red star on a blue background", steps=150, image_count=4)
+    line.send(job)
+    preview = wait_for(lambda: read_as_a_surface(redis_url, job), "a preview")
+    with Image.open(BytesIO(preview)) as picture:
+        assert picture.size == (256, 256)
+    outcome = line.outcome(job)
+    assert outcome.kind == "render_finished", outcome
+    assert read_as_a_surface(redis_url, job) is None
+    assert outcome.recipe.files[0].name == "x4"
+    assert len(outcome.recipe.pixels_sha256) == 4
+    told = [report for report in line.reports_of(job) if report.kind == "render_preview"]
+    assert [report.step for report in told] == sorted({report.step for report in told})

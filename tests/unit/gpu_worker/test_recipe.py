@@ -11,7 +11,7 @@ from PIL import Image
 
 from backend.contracts import DrawnBy, Recipe, RecipeFile, Sampler, SourceKey
 from gpu_worker.compose.digests import FileDigests
-from gpu_worker.compose.drawn_by import tell_drawn_by
+from gpu_worker.compose.drawn_by import UsedFiles, tell_drawn_by
 from gpu_worker.engine.loop import Engine
 from gpu_worker.family import Family, LoadedModel
 from gpu_worker.render.drawing import Drawing, DrawOrder
@@ -171,3 +171,28 @@ def test_a_model_whose_files_cannot_be_read_draws_all_the_same(
     digests = FileDigests(cache=tmp_path / "digests.json")
     told = tell_drawn_by(loaded_sdxl, "nobody/nothing-of-the-kind", digests=digests)
     assert (told.model, told.model_sha256) == ("nobody/nothing-of-the-kind", "")
+
+
+def test_adapters_are_known_by_their_files_and_by_how_strongly_they_count(tmp_path: Path):
+    folder = tmp_path / "edges"
+    folder.mkdir()
+    places = {"ink": tmp_path / "ink.safetensors", "x4": tmp_path / "x4.safetensors"}
+    for name, place in places.items():
+        place.write_bytes(name.encode())
+    (folder / "model.safetensors").write_bytes(b"edges")
+    digests = FileDigests(cache=tmp_path / "digests.json")
+    files = UsedFiles(
+        digests=digests,
+        upscaler=places["x4"],
+        find_lora=lambda name: places[name],
+        find_controlnet=lambda name: tmp_path / name,
+    )
+    job = a_render_job(
+        loras=[{"name": "ink", "scale": 0.5}],
+        controls=[{"name": "edges", "key": "images/c.png", "scale": 0.7}],
+    )
+    assert files(job) == (
+        RecipeFile(role="lora", name="ink", scale=0.5, sha256=digests.of_file(places["ink"])),
+        RecipeFile(role="controlnet", name="edges", scale=0.7, sha256=digests.of_folder(folder)),
+        RecipeFile(role="upscaler", name="x4", sha256=digests.of_file(places["x4"])),
+    )

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass, field
+from io import BytesIO
 
 import pytest
 from PIL import Image
@@ -89,6 +90,20 @@ def test_clear_pictures_are_stored_pixel_for_pixel_in_their_order(objects: Memor
     images = ImageStore(objects=objects)
     kept = [decode(images.read(one.kept.keys["original"])) for one in stored]
     assert [one.tobytes() for one in kept] == [SNOW.tobytes(), snow.tobytes()]
+
+
+def test_what_is_said_of_each_picture_is_in_its_file_and_not_in_its_copies(
+    objects: MemoryObjectStore,
+):
+    said = [{"impasto_recipe": "first"}, {"impasto_recipe": "second"}]
+    stored = a_release(DarknessCheck(), objects=objects).release(
+        [SNOW, SNOW], clearances=NOTHING, metadata=said
+    )
+    images = ImageStore(objects=objects)
+    for one, text in zip(stored, ("first", "second"), strict=True):
+        with Image.open(BytesIO(images.read(one.kept.keys["original"]))) as file:
+            assert file.text["impasto_recipe"] == text
+        assert b"impasto" not in images.read(one.kept.keys["webp"])
 
 
 def test_the_same_pixels_are_stored_under_the_same_name(objects: MemoryObjectStore):

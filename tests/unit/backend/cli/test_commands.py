@@ -48,6 +48,8 @@ def _error(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
         (["imagine", "a fox", "--family", "nope"], "bad_input"),
         (["imagine", "a fox", "--bogus"], "bad_input"),
         (["imagine"], "bad_input"),
+        (["imagine", "a fox", "--exact", "recipe.json"], "invalid_parameter"),
+        (["imagine", "--exact", "nowhere.json"], "invalid_parameter"),
         (["imagine", ""], "prompt_empty"),
         (["imagine", "x" * 10_000], "prompt_too_long"),
         (["imagine", "a fox", "--ar", ""], "invalid_aspect_ratio"),
