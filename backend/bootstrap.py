@@ -93,6 +93,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         house, screen = settings.house, open_screen()
         interpret = open_interpreter(settings)
         preferences = SavedPreferences(store=SqlPreferenceStore(database=database))
+        given = make_given_pictures(database, clock=now)
         predictions = Predictions(documents=SqlQueueDocuments(database=database))
         services = Services(
             generations=Generations(
@@ -100,7 +101,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 pictures=StoredPictures(
                     images=ImageStore(objects=open_objects(settings)), clock=now
                 ),
-                given=make_given_pictures(database, clock=now),
+                given=given,
                 previews=RedisPreviews(redis=redis),
                 cancel_flags=RedisCancelFlags(redis=redis),
                 outbox=outbox,
@@ -115,9 +116,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 clock=now,
             ),
             uploads=make_uploads(database, settings, clock=now),
-            reviews=Reviews(
-                reviews=SqlReviewStore(database=database), jobs=jobs, outbox=outbox, clock=now
-            ),
+            reviews=_make_reviews(database, outbox),
             accounts=make_accounts(database),
             messages=SqlMessageStore(database=database),
             events=bus,
@@ -131,11 +130,17 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 house=house,
                 interpret=interpret,
                 preferences=preferences,
+                given=given,
             ),
             preferences=preferences,
         )
         async with fleet.watching():
             yield services
+
+
+def _make_reviews(database: Database, outbox: Outbox) -> Reviews:
+    reviews, jobs = SqlReviewStore(database=database), SqlJobStore(database=database)
+    return Reviews(reviews=reviews, jobs=jobs, outbox=outbox, clock=now)
 
 
 def _make_fleet(settings: Settings, redis: Redis) -> Fleet:

@@ -67,6 +67,10 @@ class Understood:
         """What it means."""
         return self.variant.spec
 
+    def with_spec(self, spec: PromptSpec) -> "Understood":
+        """Return it with more known of what it means."""
+        return replace(self, variant=replace(self.variant, spec=spec))
+
 
 def understand(
     request: GenerationRequest,

@@ -2,11 +2,12 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import Final
 
 from backend.contracts import PromptPart, PromptTerm
 from backend.domain.errors import FamilyUnavailable, NoLiveWorker
 from backend.domain.outlook import Outlook
-from backend.domain.prompts import PromptSpec
+from backend.domain.prompts import Effort, PromptSpec
 from backend.domain.requests import GenerationRequest
 from backend.models.measures import Measures
 from backend.models.tokens import CannotCount, EncoderCount
@@ -17,10 +18,13 @@ from backend.prompt.pipeline import PromptScreen, PromptVerdict, Understood, und
 from backend.prompt.support import notes_of
 from backend.service.expectations import Expectations
 from backend.service.fleet import Fleet
+from backend.service.given_pictures import Given, GivenPictures
 from backend.service.job_view import untranslated_note
 from backend.service.predictions import Predictions
 from backend.service.preferences import SavedPreferences, preferences_for
 from backend.service.told_words import negative_parts_of, parts_of
+
+NO_PICTURES: Final = Given(effort=Effort())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +90,7 @@ class Explanations:
         house: House | None = None,
         interpret: Interpret | None = None,
         preferences: SavedPreferences | None = None,
+        given: GivenPictures | None = None,
     ) -> None:
         self._screen = screen
         self._fleet = fleet
@@ -95,6 +100,7 @@ class Explanations:
         self._house = house
         self._interpret = interpret
         self._preferences = preferences
+        self._given = given
 
     async def is_asked(self, request: GenerationRequest) -> bool:
         """Say whether a prompt asks for a dry run by `--dry`.
@@ -126,20 +132,23 @@ class Explanations:
 
         Raises:
             BadInput: it cannot be understood.
+            JobNotFound, ImageNotFound, UploadNotFound: a picture it names is not there.
             NotTranslated: it cannot be translated, and no other words are drawn here.
 
         """
+        given = await self._given.look(request) if self._given else NO_PICTURES
         # A translation may take seconds.
         understood = await asyncio.to_thread(
             understand_all,
-            request,
+            given.prepare(request),
             screen=self._screen,
             default_family=self._fleet.default_family(),
             house=self._house,
             interpret=self._interpret,
             preferences=await preferences_for(request, self._preferences),
         )
-        prompts = tuple([await self._foretell(one) for one in understood])
+        completed = [one.with_spec(given.complete(one.spec, request)) for one in understood]
+        prompts = tuple([await self._foretell(one) for one in completed])
         first = prompts[0]
         outlook = None
         if self._expectations is not None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from backend.domain.errors import TooManyPermutations
+from backend.domain.errors import ParameterNotSupported, TooManyPermutations
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.jobs import Block, Change, Job, JobState
 from backend.domain.prompts import SEED_MAX, PromptSpec
@@ -68,7 +68,18 @@ class Planned:
 
 
 def plan(understood: Sequence[Understood]) -> tuple[Planned, ...]:
-    """Return all jobs in order: those of a `--repeat` differ by their seed."""
+    """Return all jobs in order: those of a `--repeat` differ by their seed.
+
+    Raises:
+        ParameterNotSupported: nothing is to be drawn, and whoever asks draws at once.
+
+    """
+    if any(each.variant.given.is_dry for each in understood):
+        raise ParameterNotSupported(
+            what="--dry",
+            why="what is asked for in this way is drawn at once.",
+            way_out="Leave it out, or use `impasto prompt explain`.",
+        )
     return tuple(
         Planned(
             spec=_with_seed(each.spec, number),

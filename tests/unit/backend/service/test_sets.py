@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend.domain.errors import TooManyPermutations, TooManyWaiting
+from backend.domain.errors import ParameterNotSupported, TooManyPermutations, TooManyWaiting
 from backend.domain.tiers import TIER_POLICIES, Tier
 from tests.builders import a_request
 from tests.fakes.services import FakeWorkshop
@@ -101,3 +101,11 @@ async def test_a_job_of_a_set_is_drawn_again_alone(workshop: FakeWorkshop) -> No
     again = await workshop.services.generations.reroll(views[1].job.id, a_request().requester)
     assert again.job.request.place is None
     assert again.job.spec.positive == views[1].job.spec.positive
+
+
+async def test_who_draws_at_once_refuses_a_dry_run_instead_of_drawing(
+    workshop: FakeWorkshop,
+) -> None:
+    with pytest.raises(ParameterNotSupported):
+        await workshop.services.generations.submit(a_request("a fox --dry"))
+    assert workshop.jobs.memory.jobs == {}
