@@ -22,6 +22,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 from diffusers import EulerAncestralDiscreteScheduler
+from PIL import ImageChops, ImageStat
 
 from backend.contracts import ModelFamily, RenderJob, Sampler, Tier
 from backend.models.starters import starter_model
@@ -145,29 +146,55 @@ def compare_alone(engine, name: ModelFamily, model, arguments):
         pipeline.scheduler = EulerAncestralDiscreteScheduler.from_config(pipeline.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)
 
-    def bare(seed: int) -> None:
-        pipeline(
-            f"{PROMPT} {seed}",
+    longest = text_length(name, pipeline)
+
+    def bare_of(prompt: str, seed: int):
+        return pipeline(
+            prompt,
             width=side,
             height=side,
             num_inference_steps=arguments.steps,
             guidance_scale=GUIDANCE,
             generator=torch.Generator("cpu").manual_seed(seed),
-        )
+            **longest,
+        ).images
 
-    def ours(seed: int) -> None:
-        # Words of its own each time, so that none are known already.
+    def ours_of(prompt: str, seed: int):
         order = an_order(
             seed,
             family=name,
-            prompt=f"{PROMPT} {seed} {time.perf_counter_ns()}",
+            prompt=prompt,
             steps=arguments.steps,
             guidance=GUIDANCE,
             sampler=Sampler.EULER_A if name is ModelFamily.SDXL else Sampler.FLOW_EULER,
         )
-        engine.submit(order, ignore).result()
+        return engine.submit(order, ignore).result().pictures
 
+    def bare(seed: int) -> None:
+        bare_of(f"{PROMPT} {seed}", seed)
+
+    def ours(seed: int) -> None:
+        # Words of its own each time, so that none are known already.
+        ours_of(f"{PROMPT} {seed} {time.perf_counter_ns()}", seed)
+
+    must_be_the_same(bare_of(PROMPT, 7), ours_of(PROMPT, 7))
     return alternate(bare, ours, arguments.rounds)
+
+
+def text_length(name: ModelFamily, pipeline) -> dict[str, int]:
+    """Return what has a pipeline's T5 read no more than ours: as much as its tokenizer may."""
+    if name is ModelFamily.SDXL:
+        return {}
+    t5 = pipeline.tokenizer_3 if name is ModelFamily.SD3 else pipeline.tokenizer_2
+    return {"max_sequence_length": int(t5.model_max_length)}
+
+
+def must_be_the_same(theirs, ours) -> None:
+    """Compare the cost of the same work only."""
+    pairs = zip(theirs, ours, strict=True)
+    apart = max(ImageStat.Stat(ImageChops.difference(*pair)).mean for pair in pairs)
+    if max(apart) > 1.0:
+        raise SystemExit(f"They draw different pictures: {apart} of 255 apart.")
 
 
 def compare_mixed(engine, renderer, arguments):
