@@ -53,6 +53,7 @@ class ControlNets:
         self._always_hot = always_hot
         self._clock = clock
         self._loaded: dict[str, DiffusersPart] = {}
+        self._places: dict[str, tuple[Path, int]] = {}  # where each lies, and its bytes when loaded
         self._reload_s: dict[str, float] = {}
 
     @contextmanager
@@ -65,8 +66,9 @@ class ControlNets:
             OutOfMemory: there is no room for it.
 
         """
-        folder = self.find(name)
-        size = weigh_files(folder.glob("*.safetensors"), floating_bytes=self._model.dtype.itemsize)
+        if name not in self._loaded:
+            self._places[name] = self._look_over(name)
+        folder, size = self._places[name]
         keep = Keep(
             drop=lambda: self._drop(name),
             reload_s=self._reload_s.get(name, _USUAL_RELOAD_S),
@@ -76,6 +78,12 @@ class ControlNets:
             if name not in self._loaded:
                 self._load(name, folder)
             yield self._loaded[name]
+
+    def _look_over(self, name: str) -> tuple[Path, int]:
+        """Read what its files say of a ControlNet; not at every step, for that takes a while."""
+        folder = self.find(name)
+        files = folder.glob("*.safetensors")
+        return folder, weigh_files(files, floating_bytes=self._model.dtype.itemsize)
 
     def resident(self) -> frozenset[str]:
         """Return the names of those that lie on the device."""

@@ -8,7 +8,9 @@ import torch
 from diffusers import ControlNetModel
 
 from backend.contracts import ModelFamily
+from gpu_worker.compose import controlnet as controlnet_module
 from gpu_worker.compose.controlnet import ControlNets
+from gpu_worker.compose.model_files import check_component
 from gpu_worker.family import LoadedModel
 from gpu_worker.state import AdapterBroken, AdapterMissing, AdapterUnfit, OutOfMemory
 from gpu_worker.vram.budget import Budget
@@ -51,6 +53,24 @@ def test_one_that_was_used_is_there_the_next_time_and_weighs_what_it_does(
     with nets.hold("canny") as second:
         assert second is first
     assert nets.resident() == {"canny"}
+
+
+def test_its_files_are_looked_over_when_it_is_loaded_and_not_at_every_step(
+    loaded_sdxl: LoadedModel, folder: Path, weight: int, monkeypatch: pytest.MonkeyPatch
+):
+    looked_over: list[str] = []
+
+    def counted(place: Path) -> None:
+        looked_over.append(place.name)
+        check_component(place)
+
+    monkeypatch.setattr(controlnet_module, "check_component", counted)
+    nets, _ = open_nets(loaded_sdxl, folder, room=2 * weight)
+    for name in ("canny", "canny", "canny", "pose", "depth", "canny"):
+        with nets.hold(name):
+            pass
+    # It was the most popular one, and has never left.
+    assert looked_over == ["canny", "pose", "controlnet-depth"]
 
 
 def test_the_less_popular_one_makes_room_and_is_dropped(
