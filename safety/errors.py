@@ -3,7 +3,8 @@
 SafetyError
 ├── NotApproved     a picture without a clear verdict
 ├── CheckFailed     a check that came to no judgement; whoever runs it blocks
-└── LexiconInvalid  a rule file that cannot be read; found when a check is opened
+├── LexiconInvalid  a rule file that cannot be read; found when a check is opened
+└── PolicyInvalid   a policy document that cannot be read
 """
 
 
@@ -21,3 +22,7 @@ class CheckFailed(SafetyError):
 
 class LexiconInvalid(SafetyError):
     """A rule file is not what it should be."""
+
+
+class PolicyInvalid(SafetyError):
+    """A policy document is not what it should be."""

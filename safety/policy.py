@@ -1,36 +1,114 @@
-"""How strict an installation is: thresholds, and what is held instead of blocked."""
+"""How strict an installation is, as data: thresholds, and how far each category may be softened.
 
-from dataclasses import dataclass, replace
+A policy document is TOML: `version`, an `id` that findings can be traced to, and what it changes:
 
+    version = 1
+    id = "art-school-3"
+    [at_most]          # what a finding may come to
+    sexual = "review"
+    [at_least]         # what even a mention comes to
+    living_artist = "review"
+    [scores]           # names of `Policy`, from 0 to 1
+    classifier_review = 0.6
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from safety.errors import PolicyInvalid
 from safety.verdict import NEVER_CLEARED, Finding, Outcome
+
+FORMAT_VERSION: Final = 1
+CLASSIFIER: Final = "classifier"
+_SCORES: Final = ("nsfw_review", "nsfw_block", "classifier_review", "classifier_block")
+_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_CATEGORY: Final = re.compile(r"[a-z][a-z_]{0,63}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
     """Thresholds with the defaults an installation starts with.
 
-    `nsfw_review_score` and `nsfw_block_score` are probabilities; the makers of the shipped model
-    call everything above 0.8 explicit and everything below 0.2 harmless. `reviewed_categories` are
-    held for a moderator where a rule would block; child safety and failed checks are not softened.
+    The `…_score`s are probabilities. The makers of the shipped picture model call everything above
+    0.8 explicit and everything below 0.2 harmless; where the prompt classifier's stand is told in
+    `bench/screening.md`. A finding of a category comes to no more than `at_most` of it and no less
+    than `at_least`; child safety and failed checks are not softened.
     """
 
+    id: str = "house-1"
     nsfw_review_score: float = 0.6
     nsfw_block_score: float = 0.8
+    classifier_review_score: float = 0.5
+    classifier_block_score: float = 0.97
     image_check_timeout_s: float = 30.0
-    reviewed_categories: frozenset[str] = frozenset()
+    at_most: Mapping[str, Outcome] = field(default_factory=dict)
+    at_least: Mapping[str, Outcome] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 < self.nsfw_review_score <= self.nsfw_block_score <= 1:
             raise ValueError("scores must be 0 < review <= block <= 1")
+        if not 0 < self.classifier_review_score <= self.classifier_block_score <= 1:
+            raise ValueError("scores must be 0 < review <= block <= 1")
         if not self.image_check_timeout_s > 0:
             raise ValueError("a check needs some time")
 
+    def classified(self, score: float) -> Outcome:
+        """Return what a probability of the prompt classifier comes to."""
+        if score >= self.classifier_block_score:
+            return Outcome.BLOCK
+        return Outcome.REVIEW if score >= self.classifier_review_score else Outcome.ALLOW
+
     def apply(self, finding: Finding) -> Finding:
-        """Soften a block to a review where this policy says so."""
-        softened = self.reviewed_categories - NEVER_CLEARED
-        if finding.outcome is Outcome.BLOCK and finding.category in softened:
-            return replace(finding, outcome=Outcome.REVIEW)
-        return finding
+        """Return a finding with the outcome that this policy gives it."""
+        outcome = finding.outcome
+        if finding.check == CLASSIFIER and finding.score is not None:
+            outcome = self.classified(finding.score)
+        elif finding.category in self.at_least:
+            outcome = max(outcome, self.at_least[finding.category], key=lambda o: o.severity)
+        if finding.category in self.at_most and finding.category not in NEVER_CLEARED:
+            outcome = min(outcome, self.at_most[finding.category], key=lambda o: o.severity)
+        return replace(finding, outcome=outcome)
 
 
 DEFAULT_POLICY = Policy()
+
+
+def read_policy(text: str) -> Policy:
+    """Read a policy document; what it does not say stays as it ships.
+
+    Raises:
+        PolicyInvalid: it is not TOML, of another version, or says what no policy has.
+
+    """
+    try:
+        return _read(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise PolicyInvalid(f"the policy cannot be read: {error}") from error
+
+
+def _read(document: dict[str, Any]) -> Policy:
+    if document["version"] != FORMAT_VERSION:
+        raise ValueError(f"version {document['version']} is not {FORMAT_VERSION}")
+    if unknown := document.keys() - {"version", "id", "at_most", "at_least", "scores"}:
+        raise ValueError(f"nothing is called {', '.join(sorted(unknown))}")
+    if not _ID.fullmatch(document["id"]):
+        raise ValueError('an id is made of small letters, figures and ".-_"')
+    scores = document.get("scores", {})
+    if unknown := scores.keys() - set(_SCORES):
+        raise ValueError(f"no score is called {', '.join(sorted(unknown))}")
+    return replace(
+        DEFAULT_POLICY,
+        id=document["id"],
+        at_most=_outcomes(document.get("at_most", {})),
+        at_least=_outcomes(document.get("at_least", {})),
+        **{f"{name}_score": float(score) for name, score in scores.items()},
+    )
+
+
+def _outcomes(entries: Mapping[str, str]) -> dict[str, Outcome]:
+    if wrong := [name for name in entries if not _CATEGORY.fullmatch(name)]:
+        raise ValueError(f"no category is called {', '.join(wrong)}")
+    return {category: Outcome(outcome) for category, outcome in entries.items()}

@@ -37,13 +37,18 @@ _SEVERITY: Final = {Outcome.ALLOW: 0, Outcome.REVIEW: 1, Outcome.BLOCK: 2}
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing one check has to say. `rule` is a stable id, never the text that matched."""
+    """One thing one check has to say. `rule` is a stable id, never the text that matched.
+
+    `spans` are the places in the text judged, from a character up to, not including, another; none
+    if it is the text as a whole, or a picture.
+    """
 
     check: str
     outcome: Outcome
     category: str = ""
     rule: str = ""
     score: float | None = None
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 def failed_check(check: str, rule: str) -> Finding:

@@ -81,6 +81,19 @@ def _fold_character(character: str) -> str:
     return " " if category[0] in "ZC" else character
 
 
+def fold_places(text: str) -> list[int] | None:
+    """Return which character of a text each character of `fold(text)` comes from.
+
+    None where that cannot be told, which is rare: a fold that joins characters.
+    """
+    if text.isascii():
+        return list(range(len(text)))
+    folded = [fold(character) for character in text]
+    if "".join(folded) != fold(text):
+        return None
+    return [place for place, letters in enumerate(folded) for _ in letters]
+
+
 def latinise(word: str) -> str:
     """Read a folded word as the Latin word it looks like; what looks like nothing Latin stays."""
     return "".join([_LOOK_ALIKES.get(character, character) for character in word])

@@ -74,8 +74,8 @@ class SpelledRun:
 
 
 def strip_weights(text: str) -> str:
-    """Take weights out of a folded text, keeping the words they belong to."""
-    return _WEIGHT.sub(" ", text)
+    """Blank weights out of a folded text, keeping the words they belong to and their places."""
+    return _WEIGHT.sub(lambda weight: " " * len(weight.group()), text)
 
 
 def cut(text: str) -> Iterator[Chunk]:

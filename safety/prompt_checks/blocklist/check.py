@@ -2,37 +2,67 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
 from safety.prompt_checks.blocklist.disguises import read_chunk, read_halves
 from safety.prompt_checks.blocklist.lexicon import HARMLESS, Lexicon, Rule
 from safety.prompt_checks.blocklist.phrases import Hit
 from safety.prompt_checks.blocklist.views import views
-from safety.spelling.folding import fold
+from safety.spelling.folding import fold, fold_places
 from safety.spelling.words import Chunk, Reading, cut, strip_weights
 from safety.verdict import Finding
 
 Span = tuple[int, int]
 
+# A longer text is held as a whole.
+_PLACED_CHARACTERS_MAX: Final = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class _View:
+    """What one way of reading a text shows: its chunks, and where each set has a phrase."""
+
+    chunks: list[Chunk]
+    spans: dict[str, list[Span]]
+
 
 class BlocklistPromptCheck:
     """Holds prompts by the rules of a lexicon, whatever letters they are written in."""
 
-    name = "blocklist"
-
-    def __init__(self, *, lexicon: Lexicon) -> None:
+    def __init__(self, *, lexicon: Lexicon, name: str = "blocklist") -> None:
         self._lexicon = lexicon
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        return self._name
 
     def check(self, text: str) -> list[Finding]:
         folded = strip_weights(fold(text))
-        views_spans = [self._spans(view) for view in views(folded, self._lexicon.vocabulary)]
-        return [
-            Finding(check=self.name, outcome=rule.outcome, category=rule.category, rule=rule.id)
-            for rule in self._lexicon.rules
-            if any(_applies(rule, spans) for spans in views_spans)
-        ]
+        seen = [self._see(view) for view in views(folded, self._lexicon.vocabulary)]
+        findings = []
+        for rule in self._lexicon.rules:
+            for number, view in enumerate(seen):
+                evidence = _evidence(rule, view.spans)
+                if evidence:
+                    # Only the first view has the places of the text itself.
+                    spans = _places(text, view.chunks, evidence) if number == 0 else ()
+                    findings.append(self._finding(rule, spans))
+                    break
+        return findings
 
-    def _spans(self, folded: str) -> dict[str, list[Span]]:
+    def _finding(self, rule: Rule, spans: tuple[Span, ...]) -> Finding:
+        return Finding(
+            check=self._name,
+            outcome=rule.outcome,
+            category=rule.category,
+            rule=rule.id,
+            spans=spans,
+        )
+
+    def _see(self, folded: str) -> _View:
         chunks = list(cut(folded))
         hits = self._lexicon.tree.find(self._readings(chunks))
         harmless = _harmless_places(hits)
@@ -42,7 +72,7 @@ class BlocklistPromptCheck:
                 spans.setdefault(hit.label, []).append((hit.start, hit.end))
         for hit in self._unspaced_hits(folded, chunks):
             spans.setdefault(hit.label, []).append((hit.start, hit.end))
-        return spans
+        return _View(chunks=chunks, spans={name: sorted(found) for name, found in spans.items()})
 
     def _readings(self, chunks: list[Chunk]) -> Iterator[Reading]:
         vocabulary = self._lexicon.vocabulary
@@ -71,23 +101,43 @@ def _harmless_places(hits: set[Hit]) -> frozenset[int]:
     return frozenset(place for span in spans for place in span)
 
 
-def _applies(rule: Rule, spans: dict[str, list[Span]]) -> bool:
+def _evidence(rule: Rule, spans: dict[str, list[Span]]) -> list[Span]:
+    """Return the words a rule goes by, a phrase of each of its sets; none if it is not met."""
     if not all(name in spans for name in rule.all_of):
-        return False
+        return []
     if any(name in spans for name in rule.unless):
-        return False
+        return []
     if rule.within is None:
-        return True
+        return [spans[name][0] for name in rule.all_of]
     first, *others = (spans[name] for name in rule.all_of)
-    return any(all(_is_near(span, other, rule) for other in others) for span in first)
+    for span in first:
+        near = [_nearby(span, other, rule) for other in others]
+        if all(near):
+            return [span, *(found for found in near if found)]
+    return []
 
 
-def _is_near(span: Span, others: list[Span], rule: Rule) -> bool:
+def _nearby(span: Span, others: list[Span], rule: Rule) -> Span | None:
     start, end = span
     within = rule.within or 0
-    return any(
-        other_start - end <= within
-        and start - other_end <= within
-        and (not rule.is_ordered or start <= other_start)
-        for other_start, other_end in others
-    )
+    for other_start, other_end in others:
+        is_near = other_start - end <= within and start - other_end <= within
+        if is_near and (not rule.is_ordered or start <= other_start):
+            return other_start, other_end
+    return None
+
+
+def _places(text: str, chunks: list[Chunk], evidence: list[Span]) -> tuple[Span, ...]:
+    """Return where in the text itself the words of some places stand."""
+    if len(text) > _PLACED_CHARACTERS_MAX:
+        return ()
+    places = fold_places(text)
+    if places is None:
+        return ()
+    starts = [chunk.place for chunk in chunks]
+    found = set()
+    for start, end in evidence:
+        first = chunks[bisect_right(starts, start) - 1]
+        last = chunks[bisect_right(starts, end - 1) - 1]
+        found.add((places[first.offset], places[last.offset + len(last.text) - 1] + 1))
+    return tuple(sorted(found))

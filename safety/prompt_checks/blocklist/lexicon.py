@@ -1,9 +1,10 @@
 """Reads rule files and holds what they say: named sets of phrases, and rules over those sets.
 
-A rule file is TOML: `version`, `category`, `[sets]` of phrases (by commas or lines), `[[rules]]`. A
-rule lists `terms` of its own, or asks for one phrase of each set in `all`, `within` so many words,
-unless a set in `unless` is met too. `@name` takes in another set or another rule's terms. Two sets
-are for all rules: `harmless` phrases mean no harm, `ordinary` words are no other word's disguise.
+A rule file is TOML: `version`, `category`, `[sets]` of phrases (by commas or lines), `[[rules]]`,
+each of which may name another category. A rule lists `terms` of its own, or asks for one phrase of
+each set in `all`, `within` so many words, unless a set in `unless` is met too. `@name` takes in
+another set or another rule's terms. Two sets are for all rules: `harmless` phrases mean no harm,
+`ordinary` words are no other word's disguise.
 """
 
 import re
@@ -11,6 +12,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any, Final
 
 from safety.errors import LexiconInvalid
@@ -51,8 +53,16 @@ class Lexicon:
 
 
 def shipped_rule_files() -> list[str]:
-    """Return the text of each rule file in this package."""
-    folder = files("safety.prompt_checks.blocklist")
+    """Return the text of each rule file in this package, but not of its folder of entities."""
+    return _rule_files(files("safety.prompt_checks.blocklist"))
+
+
+def shipped_entity_files() -> list[str]:
+    """Return the text of each file that names people, artists and brands."""
+    return _rule_files(files("safety.prompt_checks.blocklist").joinpath("entities"))
+
+
+def _rule_files(folder: Traversable) -> list[str]:
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
     return [folder.joinpath(name).read_text(encoding="utf-8") for name in names]
 
@@ -90,7 +100,7 @@ def _read_file(document: dict[str, Any], sets: dict[str, list[str]], rules: list
 def _read_rule(entry: dict[str, Any], category: str) -> Rule:
     return Rule(
         id=entry["id"],
-        category=category,
+        category=entry.get("category", category),
         outcome=Outcome(entry.get("outcome", Outcome.BLOCK)),
         all_of=tuple(entry.get("all", ())) or (entry["id"],),
         within=entry.get("within"),

@@ -1,6 +1,7 @@
 import pytest
 
-from safety.policy import Policy
+from safety.errors import PolicyInvalid
+from safety.policy import DEFAULT_POLICY, Policy, read_policy
 from safety.verdict import Finding, Outcome, failed_check
 
 
@@ -9,13 +10,13 @@ def a_block(category):
 
 
 def test_a_policy_can_hold_a_category_for_review_instead_of_blocking_it():
-    policy = Policy(reviewed_categories=frozenset({"hate"}))
+    policy = Policy(at_most={"hate": Outcome.REVIEW})
     assert policy.apply(a_block("hate")).outcome is Outcome.REVIEW
     assert policy.apply(a_block("sexual")).outcome is Outcome.BLOCK
 
 
 def test_no_policy_softens_child_safety_or_a_failed_check():
-    policy = Policy(reviewed_categories=frozenset({"child_safety", "check_failed"}))
+    policy = Policy(at_most=dict.fromkeys(("child_safety", "check_failed"), Outcome.ALLOW))
     assert policy.apply(a_block("child_safety")).outcome is Outcome.BLOCK
     assert policy.apply(failed_check("test", "raised")).outcome is Outcome.BLOCK
 
@@ -27,8 +28,67 @@ def test_no_policy_softens_child_safety_or_a_failed_check():
         {"nsfw_block_score": float("nan")},
         {"nsfw_review_score": 0.0},
         {"image_check_timeout_s": 0.0},
+        {"classifier_review_score": 0.99, "classifier_block_score": 0.98},
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(fields):
     with pytest.raises(ValueError, match=r".+"):
         Policy(**fields)
+
+
+def test_a_policy_can_hold_what_others_only_mention():
+    mentioned = Finding(check="entities", outcome=Outcome.ALLOW, category="living_artist")
+    assert DEFAULT_POLICY.apply(mentioned).outcome is Outcome.ALLOW
+    strict = Policy(at_least={"living_artist": Outcome.REVIEW})
+    assert strict.apply(mentioned).outcome is Outcome.REVIEW
+    assert strict.apply(a_block("living_artist")).outcome is Outcome.BLOCK
+
+
+@pytest.mark.parametrize(("score", "outcome"), [(0.2, "allow"), (0.3, "review"), (0.7, "block")])
+def test_the_classifiers_score_is_judged_by_the_policy_at_hand(score, outcome):
+    policy = Policy(classifier_review_score=0.3, classifier_block_score=0.7)
+    for before in Outcome:
+        finding = Finding(check="classifier", outcome=before, category="hate", score=score)
+        assert policy.apply(finding).outcome == outcome
+
+
+def test_a_document_says_what_it_changes_and_the_rest_stays():
+    policy = read_policy("""
+        version = 1
+        id = "art-school-3"
+        [at_most]
+        sexual = "review"
+        [at_least]
+        living_artist = "review"
+        [scores]
+        classifier_review = 0.75
+    """)
+    assert policy == Policy(
+        id="art-school-3",
+        at_most={"sexual": Outcome.REVIEW},
+        at_least={"living_artist": Outcome.REVIEW},
+        classifier_review_score=0.75,
+    )
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "not toml [",
+        'id = "a"',
+        'version = 2\nid = "a"',
+        "version = 1",
+        'version = 1\nid = "A Name"',
+        'version = 1\nid = "a"\ncolour = "red"',
+        'version = 1\nid = "a"\n[at_most]\nhate = "shrug"',
+        'version = 1\nid = "a"\n[at_least]\n"no such" = "block"',
+        'version = 1\nid = "a"\n[scores]\nimage_check_timeout_s = 1',
+        'version = 1\nid = "a"\n[scores]\nclassifier_review = 2',
+        'version = 1\nid = "a"\n[scores]\nclassifier_review = "high"',
+        "version = 1\nid = 3",
+        'version = 1\nid = "a"\nat_most = 3',
+    ],
+)
+def test_a_document_that_cannot_be_read_is_refused(document):
+    with pytest.raises(PolicyInvalid):
+        read_policy(document)

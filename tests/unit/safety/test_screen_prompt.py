@@ -43,6 +43,6 @@ def test_no_checks_at_all_block():
 
 
 def test_the_policy_softens_what_it_may():
-    policy = Policy(reviewed_categories=frozenset({"hate"}))
+    policy = Policy(at_most={"hate": Outcome.REVIEW})
     verdict = screen_prompt("a fox", checks=[Says(A_BLOCK)], policy=policy)
     assert verdict.outcome is Outcome.REVIEW

@@ -1,0 +1,1 @@
+"""What the classifier learned from, and the scripts that made it; nothing here runs in service."""

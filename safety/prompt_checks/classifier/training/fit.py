@@ -1,0 +1,262 @@
+"""Teaches the network; `python -m safety.prompt_checks.classifier.training.fit` writes it.
+
+One core, about a minute, the same numbers for the same seed. `--hold-out` teaches without a part of
+the template families and says how it does on them, which is the honest measure of it.
+"""
+
+import argparse
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safety.prompt_checks.classifier.network import (
+    CATEGORIES,
+    END_GAPS,
+    PIECE_WORDS,
+    WIDTHS,
+    Floats,
+    Network,
+    WordVectors,
+    means,
+    open_classifier,
+    windows,
+)
+from safety.prompt_checks.classifier.training.grammar import Family, read_families, read_list
+
+Weights = dict[str, Floats]
+Numbers = NDArray[np.int64]
+
+TARGET: Final = Path(__file__).parent.parent / "network.npz"
+SEED: Final = 20261129
+SIGNS: Final = {1: 64, 3: 96, 5: 64}
+EPOCHS: Final = 8
+BATCH: Final = 64
+RATE: Final = 0.002
+WEIGHT_DECAY: Final = 0.02
+DRAWN: Final = {"everyday": 700, "risky": 700}
+DRAWN_UNSAFE: Final = 450
+WORD_SALADS: Final = 4_000
+# How often a word is taken for one of its neighbours, left out, or followed by a word of style.
+NEIGHBOUR_SHARE: Final = 0.15
+DROPPED_SHARE: Final = 0.04
+STYLED_SHARE: Final = 0.5
+NEIGHBOURS: Final = 8
+NOISE: Final = 0.03
+
+
+@dataclass(kw_only=True)
+class Examples:
+    """Texts as word numbers, and the categories each belongs to; none for the harmless."""
+
+    numbers: list[list[int]] = field(default_factory=list)
+    categories: list[str] = field(default_factory=list)
+
+    def add(self, numbers: list[int], category: str) -> None:
+        """Append a text, unless it has no words."""
+        if numbers:
+            self.numbers.append(numbers[:PIECE_WORDS])
+            self.categories.append(category)
+
+    def targets(self) -> Floats:
+        """Return a row a text with one for its category."""
+        rows = np.zeros((len(self.categories), len(CATEGORIES)), dtype=np.float32)
+        for row, category in zip(rows, self.categories, strict=True):
+            if category in CATEGORIES:
+                row[CATEGORIES.index(category)] = 1
+        return rows
+
+
+def draw(families: Sequence[Family], words: WordVectors, *, seed: int) -> Examples:
+    """Draw examples from families, many with words of style behind or before them."""
+    source = random.Random(seed)  # noqa: S311 - not for secrets
+    styles = read_list("style", "harmless.txt")
+    gap = len(words.vectors) - 1
+    examples = Examples()
+    for family in families:
+        drawn = {family.draw(source) for _ in range(DRAWN.get(family.category, DRAWN_UNSAFE))}
+        for text in sorted(drawn):
+            numbers = words.look_up(text)
+            if source.random() < STYLED_SHARE:
+                tail = ", ".join(source.choices(styles, k=source.randint(1, 7)))
+                styled = words.look_up(tail)
+                is_behind = source.random() < 0.8
+                first, second = (numbers, styled) if is_behind else (styled, numbers)
+                numbers = [*first, gap, *second]
+            examples.add(numbers, family.category)
+    return examples
+
+
+def add_word_salads(examples: Examples, words: WordVectors, *, seed: int) -> None:
+    """Add words by chance as harmless: most words are."""
+    source = random.Random(seed)  # noqa: S311 - not for secrets
+    count = len(words.vectors) - 1
+    for _ in range(WORD_SALADS):
+        size = source.randint(2, 14)
+        examples.add([source.randrange(count) for _ in range(size)], "everyday")
+
+
+def neighbours(words: WordVectors, numbers: Sequence[int]) -> dict[int, Numbers]:
+    """Return the words nearest in meaning, of any language, to each of some words."""
+    matrix = words.vectors[:-1]
+    near: dict[int, Numbers] = {}
+    for start in range(0, len(numbers), 256):
+        batch = list(numbers[start : start + 256])
+        alike = matrix[batch] @ matrix.T
+        best = np.argpartition(-alike, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+        near.update(zip(batch, best, strict=True))
+    return near
+
+
+class Teacher:
+    """Adam over the network's weights, batch by batch."""
+
+    def __init__(self, words: WordVectors, *, seed: int) -> None:
+        self._words = words
+        self._chance = np.random.default_rng(seed)
+        size = words.vectors.shape[1]
+        self.weights = self._first_weights(size)
+        self._means = {name: np.zeros_like(value) for name, value in self.weights.items()}
+        self._squares = {name: np.zeros_like(value) for name, value in self.weights.items()}
+        self._steps = 0
+        self._near: dict[int, Numbers] = {}
+
+    def _first_weights(self, size: int) -> Weights:
+        weights: Weights = {}
+        for width in WIDTHS:
+            shape = (width * size, SIGNS[width])
+            spread = np.sqrt(2 / (width * size)) * 3
+            weights[f"w{width}"] = self._chance.normal(0, spread, shape).astype(np.float32)
+            weights[f"b{width}"] = np.zeros(SIGNS[width], dtype=np.float32)
+        shape = (sum(SIGNS.values()) + size, len(CATEGORIES))
+        weights["w_answer"] = self._chance.normal(0, 0.05, shape).astype(np.float32)
+        weights["b_answer"] = np.full(len(CATEGORIES), -2, dtype=np.float32)
+        return weights
+
+    def teach(self, examples: Examples) -> None:
+        """Go through the examples `EPOCHS` times."""
+        used = sorted({number for numbers in examples.numbers for number in numbers})
+        gap = len(self._words.vectors) - 1
+        self._near = neighbours(self._words, [number for number in used if number != gap])
+        targets = examples.targets()
+        total = EPOCHS * (len(targets) // BATCH)
+        for _ in range(EPOCHS):
+            order = self._chance.permutation(len(targets))
+            for start in range(0, len(order) - BATCH + 1, BATCH):
+                chosen = order[start : start + BATCH]
+                vectors = self._vectors([examples.numbers[number] for number in chosen])
+                slopes = self._slopes(vectors, targets[chosen])
+                self._step(slopes, RATE * (1 - self._steps / (total + 1)))
+
+    def _vectors(self, texts: list[list[int]]) -> Floats:
+        longest = max(len(numbers) for numbers in texts) + END_GAPS
+        gap = len(self._words.vectors) - 1
+        grid = np.full((len(texts), longest), gap)
+        for row, numbers in zip(grid, texts, strict=True):
+            row[: len(numbers)] = [self._disturbed(number, gap) for number in numbers]
+        vectors = self._words.vectors[grid]
+        noise = self._chance.normal(0, NOISE, vectors.shape).astype(np.float32)
+        return np.asarray(vectors + noise * (grid != gap)[..., None], dtype=np.float32)
+
+    def _disturbed(self, number: int, gap: int) -> int:
+        if number == gap:
+            return gap
+        chance = self._chance.random()
+        if chance < DROPPED_SHARE:
+            return gap
+        if chance < DROPPED_SHARE + NEIGHBOUR_SHARE:
+            return int(self._near[number][int(chance * 1e6) % NEIGHBOURS])
+        return number
+
+    def _slopes(self, vectors: Floats, targets: Floats) -> Weights:
+        """Return the slope of the loss in each weight: cross entropy, the mean over the batch."""
+        count, length = vectors.shape[:2]
+        seen, signs, peaks = {}, [], {}
+        for width in WIDTHS:
+            seen[width] = windows(vectors, width)
+            active = np.maximum(
+                seen[width] @ self.weights[f"w{width}"] + self.weights[f"b{width}"], 0
+            )
+            peaks[width] = active.argmax(axis=1)
+            signs.append(active.max(axis=1))
+        hidden = np.concatenate([*signs, means(vectors)], axis=1)
+        logits = hidden @ self.weights["w_answer"] + self.weights["b_answer"]
+        error = (1 / (1 + np.exp(-logits)) - targets) / count
+        slopes: Weights = {"w_answer": hidden.T @ error, "b_answer": error.sum(axis=0)}
+        back = error @ self.weights["w_answer"].T
+        start = 0
+        for width, sign in zip(WIDTHS, signs, strict=True):
+            part = back[:, start : start + SIGNS[width]] * (sign > 0)
+            start += SIGNS[width]
+            rows = np.zeros((count, length, SIGNS[width]), dtype=np.float32)
+            np.put_along_axis(rows, peaks[width][:, None, :], part[:, None, :], axis=1)
+            flat = seen[width].reshape(-1, seen[width].shape[2])
+            slopes[f"w{width}"] = flat.T @ rows.reshape(-1, SIGNS[width])
+            slopes[f"b{width}"] = part.sum(axis=0)
+        return slopes
+
+    def _step(self, slopes: Weights, rate: float) -> None:
+        self._steps += 1
+        for name, slope in slopes.items():
+            self._means[name] = 0.9 * self._means[name] + 0.1 * slope
+            self._squares[name] = 0.999 * self._squares[name] + 0.001 * slope**2
+            mean = self._means[name] / (1 - 0.9**self._steps)
+            square = self._squares[name] / (1 - 0.999**self._steps)
+            decay = WEIGHT_DECAY if name.startswith("w") else 0
+            moved = mean / (np.sqrt(square) + 1e-8) + decay * self.weights[name]
+            self.weights[name] = (self.weights[name] - rate * moved).astype(np.float32)
+
+
+def learn(families: Sequence[Family], words: WordVectors, *, seed: int = SEED) -> Weights:
+    """Return the weights of a network taught on families."""
+    examples = draw(families, words, seed=seed)
+    add_word_salads(examples, words, seed=seed)
+    teacher = Teacher(words, seed=seed)
+    teacher.teach(examples)
+    return teacher.weights
+
+
+def save(weights: Weights, target: Path) -> None:
+    """Write weights as half floats."""
+    np.savez(target, **{name: value.astype(np.float16) for name, value in weights.items()})
+
+
+def held_out(families: Sequence[Family], words: WordVectors) -> Iterator[str]:
+    """Teach on some families and yield, line by line, how the others are judged."""
+    for part in range(4):
+        rest = [family for number, family in enumerate(families) if number % 4 == part]
+        taught = [family for number, family in enumerate(families) if number % 4 != part]
+        weights = learn(taught, words)
+        layers = tuple((weights[f"w{width}"], weights[f"b{width}"]) for width in WIDTHS)
+        network = Network(layers=layers, answer=(weights["w_answer"], weights["b_answer"]))
+        for family in rest:
+            drawn = draw([family], words, seed=SEED + 1)
+            scores = [network.judge(words.vectors[numbers]).max() for numbers in drawn.numbers]
+            held = float(np.mean([score >= 0.5 for score in scores]))
+            yield f"{family.category:12} {family.name:12} {held:6.1%}"
+
+
+def main() -> int:
+    """Make the file, or say how well that goes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hold-out", action="store_true")
+    arguments = parser.parse_args()
+    folder = Path(__file__).parent.parent
+    words = WordVectors.read((folder / "words.npz").read_bytes())
+    families = read_families()
+    if arguments.hold_out:
+        for line in held_out(families, words):
+            sys.stdout.write(f"{line}\n")
+        return 0
+    save(learn(families, words), TARGET)
+    open_classifier()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
