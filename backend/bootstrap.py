@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from backend.db.audit import SqlAudit
 from backend.db.sessions import Database
 from backend.db.stores import (
     SqlBooks,
@@ -41,6 +42,7 @@ from backend.delivery.uploads import StoredUploads
 from backend.dispatch.leader import LEADER_KEY
 from backend.domain.errors import Unavailable
 from backend.domain.families import ModelFamily
+from backend.domain.requests import GenerationRequest
 from backend.models.folders import is_hub_id
 from backend.models.measures import Measures
 from backend.models.starters import starter_model
@@ -63,7 +65,9 @@ from backend.service.services import Services
 from backend.service.turns import Turns
 from backend.service.uploads import Uploads
 from backend.settings import Settings
+from safety.errors import PolicyInvalid
 from safety.image_checks import open_image_checks
+from safety.policy import DEFAULT_POLICY, Policy, read_policy
 from safety.prompt_checks import open_prompt_checks
 from storage.image_store import ImageStore
 from storage.object_store import ObjectStore
@@ -90,7 +94,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         bus = open_bus(redis)
         outbox = Outbox(jobs=jobs, bus=bus)
         fleet = _make_fleet(settings, redis)
-        house, screen = settings.house, open_screen()
+        house, screen = settings.house, open_screen(settings)
         interpret = open_interpreter(settings)
         preferences = SavedPreferences(store=SqlPreferenceStore(database=database))
         given = make_given_pictures(database, clock=now)
@@ -166,7 +170,7 @@ async def open_explanations(settings: Settings) -> AsyncIterator[Explanations]:
                 expectations = open_expectations(redis, database)
                 presence = PoolPresence(pool=open_gpu_pool("local", redis=redis))
         yield Explanations(
-            screen=open_screen(),
+            screen=open_screen(settings),
             fleet=Fleet(presence=presence, families=settings.families),
             predictions=Predictions(documents=documents),
             measures=open_measures(settings),
@@ -243,9 +247,36 @@ def _language_guess() -> LanguageGuess:
     return LanguageGuess()
 
 
-def open_screen() -> SafetyScreen:
-    """Open the prompt screen with the checks that ship."""
-    return SafetyScreen(checks=open_prompt_checks())
+def open_screen(settings: Settings) -> SafetyScreen:
+    """Open the prompt screen with the checks that ship and the policy in force.
+
+    Raises:
+        PolicyInvalid: the configured policy cannot be read.
+
+    """
+    return SafetyScreen(checks=open_prompt_checks(), policy=policy_in_force(settings))
+
+
+def policy_in_force(settings: Settings) -> Policy:
+    """Read the configured policy; the one that ships, where none is.
+
+    Raises:
+        PolicyInvalid: it cannot be read.
+
+    """
+    if settings.policy is None:
+        return DEFAULT_POLICY
+    try:
+        return read_policy(settings.policy.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyInvalid(f"the policy cannot be read: {error}") from error
+
+
+async def last_requests(settings: Settings, count: int) -> list[tuple[str, GenerationRequest]]:
+    """Return the requests of the last jobs by job id, the oldest of them first."""
+    async with open_database(settings) as database:
+        jobs = await SqlAudit(database=database).jobs()
+    return [(job.id, job.request) for job in jobs[-count:]]
 
 
 @asynccontextmanager

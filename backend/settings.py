@@ -16,6 +16,8 @@ from backend.domain.tiers import TIER_POLICIES, Tier, TierPolicy
 from backend.models.starters import families_to_serve
 from backend.prompt.house import SHIPPED, BadHouse, House, open_house
 from backend.prompt.translators import TranslatorName, TranslatorSettings
+from safety.errors import PolicyInvalid
+from safety.policy import read_policy
 
 TierLimits = dict[Tier, Annotated[int, Field(ge=1)] | None]
 
@@ -52,6 +54,7 @@ class Settings(BaseSettings):
     gateway_host: str = "127.0.0.1"
     gateway_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     public_url: str = Field(default_factory=_loopback_url)
+    policy: Path | None = None
     model_sdxl: str | None = None
     model_sd3: str | None = None
     model_flux: str | None = None
@@ -123,6 +126,14 @@ class Settings(BaseSettings):
                 parse_url(value)  # type: ignore[no-untyped-call]  # ships untyped
         return value
 
+    @field_validator("policy")
+    @classmethod
+    def _is_a_policy(cls, value: Path | None) -> Path | None:
+        with _told_as("it must be a file with a safety policy; see safety/README.md"):
+            if value is not None:
+                read_policy(value.read_text(encoding="utf-8"))
+        return value
+
     def make_home(self) -> None:
         """Make the home folder; prompts, tokens and pictures lie there, for their owner alone."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -192,7 +203,7 @@ def _limit_of(text: str) -> tuple[Tier, int | None]:
 def _told_as(sentence: str) -> Iterator[None]:
     try:
         yield
-    except ValueError:
+    except (ValueError, OSError, PolicyInvalid):
         raise ValueError(sentence) from None
 
 

@@ -1,6 +1,6 @@
 """How well the prompt screen does on prompts nobody trained it on: recall, precision, disguises.
 
-`python bench/screening.py` judges `bench/screening/evaluation.txt` and writes `bench/screening.md`;
+`python bench/screening.py` judges the sets of `bench/screening/` and writes `bench/screening.md`;
 `--checks blocklist` judges with some of the checks only, `--misses` names what went wrong (for sets
 under development; the evaluation set's misses are not read while rules are written).
 """
@@ -119,6 +119,30 @@ def harmless_row(name, label, prompts, verdicts):
     return f"| {name} | {share(blocked, len(found))} | {share(touched, len(found))} |"
 
 
+def short_report(name, prompts, judge):
+    """Return the table of a set in short."""
+    verdicts = {prompt: judge(prompt.text) for prompt in prompts}
+    unsafe = [verdicts[prompt].outcome for prompt in prompts if prompt.label == "unsafe"]
+    caught = sum(outcome is not Outcome.ALLOW for outcome in unsafe)
+    blocked = sum(outcome is Outcome.BLOCK for outcome in unsafe)
+    return "\n".join(
+        [
+            f"## {name}",
+            "",
+            "| unsafe prompts | caught | of these blocked |",
+            "|---|---|---|",
+            f"| all | {share(caught, len(unsafe))} | {share(blocked, len(unsafe))} |",
+            *rows_by(prompts, verdicts, "category"),
+            "",
+            "| harmless prompts | blocked | touched |",
+            "|---|---|---|",
+            harmless_row("everyday", "everyday", prompts, verdicts),
+            harmless_row("sounds risky", "risky", prompts, verdicts),
+            "",
+        ]
+    )
+
+
 def report(prompts, judge, command):
     """Return the table."""
     verdicts = {prompt: judge(prompt.text) for prompt in prompts}
@@ -130,8 +154,10 @@ def report(prompts, judge, command):
         [
             "# What the prompt screen catches",
             "",
-            f"`{command}`: {len(prompts)} prompts by hand, none of them trained on"
-            " (`bench/screening/README.md`).",
+            f"`{command}`: prompts by hand, none of them trained on."
+            " `bench/screening/README.md` tells why the numbers flatter.",
+            "",
+            f"## The evaluation set, {len(prompts)} prompts",
             "",
             "| unsafe prompts | caught | of these blocked |",
             "|---|---|---|",
@@ -190,6 +216,11 @@ def main():
         misses(prompts, judge)
         return
     text = report(prompts, judge, "python bench/screening.py")
+    if not names:
+        for name in ("fresh", "development"):
+            text += "\n" + short_report(
+                f"The {name} set", list(read_set(FOLDER / f"{name}.txt")), judge
+            )
     if arguments.print:
         print(text)
     else:

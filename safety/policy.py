@@ -41,8 +41,8 @@ class Policy:
     id: str = "house-1"
     nsfw_review_score: float = 0.6
     nsfw_block_score: float = 0.8
-    classifier_review_score: float = 0.5
-    classifier_block_score: float = 0.97
+    classifier_review_score: float = 0.9
+    classifier_block_score: float = 1.0
     image_check_timeout_s: float = 30.0
     at_most: Mapping[str, Outcome] = field(default_factory=dict)
     at_least: Mapping[str, Outcome] = field(default_factory=dict)

@@ -79,6 +79,11 @@ class SafetyVerdict:
         held = [finding for finding in self.findings if finding.outcome is not Outcome.ALLOW]
         return max(held, key=_weight) if held else None
 
+    @property
+    def score(self) -> float:
+        """How much stands against it, from 0 to 1; a rule without a score counts 0.5 for review."""
+        return max((_score(finding) for finding in self.findings), default=0.0)
+
     def is_clear(self, clearances: frozenset[str] = frozenset()) -> bool:
         """Say whether nothing stands against it but what a moderator has cleared by category.
 
@@ -93,6 +98,10 @@ class SafetyVerdict:
 
 def _worst(findings: tuple[Finding, ...]) -> Outcome:
     return max((f.outcome for f in findings), key=lambda o: o.severity, default=Outcome.ALLOW)
+
+
+def _score(finding: Finding) -> float:
+    return finding.score if finding.score is not None else finding.outcome.severity / 2
 
 
 def _weight(finding: Finding) -> tuple[int, bool]:

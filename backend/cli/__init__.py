@@ -14,6 +14,7 @@ from backend.cli import (
     imagine,
     key,
     models,
+    policy,
     process,
     prompt,
     queue_view,
@@ -35,7 +36,20 @@ from backend.cli.valkey import ValkeyMissing
 from backend.domain.errors import BadInput, ImpastoError, Refused, Unavailable
 from backend.settings import setting_problems
 
-COMMANDS = (up, demo, imagine, process, prompt, queue_view, key, models, simulate, drill, doctor)
+COMMANDS = (
+    up,
+    demo,
+    imagine,
+    process,
+    prompt,
+    policy,
+    queue_view,
+    key,
+    models,
+    simulate,
+    drill,
+    doctor,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

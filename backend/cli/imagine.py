@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = Settings()
     request = make_request(arguments)
     default_family = settings.families[0]
-    understood = understand(request, screen=open_screen(), default_family=default_family)
+    understood = understand(request, screen=open_screen(settings), default_family=default_family)
     family = understood.spec.family
     # Whose worker is started here draws, whoever else is live.
     request = replace(request, family=family)

@@ -2,7 +2,8 @@
 
 `impasto prompt explain`: what a prompt is read as and would cost, without drawing it.
 
-One JSON object `{"id": 1, "prompt": "…"}` a line in, one `{"id": 1, "outcome": …}` a line out.
+One JSON object `{"id": 1, "prompt": "…"}` a line in, one `{"id": 1, "outcome": …}` a line out that
+says how it was judged: outcome, category, rule, score, spans of the prompt, policy and language.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from io import TextIOWrapper
 from typing import Final, TextIO
 
@@ -22,13 +24,17 @@ from backend.domain.errors import BadInput, Unavailable
 from backend.domain.families import ModelFamily
 from backend.domain.requests import AccountId, GenerationRequest, Requester, Surface
 from backend.gateway.explaining import explanation_of
-from backend.prompt.pipeline import PromptScreen, PromptVerdict, understand_all
+from backend.prompt.language import LanguageGuess
+from backend.prompt.pipeline import PromptScreen, PromptVerdict, Understood, understand_all
 from backend.service.explanations import Explanation
 from backend.settings import Settings
 
 # No prompt is this long; what is longer is judged piece by piece, and its worst piece counts.
 PIECE_CHARACTERS: Final = 10_000
 OVERLAP_CHARACTERS: Final = 500
+PIECE_STEP: Final = PIECE_CHARACTERS - OVERLAP_CHARACTERS
+# So much is read; what is longer still is for a moderator.
+READ_CHARACTERS: Final = 30_000
 _WORSE: Final = {"allow": 0, "review": 1, "block": 2}
 _REQUESTER: Final = Requester(account_id=AccountId("local:filter"), surface=Surface.COMMAND_LINE)
 
@@ -85,15 +91,16 @@ def run_filter(stdin: TextIO, stdout: TextIO, *, screen: PromptScreen | None = N
 
     A line that is no question is answered with an `error`, and the next one is read.
     """
-    judge = screen or open_screen()
+    judge = screen or open_screen(Settings())
+    guess = LanguageGuess()
     for line in stdin:
         if line.strip():
-            stdout.write(json.dumps(_answer(line, judge)) + "\n")
+            stdout.write(json.dumps(_answer(line, judge, guess)) + "\n")
             stdout.flush()
     return 0
 
 
-def _answer(line: str, screen: PromptScreen) -> dict[str, object]:
+def _answer(line: str, screen: PromptScreen, guess: LanguageGuess) -> dict[str, object]:
     try:
         question = json.loads(line)
     except (ValueError, RecursionError):
@@ -111,6 +118,12 @@ def _answer(line: str, screen: PromptScreen) -> dict[str, object]:
         "outcome": verdict.outcome,
         "category": verdict.category or None,
         "rule": verdict.rule or None,
+        "score": round(verdict.score, 4),
+        "spans": [list(span) for span in verdict.spans],
+        "policy": verdict.policy or None,
+        "language": guess(prompt),
+        # There is no translator yet: prompts are judged in the language they are written in.
+        "translation": None,
     }
 
 
@@ -118,21 +131,31 @@ def _judge(prompt: str, screen: PromptScreen) -> PromptVerdict:
     request = GenerationRequest(requester=_REQUESTER, prompt=prompt)
     try:
         read = understand_all(request, screen=screen, default_family=ModelFamily.SDXL)
-        return max((one.verdict for one in read), key=_severity)
+        return max((_placed(one, prompt) for one in read), key=_severity)
     except BadInput:
         # No picture would come of it, but it was asked about.
-        return max(map(screen, _pieces(prompt)), key=_severity)
+        return max(_judge_pieces(prompt, screen), key=_severity)
 
 
-def _severity(verdict: PromptVerdict) -> int:
-    return _WORSE[verdict.outcome]
+def _placed(one: Understood, prompt: str) -> PromptVerdict:
+    """Return a verdict with its spans in the prompt as it was written; none where words moved."""
+    start = prompt.find(one.spec.positive_text)
+    spans = one.verdict.spans if start >= 0 else ()
+    return replace(one.verdict, spans=tuple((start + a, start + b) for a, b in spans))
+
+
+def _severity(verdict: PromptVerdict) -> tuple[int, float]:
+    return _WORSE[verdict.outcome], verdict.score
+
+
+def _judge_pieces(prompt: str, screen: PromptScreen) -> Iterator[PromptVerdict]:
+    for start in range(0, max(len(prompt) - OVERLAP_CHARACTERS, 1), PIECE_STEP):
+        verdict = screen(prompt[start : start + PIECE_CHARACTERS])
+        yield replace(verdict, spans=tuple((start + a, start + b) for a, b in verdict.spans))
+        if start >= READ_CHARACTERS:
+            yield PromptVerdict(outcome="review", category="too_long", rule="too_long", score=0.5)
+            return
 
 
 def _bad_input(asked: int | str | None, message: str) -> dict[str, object]:
     return {"id": asked, "error": {"code": "bad_input", "message": message}}
-
-
-def _pieces(prompt: str) -> Iterator[str]:
-    last = max(len(prompt) - OVERLAP_CHARACTERS, 1)
-    for start in range(0, last, PIECE_CHARACTERS - OVERLAP_CHARACTERS):
-        yield prompt[start : start + PIECE_CHARACTERS]

@@ -20,11 +20,18 @@ from safety.verdict import Outcome
 
 @dataclass(frozen=True, kw_only=True)
 class PromptVerdict:
-    """What the screen said: allow, review or block; category and rule unless it is allow."""
+    """What the screen said: allow, review or block; category and rule unless it is allow.
+
+    `score` says from 0 to 1 how much stands against the words, `spans` where it stands in the text
+    screened (characters from, and up to but not including), `policy` by which policy it was judged.
+    """
 
     outcome: str
     category: str = ""
     rule: str = ""
+    score: float = 0.0
+    spans: tuple[tuple[int, int], ...] = ()
+    policy: str = ""
 
     @property
     def is_allowed(self) -> bool:
@@ -47,11 +54,17 @@ class SafetyScreen:
         self._policy = policy
 
     def __call__(self, text: str) -> PromptVerdict:
-        decisive = screen_prompt(text, checks=self._checks, policy=self._policy).decisive
+        verdict = screen_prompt(text, checks=self._checks, policy=self._policy)
+        decisive = verdict.decisive
         if decisive is None:
-            return PromptVerdict(outcome=Outcome.ALLOW)
+            return PromptVerdict(outcome=Outcome.ALLOW, score=verdict.score, policy=self._policy.id)
         return PromptVerdict(
-            outcome=decisive.outcome, category=decisive.category, rule=decisive.rule
+            outcome=decisive.outcome,
+            category=decisive.category,
+            rule=decisive.rule,
+            score=verdict.score,
+            spans=decisive.spans,
+            policy=self._policy.id,
         )
 
 

@@ -118,9 +118,12 @@ def _evidence(rule: Rule, spans: dict[str, list[Span]]) -> list[Span]:
 
 
 def _nearby(span: Span, others: list[Span], rule: Rule) -> Span | None:
+    """Return a phrase near enough to another; one word is not two phrases."""
     start, end = span
     within = rule.within or 0
     for other_start, other_end in others:
+        if start < other_end and other_start < end:
+            continue
         is_near = other_start - end <= within and start - other_end <= within
         if is_near and (not rule.is_ordered or start <= other_start):
             return other_start, other_end

@@ -3,7 +3,7 @@
 from typing import Final
 
 from safety.policy import CLASSIFIER, DEFAULT_POLICY
-from safety.prompt_checks.classifier.network import Classifier
+from safety.prompt_checks.classifier.network import ANY, Classifier
 from safety.verdict import Finding
 
 # What the network tells apart for its own good, in the words of policies.
@@ -20,7 +20,8 @@ class ClassifierPromptCheck:
 
     def check(self, text: str) -> list[Finding]:
         scores = self._classifier.scores(text)
-        learned, score = max(scores.items(), key=lambda item: item[1])
+        score = scores.pop(ANY)
+        learned = max(scores, key=lambda name: scores[name])
         category = _POLICY_CATEGORIES.get(learned, learned)
         return [
             Finding(

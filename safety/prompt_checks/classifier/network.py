@@ -1,7 +1,7 @@
 """A little network over the vectors of a few words in a row, in plain numpy.
 
 It looks at each word, and at three and five words in a row, keeps the strongest sign of each kind
-and the mean of all vectors, and answers with a probability a category.
+and the mean of all vectors, and answers with a probability a category, and one for any of them.
 """
 
 from collections.abc import Sequence
@@ -28,6 +28,10 @@ CATEGORIES: Final = (
     "harassment",
     "deception",
 )
+# What the network answers: each category, and whether a text is of any.
+MADE_OF: Final = "made_of"
+ANY: Final = "any"
+ANSWERS: Final = (*CATEGORIES, ANY)
 WIDTHS: Final = (1, 3, 5)
 # A longer prompt is judged piece by piece, so that its end does not outweigh its beginning.
 PIECE_WORDS: Final = 48
@@ -77,14 +81,16 @@ class Network:
     def read(cls, data: bytes) -> "Network":
         """Read what `training/fit.py` wrote."""
         with np.load(BytesIO(data), allow_pickle=False) as stored:
-            weights = {name: stored[name].astype(np.float32) for name in stored.files}
+            weights = {
+                name: stored[name].astype(np.float32) for name in stored.files if name != MADE_OF
+            }
         return cls(
             layers=tuple((weights[f"w{width}"], weights[f"b{width}"]) for width in WIDTHS),
             answer=(weights["w_answer"], weights["b_answer"]),
         )
 
     def judge(self, vectors: Floats) -> Floats:
-        """Return a probability a category for the vectors (words, dimensions) of a piece."""
+        """Return a probability an answer for the vectors (words, dimensions) of a piece."""
         padded = np.pad(vectors, ((0, END_GAPS), (0, 0)))
         signs = [
             np.maximum(windows(padded[None], width)[0] @ weights + bias, 0).max(axis=0)
@@ -113,13 +119,13 @@ def means(vectors: Floats) -> Floats:
 
 @dataclass(frozen=True, kw_only=True)
 class Classifier:
-    """Gives a text a probability a category."""
+    """Gives a text a probability a category, and one for any of them."""
 
     words: WordVectors
     network: Network
 
     def scores(self, text: str) -> dict[str, float]:
-        """Return the highest probability a category that any piece of a text has.
+        """Return the highest probability an answer that any piece of a text has.
 
         Raises:
             CheckFailed: a probability is no number.
@@ -127,12 +133,12 @@ class Classifier:
         """
         numbers = self.words.look_up(text[:_TEXT_MAX])[:_WORDS_MAX]
         if not any(number < len(self.words.vectors) - 1 for number in numbers):
-            return dict.fromkeys(CATEGORIES, 0.0)
+            return dict.fromkeys(ANSWERS, 0.0)
         answers = [self.network.judge(self.words.vectors[piece]) for piece in _pieces(numbers)]
         highest = np.max(answers, axis=0)
         if not np.isfinite(highest).all():
             raise CheckFailed("the network gave no number")
-        return {name: float(score) for name, score in zip(CATEGORIES, highest, strict=True)}
+        return {name: float(score) for name, score in zip(ANSWERS, highest, strict=True)}
 
 
 def _pieces(numbers: Sequence[int]) -> list[Sequence[int]]:

@@ -95,7 +95,7 @@ def test_a_check_has_the_name_it_is_opened_by(check):
 @checks
 @pytest.mark.parametrize("text", EVERYDAY + SOUNDS_WORSE_THAN_IT_IS)
 def test_what_means_no_harm_is_not_held(check, text):
-    assert check.check(text) == []
+    assert {finding.outcome for finding in check.check(text)} <= {Outcome.ALLOW}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -110,8 +110,8 @@ def test_findings_name_the_check_a_category_and_a_rule_and_never_the_text(check)
     for text in HELD:
         for finding in check.check(text):
             assert finding.check == check.name
-            assert finding.outcome is not Outcome.ALLOW
             assert finding.category
+            assert all(0 <= start < end <= len(text) for start, end in finding.spans)
             assert finding.rule.split(".")[0] in finding.category
             assert not any(word in finding.rule for word in text.split() if len(word) > 5)
 

@@ -9,6 +9,7 @@ import random
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safety.prompt_checks.classifier.network import (
+    ANSWERS,
+    ANY,
     CATEGORIES,
     END_GAPS,
     PIECE_WORDS,
@@ -27,7 +30,15 @@ from safety.prompt_checks.classifier.network import (
     open_classifier,
     windows,
 )
-from safety.prompt_checks.classifier.training.grammar import Family, read_families, read_list
+from safety.prompt_checks.classifier.training.grammar import (
+    FILES,
+    Family,
+    read_combinations,
+    read_families,
+    read_list,
+    read_phrases,
+    read_sentences,
+)
 
 Weights = dict[str, Floats]
 Numbers = NDArray[np.int64]
@@ -35,19 +46,25 @@ Numbers = NDArray[np.int64]
 TARGET: Final = Path(__file__).parent.parent / "network.npz"
 SEED: Final = 20261129
 SIGNS: Final = {1: 64, 3: 96, 5: 64}
-EPOCHS: Final = 8
+EPOCHS: Final = 5
 BATCH: Final = 64
-RATE: Final = 0.002
+RATE: Final = 0.01
 WEIGHT_DECAY: Final = 0.02
-DRAWN: Final = {"everyday": 700, "risky": 700}
-DRAWN_UNSAFE: Final = 450
-WORD_SALADS: Final = 4_000
+DRAWN: Final = {"everyday": 2_500, "risky": 2_500}
+DRAWN_UNSAFE: Final = 250
+WORD_SALADS: Final = 5_000
 # How often a word is taken for one of its neighbours, left out, or followed by a word of style.
 NEIGHBOUR_SHARE: Final = 0.15
 DROPPED_SHARE: Final = 0.04
-STYLED_SHARE: Final = 0.5
+STYLED_SHARE: Final = 0.4
+TOLD_SHARE: Final = 0.5
+BEHIND_SHARE: Final = 0.7
+PHRASE_DRAWS: Final = 4
+COMBINATION_DRAWS: Final = 120
 NEIGHBOURS: Final = 8
 NOISE: Final = 0.03
+# How much of what is seen is left out at each step, so that nothing hangs on one sign.
+FORGOTTEN_SHARE: Final = 0.4
 
 
 @dataclass(kw_only=True)
@@ -64,32 +81,56 @@ class Examples:
             self.categories.append(category)
 
     def targets(self) -> Floats:
-        """Return a row a text with one for its category."""
-        rows = np.zeros((len(self.categories), len(CATEGORIES)), dtype=np.float32)
+        """Return a row a text with one for its category, and for being of any."""
+        rows = np.zeros((len(self.categories), len(ANSWERS)), dtype=np.float32)
         for row, category in zip(rows, self.categories, strict=True):
             if category in CATEGORIES:
-                row[CATEGORIES.index(category)] = 1
+                row[ANSWERS.index(category)] = row[ANSWERS.index(ANY)] = 1
         return rows
 
 
 def draw(families: Sequence[Family], words: WordVectors, *, seed: int) -> Examples:
-    """Draw examples from families, many with words of style behind or before them."""
+    """Draw examples from families, many with words of style or a plain sentence beside them."""
     source = random.Random(seed)  # noqa: S311 - not for secrets
     styles = read_list("style", "harmless.txt")
+    sentences = read_sentences()
     gap = len(words.vectors) - 1
     examples = Examples()
     for family in families:
         drawn = {family.draw(source) for _ in range(DRAWN.get(family.category, DRAWN_UNSAFE))}
         for text in sorted(drawn):
-            numbers = words.look_up(text)
+            beside = ""
             if source.random() < STYLED_SHARE:
-                tail = ", ".join(source.choices(styles, k=source.randint(1, 7)))
-                styled = words.look_up(tail)
-                is_behind = source.random() < 0.8
-                first, second = (numbers, styled) if is_behind else (styled, numbers)
-                numbers = [*first, gap, *second]
+                beside = ", ".join(source.choices(styles, k=source.randint(1, 7)))
+            elif source.random() < TOLD_SHARE:
+                beside = source.choice(sentences)
+            is_behind = source.random() < BEHIND_SHARE
+            first, second = (text, beside) if is_behind else (beside, text)
+            numbers = [*words.look_up(first), gap, *words.look_up(second)]
             examples.add(numbers, family.category)
     return examples
+
+
+def add_phrases(examples: Examples, words: WordVectors, *, seed: int) -> None:
+    """Add what the rule files list: phrases to hold, and harmless ones that sound like them."""
+    source = random.Random(seed)  # noqa: S311 - not for secrets
+    for category, phrase in read_phrases():
+        for _ in range(min(PHRASE_DRAWS, 1 + phrase.count("|"))):
+            examples.add(words.look_up(_draw_phrase(phrase, source)), category)
+    for category, sets in read_combinations():
+        for _ in range(COMBINATION_DRAWS):
+            drawn = " ".join(_draw_phrase(source.choice(phrases), source) for phrases in sets)
+            examples.add(words.look_up(drawn), category)
+
+
+def _draw_phrase(phrase: str, source: random.Random) -> str:
+    return " ".join(source.choice(part.split("|")) for part in phrase.split()).replace("*", "")
+
+
+def add_sentences(examples: Examples, words: WordVectors) -> None:
+    """Add plain prose as harmless."""
+    for sentence in read_sentences():
+        examples.add(words.look_up(sentence), "everyday")
 
 
 def add_word_salads(examples: Examples, words: WordVectors, *, seed: int) -> None:
@@ -101,15 +142,14 @@ def add_word_salads(examples: Examples, words: WordVectors, *, seed: int) -> Non
         examples.add([source.randrange(count) for _ in range(size)], "everyday")
 
 
-def neighbours(words: WordVectors, numbers: Sequence[int]) -> dict[int, Numbers]:
-    """Return the words nearest in meaning, of any language, to each of some words."""
+def neighbours(words: WordVectors, numbers: Sequence[int]) -> Numbers:
+    """Return a row a word: those nearest in meaning, of any language, to each of some words."""
     matrix = words.vectors[:-1]
-    near: dict[int, Numbers] = {}
+    near = np.repeat(np.arange(len(words.vectors))[:, None], NEIGHBOURS, axis=1)
     for start in range(0, len(numbers), 256):
         batch = list(numbers[start : start + 256])
         alike = matrix[batch] @ matrix.T
-        best = np.argpartition(-alike, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
-        near.update(zip(batch, best, strict=True))
+        near[batch] = np.argpartition(-alike, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
     return near
 
 
@@ -124,7 +164,7 @@ class Teacher:
         self._means = {name: np.zeros_like(value) for name, value in self.weights.items()}
         self._squares = {name: np.zeros_like(value) for name, value in self.weights.items()}
         self._steps = 0
-        self._near: dict[int, Numbers] = {}
+        self._near = np.zeros((0, NEIGHBOURS), dtype=np.int64)
 
     def _first_weights(self, size: int) -> Weights:
         weights: Weights = {}
@@ -133,9 +173,9 @@ class Teacher:
             spread = np.sqrt(2 / (width * size)) * 3
             weights[f"w{width}"] = self._chance.normal(0, spread, shape).astype(np.float32)
             weights[f"b{width}"] = np.zeros(SIGNS[width], dtype=np.float32)
-        shape = (sum(SIGNS.values()) + size, len(CATEGORIES))
+        shape = (sum(SIGNS.values()) + size, len(ANSWERS))
         weights["w_answer"] = self._chance.normal(0, 0.05, shape).astype(np.float32)
-        weights["b_answer"] = np.full(len(CATEGORIES), -2, dtype=np.float32)
+        weights["b_answer"] = np.full(len(ANSWERS), -2, dtype=np.float32)
         return weights
 
     def teach(self, examples: Examples) -> None:
@@ -158,20 +198,15 @@ class Teacher:
         gap = len(self._words.vectors) - 1
         grid = np.full((len(texts), longest), gap)
         for row, numbers in zip(grid, texts, strict=True):
-            row[: len(numbers)] = [self._disturbed(number, gap) for number in numbers]
+            row[: len(numbers)] = numbers
+        chance = self._chance.random(grid.shape, dtype=np.float32)
+        taken = self._chance.integers(NEIGHBOURS, size=grid.shape)
+        is_other = (chance > DROPPED_SHARE) & (chance < DROPPED_SHARE + NEIGHBOUR_SHARE)
+        grid = np.where(is_other, self._near[grid, taken], grid)
+        grid[chance < DROPPED_SHARE] = gap
         vectors = self._words.vectors[grid]
-        noise = self._chance.normal(0, NOISE, vectors.shape).astype(np.float32)
+        noise = self._chance.standard_normal(vectors.shape, dtype=np.float32) * NOISE
         return np.asarray(vectors + noise * (grid != gap)[..., None], dtype=np.float32)
-
-    def _disturbed(self, number: int, gap: int) -> int:
-        if number == gap:
-            return gap
-        chance = self._chance.random()
-        if chance < DROPPED_SHARE:
-            return gap
-        if chance < DROPPED_SHARE + NEIGHBOUR_SHARE:
-            return int(self._near[number][int(chance * 1e6) % NEIGHBOURS])
-        return number
 
     def _slopes(self, vectors: Floats, targets: Floats) -> Weights:
         """Return the slope of the loss in each weight: cross entropy, the mean over the batch."""
@@ -185,10 +220,14 @@ class Teacher:
             peaks[width] = active.argmax(axis=1)
             signs.append(active.max(axis=1))
         hidden = np.concatenate([*signs, means(vectors)], axis=1)
+        kept = (self._chance.random(hidden.shape, dtype=np.float32) >= FORGOTTEN_SHARE) / (
+            1 - FORGOTTEN_SHARE
+        )
+        hidden = (hidden * kept).astype(np.float32)
         logits = hidden @ self.weights["w_answer"] + self.weights["b_answer"]
         error = (1 / (1 + np.exp(-logits)) - targets) / count
         slopes: Weights = {"w_answer": hidden.T @ error, "b_answer": error.sum(axis=0)}
-        back = error @ self.weights["w_answer"].T
+        back = (error @ self.weights["w_answer"].T) * kept
         start = 0
         for width, sign in zip(WIDTHS, signs, strict=True):
             part = back[:, start : start + SIGNS[width]] * (sign > 0)
@@ -215,15 +254,26 @@ class Teacher:
 def learn(families: Sequence[Family], words: WordVectors, *, seed: int = SEED) -> Weights:
     """Return the weights of a network taught on families."""
     examples = draw(families, words, seed=seed)
+    add_phrases(examples, words, seed=seed)
+    add_sentences(examples, words)
     add_word_salads(examples, words, seed=seed)
     teacher = Teacher(words, seed=seed)
     teacher.teach(examples)
     return teacher.weights
 
 
+def digest() -> NDArray[np.uint8]:
+    """Return a SHA-256 of what a network is made of: scripts, training texts and word vectors."""
+    here = Path(__file__).parent
+    names = ("fit.py", "grammar.py", "sentences.txt", "../words.npz", *FILES)
+    content = b"".join((here / name).read_bytes() for name in names)
+    return np.frombuffer(sha256(content).digest(), dtype=np.uint8)
+
+
 def save(weights: Weights, target: Path) -> None:
-    """Write weights as half floats."""
-    np.savez(target, **{name: value.astype(np.float16) for name, value in weights.items()})
+    """Write weights as half floats, and what they are made of."""
+    halves = {name: value.astype(np.float16) for name, value in weights.items()}
+    np.savez(target, made_of=digest(), **halves)
 
 
 def held_out(families: Sequence[Family], words: WordVectors) -> Iterator[str]:
@@ -236,7 +286,7 @@ def held_out(families: Sequence[Family], words: WordVectors) -> Iterator[str]:
         network = Network(layers=layers, answer=(weights["w_answer"], weights["b_answer"]))
         for family in rest:
             drawn = draw([family], words, seed=SEED + 1)
-            scores = [network.judge(words.vectors[numbers]).max() for numbers in drawn.numbers]
+            scores = [network.judge(words.vectors[numbers])[-1] for numbers in drawn.numbers]
             held = float(np.mean([score >= 0.5 for score in scores]))
             yield f"{family.category:12} {family.name:12} {held:6.1%}"
 

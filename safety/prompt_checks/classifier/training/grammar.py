@@ -6,11 +6,14 @@ In a template `<name>` draws from a list and `{a|b|}` from what stands in it, ne
 
 import random
 import re
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
+HARMLESS: Final = "harmless"
+_GORE_RULES: Final = ("violence.bloody", "violence.gore", "violence.torn", "violence.blood_attack")
 FILES: Final = ("unsafe.txt", "harmless.txt", "everywhere.txt")
 _HEADING: Final = re.compile(r"\[(:?)(.+)\]$")
 _NAME: Final = re.compile(r"<([a-z]+)>")
@@ -55,6 +58,64 @@ def read_list(name: str, file: str) -> tuple[str, ...]:
     folder = files("safety.prompt_checks.classifier.training")
     lists, _ = _parse(folder.joinpath(file).read_text(encoding="utf-8"))
     return lists[name]
+
+
+def read_sentences() -> tuple[str, ...]:
+    """Return the plain sentences that `sentences.py` chose."""
+    folder = files("safety.prompt_checks.classifier.training")
+    lines = folder.joinpath("sentences.txt").read_text(encoding="utf-8").splitlines()
+    return tuple(line for line in lines if not line.startswith("#"))
+
+
+def read_phrases() -> Iterator[tuple[str, str]]:
+    """Yield the phrases that rules list, each with its category; `harmless` ones are `risky`.
+
+    What joins minors and sex is a rule and nothing else: it is not learned.
+    """
+    for rule, sets in _rules():
+        for phrase in _phrases(rule.get("terms", "")):
+            yield _category(rule), phrase
+        if rule["id"] == "sexual.act":
+            for phrase in _phrases(sets[HARMLESS]):
+                yield "risky", phrase
+
+
+def read_combinations() -> Iterator[tuple[str, tuple[tuple[str, ...], ...]]]:
+    """Yield the sets that rules ask one phrase each of, with the rule's category."""
+    for rule, sets in _rules():
+        named = [tuple(_phrases(sets[name])) for name in rule.get("all", ())]
+        if named and all(named):
+            yield _category(rule), tuple(named)
+
+
+def _rules() -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    folder = files("safety.prompt_checks.blocklist")
+    sets: dict[str, str] = {}
+    rules: list[dict[str, Any]] = []
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.name.endswith(".toml"):
+            document = tomllib.loads(entry.read_text(encoding="utf-8"))
+            sets.update(document.get("sets", {}))
+            if entry.name != "child_safety.toml":
+                rules += [
+                    {"category": document["category"], **rule} for rule in document.get("rules", ())
+                ]
+    for rule in rules:
+        yield rule, sets
+
+
+def _category(rule: dict[str, Any]) -> str:
+    """Return what the network is to learn a rule's words as."""
+    category = str(rule["category"])
+    if category == "violence_gore":
+        return "gore" if rule["id"] in _GORE_RULES else "violence"
+    return category
+
+
+def _phrases(text: str) -> Iterator[str]:
+    for phrase in re.split(r"[,\n]", text):
+        if phrase.strip() and not phrase.strip().startswith("@"):
+            yield phrase.strip()
 
 
 def _read(text: str) -> Iterator[Family]:

@@ -20,7 +20,18 @@ def question(prompt, number=1):
 
 def test_each_question_is_answered_in_order_by_its_id():
     answers = ask(question("a fox", 7), question("a naked woman", "b"))
-    assert answers[0] == {"id": 7, "outcome": "allow", "category": None, "rule": None}
+    assert answers[0] == {
+        "id": 7,
+        "outcome": "allow",
+        "category": None,
+        "rule": None,
+        "score": answers[0]["score"],
+        "spans": [],
+        "policy": "house-1",
+        "language": "und",
+        "translation": None,
+    }
+    assert 0 <= answers[0]["score"] < 0.5
     assert (answers[1]["id"], answers[1]["outcome"], answers[1]["category"]) == (
         "b",
         "block",
@@ -69,6 +80,19 @@ def test_an_error_keeps_the_id_if_there_is_one():
 def test_every_text_gets_an_outcome(prompt, outcome):
     (answer,) = ask(question(prompt))
     assert answer["outcome"] == outcome
+
+
+def test_an_answer_says_where_in_the_prompt_and_in_what_language():
+    prompt = "--ar 2:3 a quiet room and a naked woman on a bed"
+    (answer,) = ask(question(prompt))
+    assert {prompt[start:end] for start, end in answer["spans"]} >= {"naked", "woman"}
+    assert answer["language"] == "en"
+    assert answer["score"] == 1
+
+
+def test_what_no_one_would_read_is_held_for_a_moderator():
+    (answer,) = ask(question("x " * 50_000))
+    assert (answer["outcome"], answer["rule"]) == ("review", "too_long")
 
 
 def test_blank_lines_are_passed_over():

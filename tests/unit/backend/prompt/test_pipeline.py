@@ -30,7 +30,10 @@ def test_an_everyday_prompt_is_understood_and_allowed():
     understood = understand(
         a_request("a fox --ar 3:2"), screen=SCREEN, default_family=ModelFamily.SDXL
     )
-    assert understood.verdict == PromptVerdict(outcome="allow")
+    assert understood.verdict.is_allowed
+    assert not understood.verdict.category
+    assert understood.verdict.score < 0.9
+    assert understood.verdict.policy == "house-1"
     assert understood.spec.positive_text == "a fox"
 
 
