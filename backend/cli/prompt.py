@@ -12,11 +12,11 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import TextIOWrapper
 from typing import Final, TextIO
 
-from backend.bootstrap import open_explanations, open_screen
+from backend.bootstrap import open_explanations, open_interpreter, open_screen
 from backend.cli.explaining import explanation_lines
 from backend.cli.stack import NotReady, running_redis
 from backend.cli.terminal import EXIT_BLOCKED, EXIT_DELIVERED, Subparsers, say
@@ -24,6 +24,7 @@ from backend.domain.errors import BadInput, Unavailable
 from backend.domain.families import ModelFamily
 from backend.domain.requests import AccountId, GenerationRequest, Requester, Surface
 from backend.gateway.explaining import explanation_of
+from backend.prompt.interpreter import Interpret
 from backend.prompt.language import LanguageGuess
 from backend.prompt.pipeline import PromptScreen, PromptVerdict, Understood, understand_all
 from backend.service.explanations import Explanation
@@ -91,16 +92,57 @@ def run_filter(stdin: TextIO, stdout: TextIO, *, screen: PromptScreen | None = N
 
     A line that is no question is answered with an `error`, and the next one is read.
     """
-    judge = screen or open_screen(Settings())
-    guess = LanguageGuess()
+    settings = Settings()
+    judge = Judge(
+        screen=screen or open_screen(settings),
+        interpret=open_interpreter(settings),
+        guess=LanguageGuess(),
+    )
     for line in stdin:
         if line.strip():
-            stdout.write(json.dumps(_answer(line, judge, guess)) + "\n")
+            stdout.write(json.dumps(_answer(line, judge)) + "\n")
             stdout.flush()
     return 0
 
 
-def _answer(line: str, screen: PromptScreen, guess: LanguageGuess) -> dict[str, object]:
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What was said of a prompt, and the English that was judged beside it, if there was any."""
+
+    verdict: PromptVerdict
+    translation: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """Judges prompts as a request for them would be."""
+
+    screen: PromptScreen
+    interpret: Interpret | None
+    guess: LanguageGuess
+
+    def __call__(self, prompt: str) -> Judged:
+        """Judge a prompt; one that stands for several is judged by its worst."""
+        request = GenerationRequest(requester=_REQUESTER, prompt=prompt)
+        try:
+            read = understand_all(
+                request,
+                screen=self.screen,
+                default_family=ModelFamily.SDXL,
+                interpret=self.interpret,
+            )
+        except BadInput:
+            # No picture would come of it, but it was asked about.
+            return Judged(verdict=max(_judge_pieces(prompt, self.screen), key=_severity))
+        worst = max(read, key=lambda one: _severity(one.verdict))
+        is_translated = worst.spec.typed is not worst.spec
+        return Judged(
+            verdict=_placed(worst, prompt),
+            translation=worst.spec.positive_text if is_translated else None,
+        )
+
+
+def _answer(line: str, judge: Judge) -> dict[str, object]:
     try:
         question = json.loads(line)
     except (ValueError, RecursionError):
@@ -112,7 +154,8 @@ def _answer(line: str, screen: PromptScreen, guess: LanguageGuess) -> dict[str, 
         return _bad_input(None, '"id" is a number or a text.')
     if not isinstance(prompt, str):
         return _bad_input(asked, '"prompt" is missing or not a text.')
-    verdict = _judge(prompt, screen)
+    judged = judge(prompt)
+    verdict = judged.verdict
     return {
         "id": asked,
         "outcome": verdict.outcome,
@@ -121,25 +164,14 @@ def _answer(line: str, screen: PromptScreen, guess: LanguageGuess) -> dict[str, 
         "score": round(verdict.score, 4),
         "spans": [list(span) for span in verdict.spans],
         "policy": verdict.policy or None,
-        "language": guess(prompt),
-        # There is no translator yet: prompts are judged in the language they are written in.
-        "translation": None,
+        "language": judge.guess(prompt),
+        "translation": judged.translation,
     }
-
-
-def _judge(prompt: str, screen: PromptScreen) -> PromptVerdict:
-    request = GenerationRequest(requester=_REQUESTER, prompt=prompt)
-    try:
-        read = understand_all(request, screen=screen, default_family=ModelFamily.SDXL)
-        return max((_placed(one, prompt) for one in read), key=_severity)
-    except BadInput:
-        # No picture would come of it, but it was asked about.
-        return max(_judge_pieces(prompt, screen), key=_severity)
 
 
 def _placed(one: Understood, prompt: str) -> PromptVerdict:
     """Return a verdict with its spans in the prompt as it was written; none where words moved."""
-    start = prompt.find(one.spec.positive_text)
+    start = prompt.find(one.spec.typed.positive_text)
     spans = one.verdict.spans if start >= 0 else ()
     return replace(one.verdict, spans=tuple((start + a, start + b) for a, b in spans))
 

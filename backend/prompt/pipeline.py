@@ -152,7 +152,8 @@ def _screen_both(spec: PromptSpec, screen: PromptScreen) -> PromptVerdict:
     typed = _screen(spec.typed, screen)
     if spec.typed is spec:
         return typed
-    drawn = _screen(spec, screen)
+    # What was found in the translation has no place in the words as typed.
+    drawn = replace(_screen(spec, screen), spans=())
     return max(typed, drawn, key=lambda one: Outcome(one.outcome).severity)
 
 

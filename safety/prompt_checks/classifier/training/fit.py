@@ -273,7 +273,8 @@ def digest() -> NDArray[np.uint8]:
 def save(weights: Weights, target: Path) -> None:
     """Write weights as half floats, and what they are made of."""
     halves = {name: value.astype(np.float16) for name, value in weights.items()}
-    np.savez(target, made_of=digest(), **halves)
+    # The stub takes any keyword for `allow_pickle`.
+    np.savez(target, made_of=digest(), **halves)  # type: ignore[arg-type]
 
 
 def held_out(families: Sequence[Family], words: WordVectors) -> Iterator[str]:
