@@ -61,7 +61,7 @@ def read_list(name: str, file: str) -> tuple[str, ...]:
 
 
 def read_sentences() -> tuple[str, ...]:
-    """Return the plain sentences that `sentences.py` chose."""
+    """Return the plain sentences that `bench/screening_sentences.py` chose."""
     folder = files("safety.prompt_checks.classifier.training")
     lines = folder.joinpath("sentences.txt").read_text(encoding="utf-8").splitlines()
     return tuple(line for line in lines if not line.startswith("#"))

@@ -1,6 +1,6 @@
-"""Makes `sentences.txt`: plain prose that means no harm, out of WordNet's examples.
+"""Makes the classifier's `sentences.txt`: plain prose without harm, out of WordNet's examples.
 
-`python -m safety.prompt_checks.classifier.training.sentences FOLDER` reads WordNet 3.1's `data.*`.
+`python bench/screening_sentences.py FOLDER` reads WordNet 3.1's `data.*`, in `FOLDER`.
 What the blocklist holds, or has a word that only the unsafe training texts have, is left out.
 """
 
@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 from safety.prompt_checks.blocklist.check import BlocklistPromptCheck
 from safety.prompt_checks.blocklist.lexicon import read_lexicon, shipped_rule_files
 
 COUNT: Final = 9_000
 SEED: Final = 20261129
-TARGET: Final = Path(__file__).parent / "sentences.txt"
+TRAINING: Final = Path(__file__).parent.parent / "safety/prompt_checks/classifier/training"
+TARGET: Final = TRAINING / "sentences.txt"
 _EXAMPLE: Final = re.compile(r'"([^"]{12,90})"')
 _WORD: Final = re.compile(r"[a-z]+")
 _LICENCE: Final = "# Examples of WordNet 3.1, Copyright 2006 by Princeton University; see NOTICE.\n"
@@ -30,9 +33,8 @@ def examples(folder: Path) -> Iterator[str]:
 
 
 def _telling_words() -> set[str]:
-    here = Path(__file__).parent
     words = [
-        set(_WORD.findall((here / name).read_text(encoding="utf-8").lower()))
+        set(_WORD.findall((TRAINING / name).read_text(encoding="utf-8").lower()))
         for name in ("unsafe.txt", "harmless.txt")
     ]
     return words[0] - words[1]
