@@ -17,7 +17,6 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from backend.db.audit import SqlAudit
 from backend.db.sessions import Database
 from backend.db.stores import (
     SqlBooks,
@@ -42,7 +41,6 @@ from backend.delivery.uploads import StoredUploads
 from backend.dispatch.leader import LEADER_KEY
 from backend.domain.errors import Unavailable
 from backend.domain.families import ModelFamily
-from backend.domain.requests import GenerationRequest
 from backend.models.folders import is_hub_id
 from backend.models.measures import Measures
 from backend.models.starters import starter_model
@@ -65,9 +63,7 @@ from backend.service.services import Services
 from backend.service.turns import Turns
 from backend.service.uploads import Uploads
 from backend.settings import Settings
-from safety.errors import PolicyInvalid
 from safety.image_checks import open_image_checks
-from safety.policy import DEFAULT_POLICY, Policy, read_policy
 from safety.prompt_checks import open_prompt_checks
 from storage.image_store import ImageStore
 from storage.object_store import ObjectStore
@@ -248,35 +244,8 @@ def _language_guess() -> LanguageGuess:
 
 
 def open_screen(settings: Settings) -> SafetyScreen:
-    """Open the prompt screen with the checks that ship and the policy in force.
-
-    Raises:
-        PolicyInvalid: the configured policy cannot be read.
-
-    """
-    return SafetyScreen(checks=open_prompt_checks(), policy=policy_in_force(settings))
-
-
-def policy_in_force(settings: Settings) -> Policy:
-    """Read the configured policy; the one that ships, where none is.
-
-    Raises:
-        PolicyInvalid: it cannot be read.
-
-    """
-    if settings.policy is None:
-        return DEFAULT_POLICY
-    try:
-        return read_policy(settings.policy.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise PolicyInvalid(f"the policy cannot be read: {error}") from error
-
-
-async def last_requests(settings: Settings, count: int) -> list[tuple[str, GenerationRequest]]:
-    """Return the requests of the last jobs by job id, the oldest of them first."""
-    async with open_database(settings) as database:
-        jobs = await SqlAudit(database=database).jobs()
-    return [(job.id, job.request) for job in jobs[-count:]]
+    """Open the prompt screen with the checks that ship and the policy in force."""
+    return SafetyScreen(checks=open_prompt_checks(), policy=settings.safety_policy)
 
 
 @asynccontextmanager

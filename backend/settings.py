@@ -17,7 +17,7 @@ from backend.models.starters import families_to_serve
 from backend.prompt.house import SHIPPED, BadHouse, House, open_house
 from backend.prompt.translators import TranslatorName, TranslatorSettings
 from safety.errors import PolicyInvalid
-from safety.policy import read_policy
+from safety.policy import DEFAULT_POLICY, Policy, read_policy
 
 TierLimits = dict[Tier, Annotated[int, Field(ge=1)] | None]
 
@@ -177,6 +177,13 @@ class Settings(BaseSettings):
             )
             for tier, policy in TIER_POLICIES.items()
         }
+
+    @property
+    def safety_policy(self) -> Policy:
+        """The safety policy in force: the one that ships, unless one is set."""
+        return (
+            read_policy(self.policy.read_text(encoding="utf-8")) if self.policy else DEFAULT_POLICY
+        )
 
     @property
     def database(self) -> str:

@@ -5,10 +5,12 @@ import asyncio
 import json
 from pathlib import Path
 
-from backend.bootstrap import last_requests, policy_in_force
+from backend.bootstrap import open_database
 from backend.cli.terminal import Subparsers, say
+from backend.db.audit import SqlAudit
 from backend.db.migrate import upgrade
 from backend.domain.errors import BadInput
+from backend.domain.requests import GenerationRequest
 from backend.prompt.replay import Flip, Replay, replay
 from backend.settings import Settings
 from safety.errors import PolicyInvalid
@@ -36,8 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
     policy = read_policy_file(arguments.file)
     settings.make_home()
     upgrade(settings.database)
-    requests = asyncio.run(last_requests(settings, arguments.last))
-    before = policy_in_force(settings)
+    requests = asyncio.run(_last_requests(settings, arguments.last))
+    before = settings.safety_policy
     told = replay(
         requests, checks=open_prompt_checks(), before=before, after=policy, house=settings.house
     )
@@ -62,6 +64,13 @@ def read_policy_file(path: Path) -> Policy:
             f"{path} is no policy: {error}.",
             way_out='A policy begins with `version = 1` and `id = "…"`; see safety/README.md.',
         ) from error
+
+
+async def _last_requests(settings: Settings, count: int) -> list[tuple[str, GenerationRequest]]:
+    """Return the requests of the last jobs by job id, the oldest of them first."""
+    async with open_database(settings) as database:
+        jobs = await SqlAudit(database=database).jobs()
+    return [(job.id, job.request) for job in jobs[-count:]]
 
 
 def _lines(told: Replay, before: Policy, after: Policy) -> list[str]:
