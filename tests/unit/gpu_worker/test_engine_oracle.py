@@ -1,6 +1,7 @@
 """What the engine draws equals the stock pipelines: alone, among strangers, parked and resumed."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -24,6 +25,7 @@ from tests.unit.gpu_worker.oracle import (
     TOLERANCE,
     a_mask,
     a_picture,
+    meeting_edges,
     seeds,
     stock,
 )
@@ -31,7 +33,8 @@ from tests.unit.gpu_worker.oracle import (
 pytestmark = pytest.mark.oracle
 
 Model = Literal["sdxl", "sd3", "flux", "flux_plain"]
-Mode = Literal["text", "image", "inpaint", "anew"]  # anew: inpainting at full strength
+# anew: inpainting at full strength; tile: edges that meet
+Mode = Literal["text", "image", "inpaint", "anew", "tile"]
 Company = Literal["alone", "strangers", "parked"]
 COMPANIES: Sequence[Company] = ("alone", "strangers", "parked")
 STRENGTH = 0.7
@@ -55,16 +58,21 @@ class Case(NamedTuple):
 
     @property
     def strength(self) -> float:
-        return 1.0 if self.mode in ("text", "anew") else STRENGTH
+        return 1.0 if self.mode in ("text", "tile", "anew") else STRENGTH
+
+    @property
+    def has_source(self) -> bool:
+        return self.mode not in ("text", "tile")
 
 
 MODELS: Sequence[Model] = ("sdxl", "sd3", "flux", "flux_plain")
-MODES: Sequence[Mode] = ("text", "image", "inpaint", "anew")
+MODES: Sequence[Mode] = ("text", "image", "inpaint", "anew", "tile")
 ALL = [
     Case(model, mode, sampler)
     for model in MODELS
     for mode in MODES
     for sampler in FAMILY_SAMPLERS[ModelFamily(model.removesuffix("_plain"))]
+    if mode != "tile" or model == "sdxl"
 ]
 # Flux's stock pipelines cannot shift Heun's schedule by size: it is held against itself, alone.
 KNOWN = [case for case in ALL if (case.family, case.sampler) != ("flux", "flow_heun")]
@@ -110,7 +118,8 @@ def open_seen(model: LoadedModel, family: ModelFamily) -> SeenRenderer:
 
 def an_order(case: Case, tier: Tier) -> DrawOrder:
     fields: dict[str, Any] = {"negative_prompt": "blurry", "guidance": 3.0, "seed": SEED}
-    if case.mode != "text":
+    fields["is_tiled"] = case.mode == "tile"
+    if case.has_source:
         fields["source"] = SourceKey(key="images/source.png", strength=case.strength)
     is_masked = case.mode in ("inpaint", "anew")
     if is_masked:
@@ -120,7 +129,7 @@ def an_order(case: Case, tier: Tier) -> DrawOrder:
     )
     return DrawOrder(
         job=job,
-        source=None if case.mode == "text" else a_picture(),
+        source=a_picture() if case.has_source else None,
         mask=a_mask() if is_masked else None,
     )
 
@@ -138,6 +147,7 @@ def a_stranger(case: Case, tier: Tier, *, seed: int) -> DrawOrder:
         prompt="a whale at night",
         guidance=1.0 if seed % 2 else 6.0,
         image_count=2,
+        is_tiled=case.mode == "tile",
     )
     return DrawOrder(job=job)
 
@@ -213,7 +223,7 @@ def draw_stock(model: LoadedModel, case: Case) -> torch.Tensor:
     }
     asked: dict[str, Any] = {"prompt": PROMPT, "generator": seeds(SEED, 1), "output_type": "latent"}
     asked |= {"num_inference_steps": case.steps}
-    if case.mode != "text":
+    if case.has_source:
         asked |= {"image": a_picture(), "strength": case.strength}
     if case.mode in ("inpaint", "anew"):
         asked |= {"mask_image": a_mask()}
@@ -229,9 +239,10 @@ def draw_stock(model: LoadedModel, case: Case) -> torch.Tensor:
     if case.family is ModelFamily.FLUX:
         asked |= {"width": 64, "height": 64}
     options = {"add_watermarker": False} if case.model == "sdxl" else {}
-    mode = "inpaint" if case.mode == "anew" else case.mode
+    mode = {"anew": "inpaint", "tile": "text"}.get(case.mode, case.mode)
     pipe = stock(model, classes[case.family.value, mode], case.sampler, **options)
-    return pipe(**asked).images
+    with meeting_edges(pipe) if case.mode == "tile" else nullcontext():
+        return pipe(**asked).images
 
 
 @pytest.mark.parametrize("company", COMPANIES)

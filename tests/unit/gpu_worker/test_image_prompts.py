@@ -134,6 +134,22 @@ def test_a_job_without_pictures_is_drawn_as_by_a_model_without_the_adapter(
     assert (latents[0] - alone).abs().max() > 100 * TOLERANCE
 
 
+@pytest.mark.oracle
+def test_pictures_of_jobs_that_share_a_look_stay_their_own(
+    renderer: Renderer, stock: Any, latents: list[torch.Tensor]
+):
+    orders = [
+        an_order(TWO[:1], [0.8], sampler=Sampler.EULER),
+        an_order(TWO[1:], [0.3], sampler=Sampler.EULER),
+    ]
+    with running(renderer) as engine:
+        for ended in [engine.submit(order, ignore) for order in orders]:
+            ended.result()
+    for drawn, picture, scale in zip(latents, TWO, (0.8, 0.3), strict=True):
+        expected = draw_stock(stock, Sampler.EULER, picture, scale)
+        assert (drawn - expected).abs().max() <= TOLERANCE
+
+
 def test_a_model_without_an_adapter_refuses_pictures(
     loaded: Mapping[ModelFamily, LoadedModel],
 ):

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-import diffusers
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from backend.contracts import ModelFamily, Sampler
+from backend.contracts import ModelFamily
 from gpu_worker.compose.adapters import AdaptedNetwork, Worn
 from gpu_worker.families import open_family
 from gpu_worker.family import Family, LoadedModel
@@ -20,38 +19,12 @@ from gpu_worker.render.upscale import Upscaler, build_like
 from gpu_worker.state import TilingNotSupported
 from tests.fakes.engines import draw_alone, ignore, running
 from tests.unit.gpu_worker.conftest import a_render_job, open_renderer
-from tests.unit.gpu_worker.oracle import PROMPT, TOLERANCE, a_picture, seeds, stock
+from tests.unit.gpu_worker.oracle import TOLERANCE, a_picture
 from tests.unit.gpu_worker.test_upscale import weights
-
-SAMPLERS = (Sampler.EULER_A, Sampler.DPMPP_2M, Sampler.DDIM)
 
 
 def an_order(**fields: Any) -> DrawOrder:
     return DrawOrder(job=a_render_job(guidance=3.0, **fields))
-
-
-@pytest.mark.oracle
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_tile_equals_the_stock_pipeline_with_circular_convolutions(
-    renderer: Renderer, loaded_sdxl: LoadedModel, latents: list[torch.Tensor], sampler: Sampler
-):
-    draw_alone(renderer, an_order(sampler=sampler, is_tiled=True))
-    pipe = stock(loaded_sdxl, diffusers.StableDiffusionXLPipeline, sampler, add_watermarker=False)
-    layers = [one for one in pipe.unet.modules() if isinstance(one, torch.nn.Conv2d)]
-    for layer in layers:
-        layer.padding_mode = "circular"
-    try:
-        expected = pipe(
-            prompt=PROMPT,
-            generator=seeds(7, 1),
-            num_inference_steps=4,
-            guidance_scale=3.0,
-            output_type="latent",
-        ).images
-    finally:
-        for layer in layers:
-            layer.padding_mode = "zeros"
-    assert (latents[0] - expected).abs().max() <= TOLERANCE
 
 
 def test_a_tile_decoded_from_elsewhere_is_the_same_tile(sdxl: Family):

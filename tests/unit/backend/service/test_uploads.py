@@ -16,6 +16,7 @@ from backend.domain.errors import (
     UploadNotFound,
 )
 from backend.domain.uploads import UPLOAD_BYTES_MAX, UPLOAD_LIFETIME_S, UPLOADS_MAX
+from safety.image_checks import open_image_checks
 from safety.verdict import Finding
 from storage.image_store import ImageStore
 from tests.builders import a_requester
@@ -74,6 +75,13 @@ async def test_what_cannot_be_screened_is_not_kept(checks: list[Any]) -> None:
     pictures = StoredUploads(images=images, open_checks=lambda: checks)
     with pytest.raises(PictureBlocked):
         await pictures.admit(as_png(a_picture()))
+
+
+async def test_the_check_that_ships_admits_a_harmless_picture() -> None:
+    images = ImageStore(objects=FakeWorkshop().darkroom.objects)
+    pictures = StoredUploads(images=images, open_checks=open_image_checks)
+    admitted = await pictures.admit(as_png(Image.new("RGB", (300, 200), "white")))
+    assert (admitted.width, admitted.height) == (300, 200)
 
 
 async def test_checks_that_cannot_be_opened_admit_nothing() -> None:
