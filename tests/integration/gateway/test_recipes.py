@@ -52,6 +52,8 @@ async def test_the_very_same_pictures_are_asked_for_by_their_job(workshop: Works
     assert second is not None
     assert second.id != first.id
     assert second.request.recipe == a_recipe()
+    # What the account saved since then for all its prompts has no part in it.
+    assert second.request.is_as_written
     assert second.seed == first.seed == 7
     recipe = a_recipe()
     assert second.spec == replace(
@@ -72,6 +74,7 @@ async def test_the_very_same_pictures_are_asked_for_by_their_document(workshop: 
     assert first is not None
     assert second is not None
     assert second.request.recipe == a_recipe(image_count=2)
+    assert second.request.is_as_written
     assert (second.seed, second.spec.image_count) == (7, 2)
     assert second.spec.positive == first.spec.positive
     assert second.spec.negative == first.spec.negative
