@@ -21,7 +21,8 @@ demo: setup ## try everything in the browser, with an offline Discord
 	@IMPASTO_HOME=$${IMPASTO_HOME:-$(CURDIR)/.impasto} exec $(BIN)/impasto demo
 
 test: setup ## run every test that needs no GPU
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/e2e
+	$(BIN)/python -m pytest tests/e2e
 
 check: setup ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .
