@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     )
     prompt_house: Path | None = None
     translator: TranslatorName | Literal["none"] = "glossary"
+    translator_model: Annotated[str | None, Field(validate_default=True)] = None
     translator_url: Annotated[str | None, Field(validate_default=True)] = None
     translator_api_key: SecretStr | None = None
     translation_deadline_s: Annotated[float, Field(gt=0, le=60)] = 3.0
@@ -99,6 +100,16 @@ class Settings(BaseSettings):
                 open_house(value)
         except BadHouse as error:
             raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("translator_model")
+    @classmethod
+    def _names_a_model(cls, value: str | None, info: ValidationInfo) -> str | None:
+        match info.data.get("translator"):
+            case "ctranslate2" if not Path(value or "/nowhere").expanduser().is_dir():
+                raise ValueError("it must be a folder of converted models")
+            case "transformers" if not value:
+                raise ValueError("it must be a model's folder or hub id")
         return value
 
     @field_validator("translator_url")
@@ -161,6 +172,7 @@ class Settings(BaseSettings):
         key = self.translator_api_key
         return TranslatorSettings(
             name=self.translator,
+            model=self.translator_model or "",
             url=self.translator_url or "",
             api_key=key.get_secret_value() if key else "",
             timeout_s=self.translation_deadline_s,
