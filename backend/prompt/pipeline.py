@@ -15,7 +15,7 @@ from backend.prompt.parse import NOTHING_SAVED, Variant, parse
 from safety.policy import DEFAULT_POLICY, Policy
 from safety.prompt_check import PromptCheck
 from safety.screen_prompt import screen_prompt
-from safety.verdict import Outcome
+from safety.verdict import NEVER_CLEARED, Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +154,12 @@ def _screen_both(spec: PromptSpec, screen: PromptScreen) -> PromptVerdict:
         return typed
     # What was found in the translation has no place in the words as typed.
     drawn = replace(_screen(spec, screen), spans=())
-    return max(typed, drawn, key=lambda one: Outcome(one.outcome).severity)
+    return max(typed, drawn, key=_gravity)
+
+
+def _gravity(verdict: PromptVerdict) -> tuple[int, bool]:
+    """Weigh a verdict; of two blocks, what nobody may release is the graver."""
+    return Outcome(verdict.outcome).severity, verdict.category in NEVER_CLEARED
 
 
 def _screen(spec: PromptSpec, screen: PromptScreen) -> PromptVerdict:

@@ -151,6 +151,14 @@ def test_the_graver_of_two_verdicts_counts():
     assert read("zorro", interpreter(), screen=screen).verdict.outcome == "block"
 
 
+def test_what_nobody_may_release_counts_before_what_a_moderator_may():
+    def screen(text):
+        category = "sexual" if "zorro" in text else "child_safety"
+        return PromptVerdict(outcome="block", category=category)
+
+    assert read("zorro", interpreter(), screen=screen).verdict.category == "child_safety"
+
+
 def test_a_translator_that_fails_loses_no_prompt_and_is_let_be_for_a_while():
     book, now = BrokenBook(), [0.0]
     interpret = interpreter(book, seconds=lambda: now[0], patience=Patience(rest_s=10))
