@@ -45,9 +45,10 @@ from backend.models.folders import is_hub_id
 from backend.models.measures import Measures
 from backend.models.starters import starter_model
 from backend.prompt.interpreter import Interpret, Interpreter, Patience
-from backend.prompt.language import LanguageGuess
+from backend.prompt.language import UNKNOWN, LanguageGuess
 from backend.prompt.pipeline import SafetyScreen
 from backend.prompt.translators import open_translator
+from backend.prompt.translators.glossary.telling import Teller, open_teller
 from backend.scheduling.gpu_pools import open_gpu_pool
 from backend.service.accounts import Accounts
 from backend.service.expectations import Expectations
@@ -231,16 +232,27 @@ def open_interpreter(settings: Settings) -> Interpret | None:
         return None
     return Interpreter(
         translator=open_translator(chosen),
-        # Its model takes most of a second to load, which only a prompt is worth.
-        guess=lambda text: _language_guess()(text),
+        guess=_tell_language,
         patience=Patience(deadline_s=settings.translation_deadline_s),
         is_must=settings.translation_must,
     )
 
 
+def _tell_language(text: str) -> str:
+    """Return a text's language; where a few words are too few to guess, by knowing them."""
+    guessed = _language_guess()(text)
+    return _teller().tell(text) if guessed == UNKNOWN else guessed
+
+
+# Each takes most of a second to load, which only a prompt is worth.
 @cache
 def _language_guess() -> LanguageGuess:
     return LanguageGuess()
+
+
+@cache
+def _teller() -> Teller:
+    return open_teller()
 
 
 def open_screen(settings: Settings) -> SafetyScreen:

@@ -20,7 +20,7 @@ from backend.bootstrap import open_explanations, open_interpreter, open_screen
 from backend.cli.explaining import explanation_lines
 from backend.cli.stack import NotReady, running_redis
 from backend.cli.terminal import EXIT_BLOCKED, EXIT_DELIVERED, Subparsers, say
-from backend.domain.errors import BadInput, Unavailable
+from backend.domain.errors import BadInput, NotTranslated, Unavailable
 from backend.domain.families import ModelFamily
 from backend.domain.requests import AccountId, GenerationRequest, Requester, Surface
 from backend.gateway.explaining import explanation_of
@@ -98,6 +98,8 @@ def run_filter(stdin: TextIO, stdout: TextIO, *, screen: PromptScreen | None = N
         interpret=open_interpreter(settings),
         guess=LanguageGuess(),
     )
+    # What loads with a first prompt is loaded now, so that no answer waits for it.
+    judge("zorro rojo")
     for line in stdin:
         if line.strip():
             stdout.write(json.dumps(_answer(line, judge)) + "\n")
@@ -131,7 +133,7 @@ class Judge:
                 default_family=ModelFamily.SDXL,
                 interpret=self.interpret,
             )
-        except BadInput:
+        except (BadInput, NotTranslated):
             # No picture would come of it, but it was asked about.
             return Judged(verdict=max(_judge_pieces(prompt, self.screen), key=_severity))
         worst = max(read, key=lambda one: _severity(one.verdict))

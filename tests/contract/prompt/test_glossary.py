@@ -5,21 +5,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sacrebleu.metrics import CHRF
 
+from backend.bootstrap import open_interpreter
 from backend.domain.families import ModelFamily
-from backend.prompt.interpreter import Interpreter
-from backend.prompt.language import LanguageGuess
 from backend.prompt.pipeline import SafetyScreen, understand
 from backend.prompt.translators import TranslatorSettings, open_translator
 from backend.prompt.translators.glossary.kinds import Kind
 from backend.prompt.translators.glossary.pages import LANGUAGES, open_pages
 from backend.prompt.write import write_words
+from backend.settings import Settings
 from bench.translation import read
 from safety.prompt_checks import open_prompt_checks
 from tests.architecture.house import ROOT
 from tests.builders import a_request
 
 BOOK = open_translator(TranslatorSettings(name="glossary"))
-INTERPRET = Interpreter(translator=BOOK, guess=LanguageGuess())
+INTERPRET = open_interpreter(Settings(translator="glossary"))
 SCREEN = SafetyScreen(checks=open_prompt_checks())
 FOLDER = ROOT / "backend/prompt/translators/glossary"
 
@@ -75,6 +75,25 @@ def test_words_are_read_in_their_forms_and_put_in_order(language, text, expected
 def test_names_and_unknown_words_stay_as_they_are(language, text):
     kept = text.split(" de ")[-1]
     assert english(text, language).endswith(kept)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "language", "drawn"),
+    [
+        ("zorro rojo", "es", "red fox"),
+        ("chat noir --ar 3:2", "fr", "black cat"),
+        ("zwarte kat", "nl", "black cat"),
+        ("(rojo:1.3) zorro::2 nieve", "es", "(red:1.3) fox::2 snow::"),
+    ],
+)
+def test_two_words_are_enough_if_the_glossary_has_both(prompt, language, drawn):
+    spec = read_prompt(prompt).spec
+    assert (spec.language, write_words(spec.positive)) == (language, drawn)
+
+
+@pytest.mark.parametrize("prompt", ["red fox", "rose garden", "art nouveau rose", "mare, portrait"])
+def test_two_english_words_are_no_other_language(prompt):
+    assert read_prompt(prompt).spec.translation is None
 
 
 def test_weights_and_quotes_hold_through_detection_and_translation():

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from typing import Final
 
@@ -22,6 +23,7 @@ _STEMMERS: Final = {
     "pl": "polish",
     "ru": "russian",
 }
+SPACED: Final = tuple(_STEMMERS)
 _ABSENT: Final = "-"
 
 
@@ -62,6 +64,7 @@ class Pages:
         ]
 
 
+@cache
 def open_pages(language: str) -> Pages:
     """Read the entries of a language.
 
@@ -83,6 +86,12 @@ def open_pages(language: str) -> Pages:
         if entry.kind is not Kind.SMALL:
             pages.stemmed.setdefault(tuple(map(stem, words)), []).append(entry)
     return pages
+
+
+def english_words() -> frozenset[str]:
+    """Return the single words of all English cells."""
+    cells = (line.split("|")[0] for kind in Kind for line in _lines(kind))
+    return frozenset(word for cell in cells for word in fold(cell).replace("-", " ").split())
 
 
 def fold(text: str) -> str:
@@ -112,12 +121,16 @@ def _stem_by(language: str) -> Callable[[str], str]:
 
 
 def _entries(column: int) -> Iterator[Entry]:
-    folder = files("backend.prompt.translators.glossary")
     for kind in Kind:
-        for line in (folder / f"{kind}.txt").read_text(encoding="utf-8").splitlines():
-            if line.startswith("#"):
-                continue
+        for line in _lines(kind):
             cells = line.split("|")
             english = "" if cells[0] == _ABSENT else cells[0]
             words = [split_elisions(fold(word)).strip() for word in cells[column].split("/")]
             yield from (Entry(word, words[0], english, kind) for word in words if word)
+
+
+def _lines(kind: Kind) -> Iterator[str]:
+    file = files("backend.prompt.translators.glossary") / f"{kind}.txt"
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            yield line

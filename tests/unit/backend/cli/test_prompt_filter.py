@@ -124,3 +124,17 @@ def test_a_text_too_long_for_a_prompt_is_judged_in_all_its_places(place):
     assert answer["outcome"] == "block"
     [answer] = ask(question(filler))
     assert answer["outcome"] == "allow"
+
+
+def test_an_answer_tells_the_english_that_was_judged_too():
+    held, allowed = ask(question("una mujer desnuda en la cama"), question("un zorro en la nieve"))
+    assert (held["outcome"], held["language"]) == ("block", "es")
+    assert (allowed["outcome"], allowed["translation"]) == ("allow", "a fox in the snow")
+
+
+def test_what_a_workshop_would_not_translate_is_judged_all_the_same(monkeypatch):
+    monkeypatch.setenv("IMPASTO_TRANSLATOR", "libretranslate")
+    monkeypatch.setenv("IMPASTO_TRANSLATOR_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("IMPASTO_TRANSLATION_MUST", "true")
+    (answer,) = ask(question("una mujer desnuda en la cama"))
+    assert (answer["outcome"], answer["translation"]) == ("block", None)
