@@ -57,6 +57,7 @@ def test_what_a_job_costs_is_what_was_foretold(tmp_path_factory: pytest.TempPath
         IMPASTO_SLEEP_STEP_S="0.05",
     )
     prompt = "a fox --steps 20 --n 1"
+    # One job of the kind is measured; what comes then is foretold.
     status, first = box.imagine(prompt, "--out", str(box.home / "a.png"))
     assert status == 0, (first, box.logs())
     foretold = explain(box, prompt)
@@ -65,5 +66,3 @@ def test_what_a_job_costs_is_what_was_foretold(tmp_path_factory: pytest.TempPath
     timings = second["timings"]
     took_s = timings["encode_s"] + timings["denoise_s"] + timings["decode_s"]
     assert foretold["cost_gpu_s"] == pytest.approx(took_s, rel=0.1)
-    half = explain(box, f"{prompt} --q .5")
-    assert half["cost_gpu_s"] == pytest.approx(took_s / 2, rel=0.1)
