@@ -31,11 +31,11 @@ from backend.service.explanations import Explanation
 from backend.settings import Settings
 
 # No prompt is this long; what is longer is judged piece by piece, and its worst piece counts.
-PIECE_CHARACTERS: Final = 10_000
+PIECE_CHARACTERS: Final = 2_000
 OVERLAP_CHARACTERS: Final = 500
 PIECE_STEP: Final = PIECE_CHARACTERS - OVERLAP_CHARACTERS
-# So much is read; what is longer still is for a moderator.
-READ_CHARACTERS: Final = 30_000
+# Of what is longer still, beginning and end are read, and the rest is for a moderator.
+READ_CHARACTERS: Final = 8_000
 _WORSE: Final = {"allow": 0, "review": 1, "block": 2}
 _REQUESTER: Final = Requester(account_id=AccountId("local:filter"), surface=Surface.COMMAND_LINE)
 
@@ -183,12 +183,13 @@ def _severity(verdict: PromptVerdict) -> tuple[int, float]:
 
 
 def _judge_pieces(prompt: str, screen: PromptScreen) -> Iterator[PromptVerdict]:
-    for start in range(0, max(len(prompt) - OVERLAP_CHARACTERS, 1), PIECE_STEP):
+    starts = range(0, max(len(prompt) - OVERLAP_CHARACTERS, 1), PIECE_STEP)
+    if len(prompt) > READ_CHARACTERS:
+        starts = range(0, len(prompt), len(prompt) - PIECE_CHARACTERS)
+        yield PromptVerdict(outcome="review", category="too_long", rule="too_long", score=0.5)
+    for start in starts:
         verdict = screen(prompt[start : start + PIECE_CHARACTERS])
         yield replace(verdict, spans=tuple((start + a, start + b) for a, b in verdict.spans))
-        if start >= READ_CHARACTERS:
-            yield PromptVerdict(outcome="review", category="too_long", rule="too_long", score=0.5)
-            return
 
 
 def _bad_input(asked: int | str | None, message: str) -> dict[str, object]:

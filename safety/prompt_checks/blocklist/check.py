@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from safety.errors import CheckFailed
 from safety.prompt_checks.blocklist.disguises import read_chunk, read_halves
 from safety.prompt_checks.blocklist.lexicon import HARMLESS, Lexicon, Rule
 from safety.prompt_checks.blocklist.phrases import Hit
@@ -16,6 +17,8 @@ from safety.verdict import Finding
 
 Span = tuple[int, int]
 
+# A text that its ligatures make so long, and twice as long as it is, is not read.
+_FOLDED_CHARACTERS_MAX: Final = 8_000
 # A longer text is held as a whole.
 _PLACED_CHARACTERS_MAX: Final = 10_000
 
@@ -41,6 +44,8 @@ class BlocklistPromptCheck:
 
     def check(self, text: str) -> list[Finding]:
         folded = strip_weights(fold(text))
+        if len(folded) > _FOLDED_CHARACTERS_MAX and len(folded) > 2 * len(text):
+            raise CheckFailed("ligatures without end are no prompt")
         seen = [self._see(view) for view in views(folded, self._lexicon.vocabulary)]
         findings = []
         for rule in self._lexicon.rules:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safety.errors import LexiconInvalid
+from safety.errors import CheckFailed, LexiconInvalid
 from safety.prompt_checks.blocklist.check import BlocklistPromptCheck
 from safety.prompt_checks.blocklist.lexicon import read_lexicon
 from safety.verdict import Outcome
@@ -125,7 +125,6 @@ def test_a_disguise_does_not_make_an_innocent_text_guilty(disguise, text):
         "a." * 5_000,
         "(" * 5_000 + ":1.1)" * 1_000,
         "z*g*i* " * 1_400,
-        "ﷺ" * 10_000,
         "1!" * 5_000,
     ],
 )
@@ -134,6 +133,11 @@ def test_ten_thousand_characters_take_no_long_time(text):
     CHECK.check(text[:10_000])
     # Generous: it takes a tenth of it, and the time of others does not count.
     assert time.process_time() - start < 5
+
+
+def test_ligatures_without_end_are_not_read():
+    with pytest.raises(CheckFailed):
+        CHECK.check("\ufdfa" * 2_000)
 
 
 @pytest.mark.parametrize(
