@@ -5,12 +5,17 @@ import sys
 
 import pytest
 
+from backend.bootstrap import open_screen
 from backend.cli.prompt import run_filter
+from backend.settings import Settings
+
+SCREEN = open_screen(Settings())
 
 
 def ask(*lines):
     out = io.StringIO()
-    assert run_filter(io.StringIO("".join(f"{line}\n" for line in lines)), out) == 0
+    stdin = io.StringIO("".join(f"{line}\n" for line in lines))
+    assert run_filter(stdin, out, screen=SCREEN) == 0
     return [json.loads(line) for line in out.getvalue().splitlines()]
 
 
