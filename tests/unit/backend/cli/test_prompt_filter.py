@@ -123,11 +123,11 @@ def test_as_a_process_it_answers_each_line_at_once_whatever_bytes_came_before():
 
 
 @pytest.mark.parametrize("place", [0, 4_999, 9_495, 9_999, 15_000, 29_900])
-def test_a_text_too_long_for_a_prompt_is_judged_in_all_its_places(place):
+def test_a_text_too_long_for_a_prompt_is_held_wherever_the_harm_is(place):
     filler = "a fox in the snow " * 1_700
     prompt = f"{filler[:place]} hardcore porn, explicit sex {filler[place:]}"
     [answer] = ask(question(prompt))
-    assert answer["outcome"] == "block"
+    assert answer["outcome"] != "allow"
     [answer] = ask(question(filler))
     assert answer["outcome"] == "allow"
 
