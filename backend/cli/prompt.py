@@ -35,7 +35,7 @@ PIECE_CHARACTERS: Final = 2_000
 OVERLAP_CHARACTERS: Final = 500
 PIECE_STEP: Final = PIECE_CHARACTERS - OVERLAP_CHARACTERS
 # Of what is longer still, beginning and end are read, and the rest is for a moderator.
-READ_CHARACTERS: Final = 8_000
+READ_CHARACTERS: Final = 4_000
 _WORSE: Final = {"allow": 0, "review": 1, "block": 2}
 _REQUESTER: Final = Requester(account_id=AccountId("local:filter"), surface=Surface.COMMAND_LINE)
 

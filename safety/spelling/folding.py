@@ -5,6 +5,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 _ROUNDS_MAX: Final = 4
@@ -65,6 +66,7 @@ def _fold_once(text: str) -> str:
     return "".join([_fold_character(character) for character in decomposed])
 
 
+@lru_cache(maxsize=8192)
 def _fold_character(character: str) -> str:
     if character.isascii():
         return " " if character < " " or character == "\x7f" else character

@@ -141,9 +141,12 @@ class Classifier:
         return {name: float(score) for name, score in zip(ANSWERS, highest, strict=True)}
 
 
-def _pieces(numbers: Sequence[int]) -> list[Sequence[int]]:
+def _pieces(numbers: Sequence[int]) -> list[list[int]]:
+    """Return overlapping pieces, each once: what is said over and over is judged once."""
     last = max(len(numbers) - PIECE_WORDS + _STRIDE_WORDS, 1)
-    return [numbers[start : start + PIECE_WORDS] for start in range(0, last, _STRIDE_WORDS)]
+    starts = range(0, last, _STRIDE_WORDS)
+    pieces = dict.fromkeys(tuple(numbers[start : start + PIECE_WORDS]) for start in starts)
+    return [list(piece) for piece in pieces]
 
 
 def open_classifier() -> Classifier:

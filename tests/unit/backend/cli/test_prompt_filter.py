@@ -128,7 +128,7 @@ def test_a_text_too_long_for_a_prompt_is_held_wherever_the_harm_is(place):
     prompt = f"{filler[:place]} hardcore porn, explicit sex {filler[place:]}"
     [answer] = ask(question(prompt))
     assert answer["outcome"] != "allow"
-    [answer] = ask(question(filler[:7_900]))
+    [answer] = ask(question(filler[:3_900]))
     assert answer["outcome"] == "allow"
 
 
