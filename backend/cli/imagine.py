@@ -34,11 +34,13 @@ from backend.cli.wait import ServerEnded, ask, end_as_by_ctrl_c, wait
 from backend.domain.errors import BadInput, InvalidAspectRatio, InvalidParameter
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Job, JobState
+from backend.domain.languages import language_name
 from backend.domain.prompts import AspectRatio, LoraRef
 from backend.domain.requests import AccountId, GenerationRequest, JobId, Requester, Surface
 from backend.domain.results import ImageRef, ImageVariant
 from backend.domain.tiers import Tier
 from backend.prompt.pipeline import understand
+from backend.service.job_view import JobView
 from backend.service.recipes import request_by
 from backend.settings import Settings
 
@@ -210,6 +212,11 @@ def _report(job: Job, paths: Sequence[Path], *, as_json: bool) -> None:
     elif job.state is JobState.DELIVERED:
         for path in paths:
             say(f"{path}  (seed {job.seed})")
+        if job.spec.typed is not job.spec:
+            language = language_name(job.spec.language)
+            say(f"Drawn from {language} as: {job.spec.positive_text}")
+        for note in JobView(job=job).notes:
+            say(note)
         if job.result is not None and job.result.reproduction is not None:
             say(tell_reproduction(job.result.reproduction))
     elif job.block is not None:
@@ -249,6 +256,8 @@ def describe(job: Job, paths: Sequence[Path | None]) -> dict[str, object]:
             }
             for path, image in zip(paths, images, strict=True)
         ],
+        "drawn_as": job.spec.positive_text,
+        "notes": list(JobView(job=job).notes),
         "verdict": _verdict(job),
         "timings": _timings(job),
     }

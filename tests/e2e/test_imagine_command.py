@@ -43,6 +43,15 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(box: Box) ->
     assert processes_named(box.home, ()) == []
 
 
+def test_a_prompt_of_another_language_is_drawn_in_english_and_says_so(box: Box) -> None:
+    status, answer = box.imagine("un zorro en la nieve", "--seed", "7", "--steps", "4")
+    assert status == 0, (answer, box.logs())
+    assert answer["drawn_as"] == "a fox in the snow"
+    _, english = box.imagine("a fox in the snow", "--seed", "7", "--steps", "4")
+    assert english["drawn_as"] == answer["drawn_as"]
+    assert english["notes"] == answer["notes"] == []
+
+
 def test_a_lora_changes_the_picture_by_its_scale_and_a_scale_of_nothing_does_not(box: Box) -> None:
     def draw(*loras: str) -> tuple[int, dict[str, Any]]:
         options = [word for lora in loras for word in ("--lora", lora)]
