@@ -143,23 +143,28 @@ def buttons_for(job: Job) -> discord.ui.View | None:
         case JobState.QUEUED | JobState.RENDERING:
             view.add_item(CancelButton(job.id))
         case JobState.DELIVERED:
-            images = job.result.images if job.result else ()
-            if len(images) == 1:
-                view = picture_view(job, images[0])
-                view.add_item(RerollButton(job.id))
-                return view
-            shown = [image.index for image in images[:_PICTURES_SHOWN]]
-            for index in shown:
-                view.add_item(PickButton(job.id, index))
-            view.add_item(RerollButton(job.id))
-            for index in shown:
-                view.add_item(VaryButton(job.id, index))
-            if job.result is not None and job.result.recipe is not None:
-                view.add_item(RecipeButton(job.id))
+            return _buttons_of_pictures(job)
         case JobState.FAILED | JobState.CANCELLED:
             view.add_item(RerollButton(job.id))
         case JobState.BLOCKED:
             return None
+    return view
+
+
+def _buttons_of_pictures(job: Job) -> discord.ui.View:
+    images = job.result.images[:_PICTURES_SHOWN] if job.result else ()
+    view = discord.ui.View(timeout=None)
+    if len(images) == 1:
+        view = picture_view(job, images[0])
+        view.add_item(RerollButton(job.id))
+    else:
+        for image in images:
+            view.add_item(PickButton(job.id, image.index))
+        view.add_item(RerollButton(job.id))
+        for image in images:
+            view.add_item(VaryButton(job.id, image.index))
+    if job.result is not None and job.result.recipe is not None:
+        view.add_item(RecipeButton(job.id))
     return view
 
 

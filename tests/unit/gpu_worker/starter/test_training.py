@@ -28,7 +28,7 @@ from gpu_worker.starter.training import TrainingRun, graft_folder, rate_share, r
 from gpu_worker.starter.vocabulary import FIRST_LESSON
 
 SHAPES_ONLY = Art(objects={})
-PIPELINE_DEFAULTS = {"steps", "guidance", "sampler", "display_scale", "draws_parts"}
+PIPELINE_DEFAULTS = {"steps", "guidance", "sampler", "display_scale", "draws_parts", "preview"}
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
