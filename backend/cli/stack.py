@@ -22,6 +22,8 @@ from backend.models.starters import starter_model
 from backend.settings import Settings
 
 READY_TIMEOUT_S = 120.0
+# A server on this machine, or near it, answers sooner or is asked again.
+ANSWER_S = 5.0
 
 
 class NotReady(Exception):
@@ -84,16 +86,22 @@ class Stack:
 
     def has_dispatcher(self) -> bool:
         """Say whether a dispatcher has been alive within the last seconds."""
-        with Redis.from_url(self.redis_url) as client:
+        with self._redis() as client:
             return bool(client.exists(ALIVE_KEY))
 
     def has_worker(self, family: ModelFamily) -> bool:
         """Say whether a worker of this family is there and done with loading, for good or ill."""
-        with Redis.from_url(self.redis_url) as client:
+        with self._redis() as client:
             keys = list(client.scan_iter(match=worker_key(family, "*")))
             said = client.mget(keys) if keys else []
         loading = (WorkerState.INITIALISING, WorkerState.LOADING)
         return any(value and parse_presence(value).state not in loading for value in said)
+
+    def _redis(self) -> Redis:
+        """Open a connection on which nobody waits for ever."""
+        return Redis.from_url(
+            self.redis_url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S
+        )
 
     def has_lost_server(self) -> bool:
         """Say whether the server was another command's, which has taken it down for good."""

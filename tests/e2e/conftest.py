@@ -33,16 +33,22 @@ class Box:
     def impasto(
         self, *arguments: str, timeout_s: float = 180, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run one command to its end."""
-        return subprocess.run(  # noqa: S603 - our own command
+        """Run one command to its end; one that does not end shows where it stands."""
+        with subprocess.Popen(  # noqa: S603 - our own command
             [IMPASTO, *arguments],
-            env=self.env,
+            env={**self.env, "PYTHONFAULTHANDLER": "1"},
             cwd=cwd or self.home,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=timeout_s,
-            check=False,
-        )
+        ) as process:
+            try:
+                told, complained = process.communicate(timeout=timeout_s)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGABRT)
+                _, complained = process.communicate(timeout=timeout_s)
+                pytest.fail(f"{arguments} hung:\n{complained}\n{self.logs()}")
+        return subprocess.CompletedProcess(arguments, process.returncode, told, complained)
 
     def imagine(self, *arguments: str) -> tuple[int, dict[str, Any]]:
         """Run `impasto imagine … --json`; return its exit status and what it printed."""

@@ -44,7 +44,7 @@ def events_of(demo: Demo, job_id: str, kind: str) -> int:
 def test_a_newcomer_imagines_watches_and_varies_in_the_browser(demo: Demo) -> None:
     with discord_page(str(demo.doors["page_url"])) as page:
         page.slash("imagine", prompt="a fox in the snow --ar 3:2 --steps 150")
-        states = page.texts_until("Done", timeout_s=90)
+        states = page.texts_until("Done", timeout_s=240)
         steps = set(re.findall(r"step \d+ of 150", "\n".join(states)))
         assert len(steps) >= 2, states
         width, height = page.wait_for_picture()
@@ -54,7 +54,7 @@ def test_a_newcomer_imagines_watches_and_varies_in_the_browser(demo: Demo) -> No
         count = page.messages.count()
         page.click_button("V2")
         page.wait_for_messages(count + 1)
-        page.texts_until("Done", timeout_s=90)
+        page.texts_until("Done", timeout_s=240)
         assert page.wait_for_picture()[0] > 0
 
 
