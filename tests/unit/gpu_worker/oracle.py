@@ -1,6 +1,6 @@
 """What the tests against stock pipelines have in common."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 from backend.contracts import Sampler
 from gpu_worker.family import LoadedModel
-from gpu_worker.render.drawing import Drawing, DrawOrder
+from gpu_worker.render.drawing import Drawing, DrawOrder, Run
 from gpu_worker.render.pipeline import Renderer
 from tests.fakes.engines import draw_alone
 from tests.unit.gpu_worker.conftest import a_render_job
@@ -39,6 +39,27 @@ def stock(loaded: LoadedModel, pipeline_class: Any, sampler: Sampler, **options:
     pipe.scheduler = _STOCK_SCHEDULERS[sampler].from_config(config, **karras)
     pipe.set_progress_bar_config(disable=True)
     return pipe
+
+
+class SeenRenderer(Renderer):
+    """A renderer whose looks and last latents are noted, by the seeds of the jobs."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self.looks: list[dict[int, int]] = []
+        self.latents: dict[int, torch.Tensor] = {}
+
+    def step(self, runs: Sequence[Run]) -> None:
+        self.looks.append({seed_of(run): run.done for run in runs})
+        super().step(runs)
+
+    def finish(self, run: Run) -> Drawing | None:
+        self.latents[seed_of(run)] = run.latents
+        return super().finish(run)
+
+
+def seed_of(run: Any) -> int:
+    return run.generators[0].initial_seed()
 
 
 @contextmanager

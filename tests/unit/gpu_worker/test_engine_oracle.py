@@ -14,8 +14,7 @@ from gpu_worker.engine.loop import Engine
 from gpu_worker.families import open_family
 from gpu_worker.families.flux import pack
 from gpu_worker.family import LoadedModel
-from gpu_worker.render.drawing import Drawing, DrawOrder, OnStep, Run
-from gpu_worker.render.pipeline import Renderer
+from gpu_worker.render.drawing import DrawOrder, OnStep
 from gpu_worker.samplers import open_sampler
 from tests.fakes.engines import ignore
 from tests.unit.gpu_worker.conftest import a_render_job
@@ -23,6 +22,7 @@ from tests.unit.gpu_worker.oracle import (
     PROMPT,
     T5_TOKENS,
     TOLERANCE,
+    SeenRenderer,
     a_mask,
     a_picture,
     meeting_edges,
@@ -78,27 +78,6 @@ ALL = [
 KNOWN = [case for case in ALL if (case.family, case.sampler) != ("flux", "flow_heun")]
 OWN = [case for case in ALL if case not in KNOWN]
 IDS = partial(map, "-".join)
-
-
-class SeenRenderer(Renderer):
-    """A renderer whose looks and last latents are noted, by the seeds of the jobs."""
-
-    def __init__(self, **parts: Any) -> None:
-        super().__init__(**parts)
-        self.looks: list[dict[int, int]] = []
-        self.latents: dict[int, torch.Tensor] = {}
-
-    def step(self, runs: Sequence[Run]) -> None:
-        self.looks.append({seed_of(run): run.done for run in runs})
-        super().step(runs)
-
-    def finish(self, run: Run) -> Drawing | None:
-        self.latents[seed_of(run)] = run.latents
-        return super().finish(run)
-
-
-def seed_of(run: Any) -> int:
-    return run.generators[0].initial_seed()
 
 
 @pytest.fixture(scope="module")

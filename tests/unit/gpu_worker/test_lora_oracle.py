@@ -1,11 +1,11 @@
 """What is drawn in LoRAs equals the stock pipeline with the same ones, whoever else is drawn."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import diffusers
 import pytest
@@ -17,13 +17,13 @@ from gpu_worker.engine.loop import Engine
 from gpu_worker.families import open_family
 from gpu_worker.families.flux import pack
 from gpu_worker.family import LoadedModel
-from gpu_worker.render.drawing import Drawing, DrawOrder, OnStep, Run
+from gpu_worker.render.drawing import DrawOrder, OnStep
 from gpu_worker.render.pipeline import Renderer
 from gpu_worker.samplers import open_sampler
 from tests.fakes.engines import ignore
 from tests.unit.gpu_worker.compose.loras import style_lora
 from tests.unit.gpu_worker.conftest import a_render_job
-from tests.unit.gpu_worker.oracle import PROMPT, T5_TOKENS, TOLERANCE, seeds, stock
+from tests.unit.gpu_worker.oracle import PROMPT, T5_TOKENS, TOLERANCE, SeenRenderer, seeds, stock
 
 pytestmark = [
     pytest.mark.oracle,
@@ -41,27 +41,6 @@ OUTFITS: Mapping[str, Mapping[str, float]] = {
     "in-words": {"in-words": 1.0},
     "all": {"one": 0.5, "two": -0.3, "in-words": 0.6},
 }
-
-
-class SeenRenderer(Renderer):
-    """A renderer whose looks and last latents are noted, by the seeds of the jobs."""
-
-    def __init__(self, **parts: Any) -> None:
-        super().__init__(**parts)
-        self.looks: list[list[int]] = []
-        self.latents: dict[int, torch.Tensor] = {}
-
-    def step(self, runs: Sequence[Run]) -> None:
-        self.looks.append([seed_of(run) for run in runs])
-        super().step(runs)
-
-    def finish(self, run: Run) -> Drawing | None:
-        self.latents[seed_of(run)] = run.latents
-        return super().finish(run)
-
-
-def seed_of(run: Any) -> int:
-    return run.generators[0].initial_seed()
 
 
 @pytest.fixture(scope="module")

@@ -15,13 +15,20 @@ from gpu_worker.engine.loop import Engine
 from gpu_worker.families import open_family
 from gpu_worker.families.flux import pack
 from gpu_worker.family import LoadedModel
-from gpu_worker.render.drawing import Drawing, DrawOrder, OnStep, Run
-from gpu_worker.render.pipeline import Renderer
+from gpu_worker.render.drawing import DrawOrder, OnStep
 from gpu_worker.samplers import open_sampler
 from tests.fakes.engines import ignore
 from tests.unit.gpu_worker.conftest import a_render_job
 from tests.unit.gpu_worker.controlnets import a_hint, open_shelf, write_controlnet
-from tests.unit.gpu_worker.oracle import PROMPT, T5_TOKENS, TOLERANCE, a_picture, seeds, stock
+from tests.unit.gpu_worker.oracle import (
+    PROMPT,
+    T5_TOKENS,
+    TOLERANCE,
+    SeenRenderer,
+    a_picture,
+    seeds,
+    stock,
+)
 
 pytestmark = [
     pytest.mark.oracle,
@@ -54,27 +61,6 @@ CASES = [
 
 def told(case: Case) -> str:
     return f"{case.family}-{case.mode}-{case.controls}"
-
-
-class SeenRenderer(Renderer):
-    """A renderer whose looks and last latents are noted, by the seeds of the jobs."""
-
-    def __init__(self, **parts: Any) -> None:
-        super().__init__(**parts)
-        self.looks: list[dict[int, int]] = []
-        self.latents: dict[int, torch.Tensor] = {}
-
-    def step(self, runs: Sequence[Run]) -> None:
-        self.looks.append({seed_of(run): run.done for run in runs})
-        super().step(runs)
-
-    def finish(self, run: Run) -> Drawing | None:
-        self.latents[seed_of(run)] = run.latents
-        return super().finish(run)
-
-
-def seed_of(run: Any) -> int:
-    return run.generators[0].initial_seed()
 
 
 @pytest.fixture(scope="module")
