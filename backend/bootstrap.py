@@ -59,6 +59,7 @@ from backend.service.given_pictures import GivenPictures
 from backend.service.ports import Clock, Presence
 from backend.service.predictions import Predictions
 from backend.service.preferences import SavedPreferences
+from backend.service.reader import Reader
 from backend.service.reviews import Reviews
 from backend.service.services import Services
 from backend.service.turns import Turns
@@ -91,10 +92,15 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         bus = open_bus(redis)
         outbox = Outbox(jobs=jobs, bus=bus)
         fleet = _make_fleet(settings, redis)
-        house, screen = settings.house, open_screen(settings)
-        interpret = open_interpreter(settings)
         preferences = SavedPreferences(store=SqlPreferenceStore(database=database))
-        given = make_given_pictures(database, clock=now)
+        reader = Reader(
+            screen=open_screen(settings),
+            fleet=fleet,
+            house=settings.house,
+            interpret=open_interpreter(settings),
+            preferences=preferences,
+            given=make_given_pictures(database, clock=now),
+        )
         predictions = Predictions(documents=SqlQueueDocuments(database=database))
         services = Services(
             generations=Generations(
@@ -102,17 +108,13 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 pictures=StoredPictures(
                     images=ImageStore(objects=open_objects(settings)), clock=now
                 ),
-                given=given,
+                reader=reader,
                 previews=RedisPreviews(redis=redis),
                 cancel_flags=RedisCancelFlags(redis=redis),
                 outbox=outbox,
                 outlooks=RedisOutlooks(redis=redis),
                 predictions=predictions,
-                screen=screen,
                 fleet=fleet,
-                house=house,
-                interpret=interpret,
-                preferences=preferences,
                 policies=settings.tier_policies,
                 clock=now,
             ),
@@ -123,15 +125,10 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             events=bus,
             fleet=fleet,
             explanations=Explanations(
-                screen=screen,
-                fleet=fleet,
+                reader=reader,
                 predictions=predictions,
                 measures=open_measures(settings),
                 expectations=open_expectations(redis, database),
-                house=house,
-                interpret=interpret,
-                preferences=preferences,
-                given=given,
             ),
             preferences=preferences,
         )
@@ -167,13 +164,15 @@ async def open_explanations(settings: Settings) -> AsyncIterator[Explanations]:
                 expectations = open_expectations(redis, database)
                 presence = PoolPresence(pool=open_gpu_pool("local", redis=redis))
         yield Explanations(
-            screen=open_screen(settings),
-            fleet=Fleet(presence=presence, families=settings.families),
+            reader=Reader(
+                screen=open_screen(settings),
+                fleet=Fleet(presence=presence, families=settings.families),
+                house=settings.house,
+                interpret=open_interpreter(settings),
+            ),
             predictions=Predictions(documents=documents),
             measures=open_measures(settings),
             expectations=expectations,
-            house=settings.house,
-            interpret=open_interpreter(settings),
         )
 
 

@@ -1,30 +1,24 @@
 """The dry run: what a request would be read as, cost and become. Costs nothing, stores nothing."""
 
-import asyncio
 from dataclasses import dataclass
-from typing import Final
 
 from backend.contracts import PromptPart, PromptTerm
 from backend.domain.errors import FamilyUnavailable, NoLiveWorker
 from backend.domain.outlook import Outlook
-from backend.domain.prompts import Effort, PromptSpec
+from backend.domain.prompts import PromptSpec
 from backend.domain.requests import GenerationRequest
 from backend.models.measures import Measures
 from backend.models.tokens import CannotCount, EncoderCount
-from backend.prompt.house import House, shipped_house
-from backend.prompt.interpreter import Interpret
+from backend.prompt.house import shipped_house
 from backend.prompt.parse import Variant, asks_for_dry_run, parse
-from backend.prompt.pipeline import PromptScreen, PromptVerdict, Understood, understand_all
+from backend.prompt.pipeline import PromptVerdict, Understood
 from backend.prompt.support import notes_of
 from backend.service.expectations import Expectations
-from backend.service.fleet import Fleet
-from backend.service.given_pictures import Given, GivenPictures
 from backend.service.job_view import untranslated_note
 from backend.service.predictions import Predictions
-from backend.service.preferences import SavedPreferences, preferences_for
+from backend.service.preferences import preferences_for
+from backend.service.reader import Reader
 from backend.service.told_words import negative_parts_of, parts_of
-
-NO_PICTURES: Final = Given(effort=Effort())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,25 +76,15 @@ class Explanations:
     def __init__(
         self,
         *,
-        screen: PromptScreen,
-        fleet: Fleet,
+        reader: Reader,
         predictions: Predictions,
         measures: Measures,
         expectations: Expectations | None = None,
-        house: House | None = None,
-        interpret: Interpret | None = None,
-        preferences: SavedPreferences | None = None,
-        given: GivenPictures | None = None,
     ) -> None:
-        self._screen = screen
-        self._fleet = fleet
+        self._reader = reader
         self._predictions = predictions
         self._measures = measures
         self._expectations = expectations
-        self._house = house
-        self._interpret = interpret
-        self._preferences = preferences
-        self._given = given
 
     async def is_asked(self, request: GenerationRequest) -> bool:
         """Say whether a prompt asks for a dry run by `--dry`.
@@ -109,7 +93,7 @@ class Explanations:
             BadInput: it cannot be read.
 
         """
-        preferences = await preferences_for(request, self._preferences)
+        preferences = await preferences_for(request, self._reader.preferences)
         return asks_for_dry_run(request.prompt, preferences)
 
     async def count(self, request: GenerationRequest) -> int:
@@ -121,9 +105,9 @@ class Explanations:
         """
         variants = parse(
             request,
-            default_family=self._fleet.default_family(),
-            house=self._house or shipped_house(),
-            preferences=await preferences_for(request, self._preferences),
+            default_family=self._reader.fleet.default_family(),
+            house=self._reader.house or shipped_house(),
+            preferences=await preferences_for(request, self._reader.preferences),
         )
         return sum(variant.given.repeat or 1 for variant in variants)
 
@@ -136,17 +120,7 @@ class Explanations:
             NotTranslated: it cannot be translated, and no other words are drawn here.
 
         """
-        given = await self._given.look(request) if self._given else NO_PICTURES
-        # A translation may take seconds.
-        understood = await asyncio.to_thread(
-            understand_all,
-            given.prepare(request),
-            screen=self._screen,
-            default_family=self._fleet.default_family(),
-            house=self._house,
-            interpret=self._interpret,
-            preferences=await preferences_for(request, self._preferences),
-        )
+        given, understood = await self._reader.read(request)
         completed = [one.with_spec(given.complete(one.spec, request)) for one in understood]
         prompts = tuple([await self._foretell(one) for one in completed])
         first = prompts[0]
@@ -158,7 +132,7 @@ class Explanations:
 
     async def _refusal(self, first: Foretold) -> str:
         try:
-            await self._fleet.must_serve(first.spec.family)
+            await self._reader.fleet.must_serve(first.spec.family)
         except (FamilyUnavailable, NoLiveWorker) as error:
             return f"{error.message} {error.way_out}"
         return ""

@@ -1,6 +1,5 @@
 """Asking for pictures: submit, look, cancel, reroll, vary."""
 
-import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -18,13 +17,10 @@ from backend.domain.requests import GenerationRequest, JobId, Requester, SourceI
 from backend.domain.results import ImageRef, ImageVariant
 from backend.domain.rework import Rework, Variation
 from backend.domain.tiers import TIER_POLICIES, Tier, TierPolicy
-from backend.prompt.house import House
-from backend.prompt.interpreter import Interpret
-from backend.prompt.pipeline import PromptScreen, understand_all
 from backend.prompt.write import write_list, write_manner, write_words
 from backend.service.fingerprints import fingerprint
 from backend.service.fleet import Fleet
-from backend.service.given_pictures import GivenPictures, settled
+from backend.service.given_pictures import settled
 from backend.service.job_view import JobView
 from backend.service.ports import (
     CancelFlags,
@@ -36,7 +32,7 @@ from backend.service.ports import (
     Previews,
 )
 from backend.service.predictions import Predictions
-from backend.service.preferences import SavedPreferences, preferences_for
+from backend.service.reader import Reader
 from backend.service.sets import Planned, must_be_few, places, plan
 
 LINK_TTL_S = 3600
@@ -60,17 +56,13 @@ class Generations:
         *,
         jobs: JobStore,
         pictures: Pictures,
-        given: GivenPictures,
+        reader: Reader,
         previews: Previews,
         cancel_flags: CancelFlags,
         outbox: OutboxPublisher,
         outlooks: Outlooks,
         predictions: Predictions,
-        screen: PromptScreen,
         fleet: Fleet,
-        house: House | None = None,
-        interpret: Interpret | None = None,
-        preferences: SavedPreferences | None = None,
         policies: Mapping[Tier, TierPolicy] = TIER_POLICIES,
         clock: Clock,
         make_id: Callable[[], JobId] = new_job_id,
@@ -78,17 +70,13 @@ class Generations:
     ) -> None:
         self._jobs = jobs
         self._pictures = pictures
-        self._given = given
+        self._reader = reader
         self._previews = previews
         self._cancel_flags = cancel_flags
         self._outbox = outbox
         self._outlooks = outlooks
         self._predictions = predictions
-        self._screen = screen
         self._fleet = fleet
-        self._house = house
-        self._interpret = interpret
-        self._preferences = preferences
         self._policies = policies
         self._clock = clock
         self._make_id = make_id
@@ -127,17 +115,7 @@ class Generations:
         if first is not None:
             ids = first.request.place.ids() if first.request.place else (first.id,)
             return tuple([replace(await self.snapshot(one), is_repeated=True) for one in ids])
-        given = await self._given.look(request)
-        # A translation may take seconds.
-        understood = await asyncio.to_thread(
-            understand_all,
-            given.prepare(request),
-            screen=self._screen,
-            default_family=self._fleet.default_family(),
-            house=self._house,
-            interpret=self._interpret,
-            preferences=await preferences_for(request, self._preferences),
-        )
+        given, understood = await self._reader.read(request)
         planned = [replace(one, spec=given.complete(one.spec, request)) for one in plan(understood)]
         must_be_few(planned, self._policies, most=most)
         for family in dict.fromkeys(one.spec.family for one in planned):

@@ -28,6 +28,7 @@ from backend.service.accounts import Accounts
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
 from backend.service.predictions import Predictions
+from backend.service.reader import Reader
 from backend.service.reviews import Reviews
 from backend.service.services import Services
 from bot.client import ClientOptions, ImpastoBot
@@ -126,15 +127,18 @@ class Town:
             generations=Generations(
                 jobs=self.jobs,
                 pictures=self.pictures,
-                given=darkroom.given,
+                reader=Reader(
+                    screen=screen,
+                    fleet=fleet,
+                    preferences=preferences,
+                    given=darkroom.given,
+                ),
                 previews=self.previews,
                 cancel_flags=self.flags,
                 outbox=outbox,
                 outlooks=self.outlooks,
                 predictions=Predictions(documents=MemoryQueueDocuments()),
-                screen=screen,
                 fleet=fleet,
-                preferences=preferences,
                 clock=clock,
             ),
             reviews=Reviews(

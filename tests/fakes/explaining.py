@@ -8,6 +8,7 @@ from backend.service.explanations import Explanations
 from backend.service.fleet import Fleet
 from backend.service.predictions import Predictions
 from backend.service.preferences import SavedPreferences
+from backend.service.reader import Reader
 from tests.fakes.stores import MemoryPreferenceStore, MemoryQueueDocuments
 
 
@@ -15,11 +16,9 @@ def make_explanations(
     *, screen: PromptScreen, fleet: Fleet, preferences: SavedPreferences
 ) -> Explanations:
     return Explanations(
-        screen=screen,
-        fleet=fleet,
+        reader=Reader(screen=screen, fleet=fleet, preferences=preferences),
         predictions=Predictions(documents=MemoryQueueDocuments()),
         measures=Measures(folders={family: starter_model(family) for family in ModelFamily}),
-        preferences=preferences,
     )
 
 

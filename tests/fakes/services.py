@@ -10,6 +10,7 @@ from backend.service.accounts import Accounts
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
 from backend.service.predictions import Predictions
+from backend.service.reader import Reader
 from backend.service.reviews import Reviews
 from backend.service.services import Services
 from tests.builders import at
@@ -70,16 +71,19 @@ class FakeWorkshop:
             generations=Generations(
                 jobs=self.jobs,
                 pictures=self.pictures,
-                given=self.darkroom.given,
+                reader=Reader(
+                    screen=block_forbidden,
+                    fleet=self.fleet,
+                    interpret=interpret,
+                    preferences=preferences,
+                    given=self.darkroom.given,
+                ),
                 previews=self.previews,
                 cancel_flags=self.cancel_flags,
                 outbox=self.outbox,
                 outlooks=self.outlooks,
                 predictions=Predictions(documents=MemoryQueueDocuments()),
-                screen=block_forbidden,
-                interpret=interpret,
                 fleet=self.fleet,
-                preferences=preferences,
                 clock=self.now,
             ),
             reviews=Reviews(

@@ -23,6 +23,7 @@ from backend.service.fleet import Fleet
 from backend.service.generations import Generations
 from backend.service.ports import JobStore, KeyStore, ReviewStore
 from backend.service.predictions import Predictions
+from backend.service.reader import Reader
 from backend.service.reviews import Reviews
 from backend.service.services import Services
 from storage.keys import image_key
@@ -224,15 +225,18 @@ async def open_workshop(
         generations=Generations(
             jobs=jobs,
             pictures=StoredPictures(objects, clock),
-            given=darkroom.given,
+            reader=Reader(
+                screen=screen,
+                fleet=fleet,
+                preferences=preferences,
+                given=darkroom.given,
+            ),
             previews=previews,
             cancel_flags=flags,
             outbox=outbox,
             outlooks=outlooks,
             predictions=Predictions(documents=MemoryQueueDocuments()),
-            screen=screen,
             fleet=fleet,
-            preferences=preferences,
             clock=clock,
         ),
         reviews=Reviews(reviews=reviews, jobs=jobs, outbox=outbox, clock=clock),

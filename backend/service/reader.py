@@ -1,0 +1,50 @@
+"""Reads a request with the pictures it is given: for a submission and for a dry run alike."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from backend.domain.prompts import Effort
+from backend.domain.requests import GenerationRequest
+from backend.prompt.house import House
+from backend.prompt.interpreter import Interpret
+from backend.prompt.pipeline import PromptScreen, Understood, understand_all
+from backend.service.fleet import Fleet
+from backend.service.given_pictures import Given, GivenPictures
+from backend.service.preferences import SavedPreferences, preferences_for
+
+NO_PICTURES: Final = Given(effort=Effort())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """What reading needs; without `given` no pictures are looked at."""
+
+    screen: PromptScreen
+    fleet: Fleet
+    house: House | None = None
+    interpret: Interpret | None = None
+    preferences: SavedPreferences | None = None
+    given: GivenPictures | None = None
+
+    async def read(self, request: GenerationRequest) -> tuple[Given, tuple[Understood, ...]]:
+        """Return what its pictures say, and all prompts that its text stands for.
+
+        Raises:
+            BadInput: it cannot be understood.
+            JobNotFound, ImageNotFound, UploadNotFound: a picture it names is not there.
+            NotTranslated: it cannot be translated, and no other words are drawn here.
+
+        """
+        given = await self.given.look(request) if self.given else NO_PICTURES
+        # A translation may take seconds.
+        understood = await asyncio.to_thread(
+            understand_all,
+            given.prepare(request),
+            screen=self.screen,
+            default_family=self.fleet.default_family(),
+            house=self.house,
+            interpret=self.interpret,
+            preferences=await preferences_for(request, self.preferences),
+        )
+        return given, understood
