@@ -22,9 +22,8 @@ from bot.delivery import Deliveries
 from bot.delivery.deliveries import EDIT_INTERVAL_S
 from bot.identity import Identity
 from bot.views.answers import refuse
-from bot.views.exact_button import ExactButton
 from bot.views.picture_buttons import RegionButton, ReworkButton, ZoomButton
-from bot.views.recipe_buttons import RecipeButton
+from bot.views.recipe_buttons import ExactButton, RecipeButton
 from bot.views.result_buttons import (
     CancelButton,
     PickButton,

@@ -14,6 +14,7 @@ from backend.domain.rework import Direction, Rework, Variation, is_square
 from bot.views.answers import acknowledge, answering
 from bot.views.custom_ids import job_custom_id, job_pattern
 from bot.views.job_message import post_followup
+from bot.views.lasting_buttons import PictureButton
 from bot.views.picture_modals import RegionModal, ZoomModal
 from bot.views.workshop import workshop_of
 
@@ -97,23 +98,14 @@ class ReworkButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_
             await post_followup(interaction, view, buttons=workshop.buttons_for(view.job))
 
 
-class RegionButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_pattern(_REGION)):
+class RegionButton(PictureButton, template=job_pattern(_REGION)):
     """Vary (Region): ask which part is drawn anew, and as what."""
 
-    def __init__(self, job_id: JobId, index: int) -> None:
-        super().__init__(
-            discord.ui.Button(
-                label="Vary (Region)", custom_id=job_custom_id(_REGION, job_id, index), row=1
-            )
+    @staticmethod
+    def face(job_id: JobId, index: int) -> discord.ui.Button[Any]:
+        return discord.ui.Button(
+            label="Vary (Region)", custom_id=job_custom_id(_REGION, job_id, index), row=1
         )
-        self._job_id = job_id
-        self._index = index
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(JobId(match["job_id"]), int(match["index"]))
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with answering(interaction):
@@ -122,23 +114,14 @@ class RegionButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_
             await interaction.response.send_modal(RegionModal(job, self._index))
 
 
-class ZoomButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_pattern(_ZOOM)):
+class ZoomButton(PictureButton, template=job_pattern(_ZOOM)):
     """Custom Zoom: ask from how far, and what is seen around the picture."""
 
-    def __init__(self, job_id: JobId, index: int) -> None:
-        super().__init__(
-            discord.ui.Button(
-                label="Custom Zoom", custom_id=job_custom_id(_ZOOM, job_id, index), row=2
-            )
+    @staticmethod
+    def face(job_id: JobId, index: int) -> discord.ui.Button[Any]:
+        return discord.ui.Button(
+            label="Custom Zoom", custom_id=job_custom_id(_ZOOM, job_id, index), row=2
         )
-        self._job_id = job_id
-        self._index = index
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(JobId(match["job_id"]), int(match["index"]))
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with answering(interaction):

@@ -1,36 +1,28 @@
-"""*Recipe* under a job's pictures: how they were made; it survives restarts."""
+"""*Recipe* under a job's pictures, and *Draw it again* under a recipe."""
 
-import re
 from io import BytesIO
-from typing import Any, Self
+from typing import Any
 
 import discord
 
 from backend.domain.requests import JobId
-from backend.service.recipes import DOCUMENT, document_of
+from backend.service.recipes import DOCUMENT, document_of, request_again
 from bot.presenters.recipes import recipe_text
 from bot.views.answers import acknowledge, answering, only
 from bot.views.custom_ids import job_custom_id, job_pattern
+from bot.views.job_message import post_followup
+from bot.views.lasting_buttons import JobButton
 from bot.views.workshop import workshop_of
 
-_RECIPE = "recipe"
-EXACT = "exact"
+_RECIPE, _EXACT = "recipe", "exact"
 
 
-class RecipeButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_pattern(_RECIPE)):
+class RecipeButton(JobButton, template=job_pattern(_RECIPE)):
     """*Recipe*: tell its owner how a job's pictures were made, with the whole of it as a file."""
 
-    def __init__(self, job_id: JobId) -> None:
-        super().__init__(
-            discord.ui.Button(label="Recipe", custom_id=job_custom_id(_RECIPE, job_id), row=1)
-        )
-        self._job_id = job_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(JobId(match["job_id"]))
+    @staticmethod
+    def face(job_id: JobId) -> discord.ui.Button[Any]:
+        return discord.ui.Button(label="Recipe", custom_id=job_custom_id(_RECIPE, job_id), row=1)
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with answering(interaction):
@@ -41,9 +33,7 @@ class RecipeButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_
             document = document_of(job)
             data = DOCUMENT.dump_json(document, indent=2)
             view = discord.ui.View(timeout=None)
-            view.add_item(
-                discord.ui.Button(label="Draw it again", custom_id=job_custom_id(EXACT, job.id))
-            )
+            view.add_item(ExactButton(job.id))
             await interaction.followup.send(
                 recipe_text(job, document.recipe),
                 file=discord.File(BytesIO(data), filename=f"impasto-{job.id}-recipe.json"),
@@ -51,3 +41,23 @@ class RecipeButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_
                 ephemeral=True,
                 allowed_mentions=only(None),
             )
+
+
+class ExactButton(JobButton, template=job_pattern(_EXACT)):
+    """*Draw it again*: the very pictures of a job once more, and whether they are the same."""
+
+    @staticmethod
+    def face(job_id: JobId) -> discord.ui.Button[Any]:
+        return discord.ui.Button(label="Draw it again", custom_id=job_custom_id(_EXACT, job_id))
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        async with answering(interaction):
+            await acknowledge(interaction)
+            workshop = workshop_of(interaction.client)
+            generations = workshop.services.generations
+            requester = workshop.identity.requester(interaction)
+            origin = await generations.view(self._job_id, requester)
+            view = await generations.submit(
+                request_again(origin.job, requester, idempotency_key=f"discord:{interaction.id}")
+            )
+            await post_followup(interaction, view, buttons=workshop.buttons_for(view.job))

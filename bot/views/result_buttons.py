@@ -3,8 +3,7 @@
 A job of a single picture has that picture's own buttons.
 """
 
-import re
-from typing import Any, Self
+from typing import Any
 
 import discord
 
@@ -14,6 +13,7 @@ from bot.presenters.results import picture_text
 from bot.views.answers import acknowledge, answering, only
 from bot.views.custom_ids import job_custom_id, job_pattern
 from bot.views.job_message import post_followup
+from bot.views.lasting_buttons import JobButton, PictureButton
 from bot.views.picture_buttons import picture_view
 from bot.views.pictures import Upload, is_too_large, picture_uploads
 from bot.views.recipe_buttons import RecipeButton
@@ -23,23 +23,14 @@ _PICK, _VARY, _REROLL, _CANCEL = "pick", "vary", "reroll", "cancel"
 _PICTURES_SHOWN = 4
 
 
-class PickButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_pattern(_PICK)):
+class PickButton(PictureButton, template=job_pattern(_PICK)):
     """U1 to U4: post one picture of the grid by itself, in full size."""
 
-    def __init__(self, job_id: JobId, index: int) -> None:
-        super().__init__(
-            discord.ui.Button(
-                label=f"U{index + 1}", custom_id=job_custom_id(_PICK, job_id, index), row=0
-            )
+    @staticmethod
+    def face(job_id: JobId, index: int) -> discord.ui.Button[Any]:
+        return discord.ui.Button(
+            label=f"U{index + 1}", custom_id=job_custom_id(_PICK, job_id, index), row=0
         )
-        self._job_id = job_id
-        self._index = index
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(JobId(match["job_id"]), int(match["index"]))
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with answering(interaction):
@@ -54,23 +45,14 @@ class PickButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_pa
                     return
 
 
-class VaryButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_pattern(_VARY)):
+class VaryButton(PictureButton, template=job_pattern(_VARY)):
     """V1 to V4: a new job of variations of one picture."""
 
-    def __init__(self, job_id: JobId, index: int) -> None:
-        super().__init__(
-            discord.ui.Button(
-                label=f"V{index + 1}", custom_id=job_custom_id(_VARY, job_id, index), row=1
-            )
+    @staticmethod
+    def face(job_id: JobId, index: int) -> discord.ui.Button[Any]:
+        return discord.ui.Button(
+            label=f"V{index + 1}", custom_id=job_custom_id(_VARY, job_id, index), row=1
         )
-        self._job_id = job_id
-        self._index = index
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(JobId(match["job_id"]), int(match["index"]))
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with answering(interaction):
@@ -85,20 +67,12 @@ class VaryButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_pa
             await post_followup(interaction, view, buttons=buttons_for(view.job))
 
 
-class RerollButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_pattern(_REROLL)):
+class RerollButton(JobButton, template=job_pattern(_REROLL)):
     """🔄: a new job for the same words with another seed."""
 
-    def __init__(self, job_id: JobId) -> None:
-        super().__init__(
-            discord.ui.Button(emoji="🔄", custom_id=job_custom_id(_REROLL, job_id), row=0)
-        )
-        self._job_id = job_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(JobId(match["job_id"]))
+    @staticmethod
+    def face(job_id: JobId) -> discord.ui.Button[Any]:
+        return discord.ui.Button(emoji="🔄", custom_id=job_custom_id(_REROLL, job_id), row=0)
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with answering(interaction):
@@ -112,20 +86,12 @@ class RerollButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_
             await post_followup(interaction, view, buttons=buttons_for(view.job))
 
 
-class CancelButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=job_pattern(_CANCEL)):
+class CancelButton(JobButton, template=job_pattern(_CANCEL)):
     """*Cancel*: end a job that is not finished; for its owner and for moderators."""
 
-    def __init__(self, job_id: JobId) -> None:
-        super().__init__(
-            discord.ui.Button(label="Cancel", custom_id=job_custom_id(_CANCEL, job_id), row=0)
-        )
-        self._job_id = job_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(JobId(match["job_id"]))
+    @staticmethod
+    def face(job_id: JobId) -> discord.ui.Button[Any]:
+        return discord.ui.Button(label="Cancel", custom_id=job_custom_id(_CANCEL, job_id), row=0)
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with answering(interaction):
