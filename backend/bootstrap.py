@@ -45,7 +45,7 @@ from backend.models.folders import is_hub_id
 from backend.models.measures import Measures
 from backend.models.starters import starter_model
 from backend.prompt.interpreter import Interpret, Interpreter, Patience
-from backend.prompt.language import UNKNOWN, LanguageGuess
+from backend.prompt.language import ENGLISH, UNKNOWN, LanguageGuess
 from backend.prompt.pipeline import SafetyScreen
 from backend.prompt.translators import open_translator
 from backend.prompt.translators.glossary.telling import Teller, open_teller
@@ -239,6 +239,8 @@ def open_interpreter(settings: Settings) -> Interpret | None:
 
 def _tell_language(text: str) -> str:
     """Return a text's language; where a few words are too few to guess, by knowing them."""
+    if _teller().is_short_english(text):
+        return ENGLISH
     guessed = _language_guess()(text)
     return _teller().tell(text) if guessed == UNKNOWN else guessed
 

@@ -5,6 +5,7 @@ from typing import Final
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 UNKNOWN: Final = "und"
+ENGLISH: Final = "en"
 # What is written in another language than these is taken for the likeliest of them, or for unknown.
 LANGUAGES: Final = (
     *("ar", "bg", "bn", "cs", "da", "de", "el", "en", "es", "fa", "fi", "fr", "he", "hi", "hu"),

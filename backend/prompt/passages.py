@@ -12,9 +12,8 @@ from itertools import chain
 from typing import Final
 
 from backend.domain.prompts import PromptSpec, WeightedPart
+from backend.prompt.language import ENGLISH, UNKNOWN
 
-ENGLISH: Final = "en"
-UNKNOWN: Final = "und"
 GuessLanguage = Callable[[str], str]
 
 _QUOTED: Final = re.compile(

@@ -91,7 +91,9 @@ def test_two_words_are_enough_if_the_glossary_has_both(prompt, language, drawn):
     assert (spec.language, write_words(spec.positive)) == (language, drawn)
 
 
-@pytest.mark.parametrize("prompt", ["red fox", "rose garden", "art nouveau rose", "mare, portrait"])
+@pytest.mark.parametrize(
+    "prompt", ["red fox", "rose garden", "art nouveau rose", "art nouveau", "mare, portrait"]
+)
 def test_two_english_words_are_no_other_language(prompt):
     assert read_prompt(prompt).spec.translation is None
 

@@ -14,6 +14,8 @@ from backend.prompt.translators.glossary.pages import (
 
 UNKNOWN: Final = "und"
 WORDS_MIN: Final = 2
+# A borrowed word among so few ("art nouveau rose") is enough to lead statistics astray.
+WORDS_SHORT: Final = 4
 _WORD: Final = re.compile(r"[^\W\d_]+'?")
 
 
@@ -30,14 +32,26 @@ class Teller:
         Of several, the first is as good as any where a word means the same in all of them; where
         half of the words are English too, the text is left to be that.
         """
-        words = [word for word in _WORD.findall(split_elisions(fold(text))) if len(word) > 1]
-        if len(words) < WORDS_MIN or 2 * sum(word in self.english for word in words) >= len(words):
+        words = _words(text)
+        if len(words) < WORDS_MIN or self._are_english(words):
             return UNKNOWN
         fit = [one for one in SPACED if all(one in self._of(word) for word in words)]
         return fit[0] if fit else UNKNOWN
 
+    def is_short_english(self, text: str) -> bool:
+        """Say whether a text is two to four words of which at least half are English."""
+        words = _words(text)
+        return WORDS_MIN <= len(words) <= WORDS_SHORT and self._are_english(words)
+
+    def _are_english(self, words: list[str]) -> bool:
+        return 2 * sum(word in self.english for word in words) >= len(words)
+
     def _of(self, word: str) -> frozenset[str]:
         return self.languages.get(word, frozenset())
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in _WORD.findall(split_elisions(fold(text))) if len(word) > 1]
 
 
 def open_teller() -> Teller:
