@@ -4,9 +4,15 @@ from collections.abc import Iterable
 
 import discord
 
-from backend.domain.requests import AccountId, Requester, Surface
+from backend.domain.requests import AccountId, Place, Requester, Surface
 
 _ACCOUNT_PREFIX = "discord:"
+_MAY_BE_RESTRICTED = (
+    discord.TextChannel,
+    discord.VoiceChannel,
+    discord.StageChannel,
+    discord.Thread,
+)
 
 
 class Identity:
@@ -32,6 +38,7 @@ class Identity:
             surface=Surface.DISCORD,
             display_name=user.display_name,
             is_moderator=self._is_moderator(interaction),
+            place=place_of(interaction),
         )
 
     def _is_moderator(self, interaction: discord.Interaction) -> bool:
@@ -61,6 +68,21 @@ def user_id_of(account_id: AccountId) -> int | None:
     if found and f"{prefix}:" == _ACCOUNT_PREFIX and number.isdigit():
         return int(number)
     return None
+
+
+def place_of(interaction: discord.Interaction) -> Place | None:
+    """Return the channel that somebody speaks in, None for private messages.
+
+    What is not known to be age-restricted is not: a thread whose parent the bot cannot see.
+    """
+    if interaction.guild_id is None or interaction.channel_id is None:
+        return None
+    channel = interaction.channel
+    return Place(
+        guild_id=str(interaction.guild_id),
+        channel_id=str(interaction.channel_id),
+        is_age_restricted=isinstance(channel, _MAY_BE_RESTRICTED) and channel.is_nsfw(),
+    )
 
 
 def _role_ids(member: discord.Member) -> list[int]:

@@ -23,13 +23,29 @@ class Surface(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where somebody asks: a channel of a guild, by Discord's ids.
+
+    `is_age_restricted` is of the moment of asking, and a thread's is its parent's.
+    """
+
+    guild_id: str
+    channel_id: str
+    is_age_restricted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Requester:
-    """Who asks. `is_moderator` is decided afresh by the surface for every call, never stored."""
+    """Who asks. `is_moderator` is decided afresh by the surface for every call, never stored.
+
+    `place` is None where no guild's rules hold: over REST, at a command line, in private messages.
+    """
 
     account_id: AccountId
     surface: Surface
     display_name: str = ""
     is_moderator: bool = False
+    place: Place | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
