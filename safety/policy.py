@@ -10,12 +10,18 @@ A policy document is TOML: `version`, an `id` that findings can be traced to, an
     living_artist = "review"
     [scores]           # names of `Policy`, from 0 to 1
     classifier_review = 0.6
+
+`guilds_may_soften = ["violence_gore", "classifier_review"]` names the categories and scores in
+which a guild's own document (`overlay.py`) may be softer than this one.
 """
 
+import hashlib
+import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final
 
 from safety.errors import PolicyInvalid
@@ -23,7 +29,12 @@ from safety.verdict import NEVER_CLEARED, Finding, Outcome
 
 FORMAT_VERSION: Final = 1
 CLASSIFIER: Final = "classifier"
-_SCORES: Final = ("nsfw_review", "nsfw_block", "classifier_review", "classifier_block")
+NSFW: Final = "nsfw"
+SEXUAL: Final = "sexual"
+# Each is a threshold: the lower, the stricter.
+SCORES: Final = ("nsfw_review", "nsfw_block", "classifier_review", "classifier_block")
+_NAMES: Final = ("id", "edition")
+_KEYS: Final = {"version", "id", "at_most", "at_least", "scores", "guilds_may_soften"}
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _CATEGORY: Final = re.compile(r"[a-z][a-z_]{0,63}")
 
@@ -36,9 +47,12 @@ class Policy:
     0.8 explicit and everything below 0.2 harmless; where the prompt classifier's stand is told in
     `bench/screening.md`. A finding of a category comes to no more than `at_most` of it and no less
     than `at_least`; child safety and failed checks are not softened.
+
+    `edition` counts the documents of a guild; a deployment's has none.
     """
 
     id: str = "house-1"
+    edition: str = field(default="", compare=False)
     nsfw_review_score: float = 0.6
     nsfw_block_score: float = 0.8
     classifier_review_score: float = 0.9
@@ -46,6 +60,7 @@ class Policy:
     image_check_timeout_s: float = 30.0
     at_most: Mapping[str, Outcome] = field(default_factory=dict)
     at_least: Mapping[str, Outcome] = field(default_factory=dict)
+    guilds_may_soften: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if not 0 < self.nsfw_review_score <= self.nsfw_block_score <= 1:
@@ -54,6 +69,19 @@ class Policy:
             raise ValueError("scores must be 0 < review <= block <= 1")
         if not self.image_check_timeout_s > 0:
             raise ValueError("a check needs some time")
+        if never := sorted(self.guilds_may_soften & NEVER_CLEARED):
+            raise ValueError(f"nobody softens {', '.join(never)}")
+
+    @cached_property
+    def version(self) -> str:
+        """What tells this policy from any other of its id: a digest of what it says.
+
+        Before a guild's stands its edition: "3.0f9a…" is what its third document came to.
+        """
+        said = {name: value for name, value in asdict(self).items() if name not in _NAMES}
+        text = json.dumps(said, sort_keys=True, default=sorted)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        return f"{self.edition}.{digest}" if self.edition else digest
 
     def classified(self, score: float) -> Outcome:
         """Return what a probability of the prompt classifier comes to."""
@@ -61,8 +89,16 @@ class Policy:
             return Outcome.BLOCK
         return Outcome.REVIEW if score >= self.classifier_review_score else Outcome.ALLOW
 
+    def pictured(self, score: float) -> Outcome:
+        """Return what a picture's probability of being explicit comes to."""
+        if score >= self.nsfw_block_score:
+            return Outcome.BLOCK
+        return Outcome.REVIEW if score >= self.nsfw_review_score else Outcome.ALLOW
+
     def apply(self, finding: Finding) -> Finding:
         """Return a finding with the outcome that this policy gives it."""
+        if finding.check == NSFW and finding.score is not None:
+            finding = self._seen(finding, self.pictured(finding.score))
         outcome = finding.outcome
         if finding.check == CLASSIFIER and finding.score is not None:
             outcome = self.classified(finding.score)
@@ -71,6 +107,10 @@ class Policy:
         if finding.category in self.at_most and finding.category not in NEVER_CLEARED:
             outcome = min(outcome, self.at_most[finding.category], key=lambda o: o.severity)
         return replace(finding, outcome=outcome)
+
+    def _seen(self, finding: Finding, outcome: Outcome) -> Finding:
+        category = "" if outcome is Outcome.ALLOW else SEXUAL
+        return replace(finding, outcome=outcome, category=category, rule=f"{NSFW}.{outcome}")
 
 
 DEFAULT_POLICY = Policy()
@@ -92,19 +132,21 @@ def read_policy(text: str) -> Policy:
 def _read(document: dict[str, Any]) -> Policy:
     if document["version"] != FORMAT_VERSION:
         raise ValueError(f"version {document['version']} is not {FORMAT_VERSION}")
-    if unknown := document.keys() - {"version", "id", "at_most", "at_least", "scores"}:
+    if unknown := document.keys() - _KEYS:
         raise ValueError(f"nothing is called {', '.join(sorted(unknown))}")
     if not _ID.fullmatch(document["id"]):
         raise ValueError('an id is made of small letters, figures and ".-_"')
     scores = document.get("scores", {})
-    if unknown := scores.keys() - set(_SCORES):
+    if unknown := scores.keys() - set(SCORES):
         raise ValueError(f"no score is called {', '.join(sorted(unknown))}")
+    named: dict[str, Any] = {f"{name}_score": float(score) for name, score in scores.items()}
     return replace(
         DEFAULT_POLICY,
         id=document["id"],
         at_most=_outcomes(document.get("at_most", {})),
         at_least=_outcomes(document.get("at_least", {})),
-        **{f"{name}_score": float(score) for name, score in scores.items()},
+        guilds_may_soften=_names(document.get("guilds_may_soften", [])),
+        **named,
     )
 
 
@@ -112,3 +154,9 @@ def _outcomes(entries: Mapping[str, str]) -> dict[str, Outcome]:
     if wrong := [name for name in entries if not _CATEGORY.fullmatch(name)]:
         raise ValueError(f"no category is called {', '.join(wrong)}")
     return {category: Outcome(outcome) for category, outcome in entries.items()}
+
+
+def _names(entries: list[str]) -> frozenset[str]:
+    if not isinstance(entries, list) or not all(_CATEGORY.fullmatch(name) for name in entries):
+        raise ValueError("guilds_may_soften is a list of categories and scores")
+    return frozenset(entries)
