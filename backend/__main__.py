@@ -14,7 +14,6 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from backend.bootstrap import (
-    LogStream,
     make_given_pictures,
     make_uploads,
     now,
@@ -25,6 +24,7 @@ from backend.bootstrap import (
     open_redis,
     open_services,
 )
+from backend.bootstrap.log_stream import LogStream
 from backend.contracts import REPORT_STREAM
 from backend.db.clock import DatabaseClock
 from backend.db.migrate import upgrade

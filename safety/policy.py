@@ -10,6 +10,11 @@ A policy document is TOML: `version`, an `id` that findings can be traced to, an
     living_artist = "review"
     [scores]           # names of `Policy`, from 0 to 1
     classifier_review = 0.6
+    [standing]         # what strikes come to; a number of 0 is never reached
+    strike_days = 90
+    strikes_to_mute = 3
+    mute_hours = 24
+    strikes_to_ban = 5
 
 `guilds_may_soften = ["violence_gore", "classifier_review"]` names the categories and scores in
 which a guild's own document (`overlay.py`) may be softer than this one.
@@ -34,7 +39,8 @@ SEXUAL: Final = "sexual"
 # Each is a threshold: the lower, the stricter.
 SCORES: Final = ("nsfw_review", "nsfw_block", "classifier_review", "classifier_block")
 _NAMES: Final = ("id", "edition")
-_KEYS: Final = {"version", "id", "at_most", "at_least", "scores", "guilds_may_soften"}
+_KEYS: Final = {"version", "id", "at_most", "at_least", "scores", "guilds_may_soften", "standing"}
+_STANDING: Final = ("strike_days", "strikes_to_mute", "mute_hours", "strikes_to_ban")
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _CATEGORY: Final = re.compile(r"[a-z][a-z_]{0,63}")
 
@@ -58,6 +64,10 @@ class Policy:
     classifier_review_score: float = 0.9
     classifier_block_score: float = 1.0
     image_check_timeout_s: float = 30.0
+    strike_days: float = 90.0
+    strikes_to_mute: int = 3
+    mute_hours: float = 24.0
+    strikes_to_ban: int = 5
     at_most: Mapping[str, Outcome] = field(default_factory=dict)
     at_least: Mapping[str, Outcome] = field(default_factory=dict)
     guilds_may_soften: frozenset[str] = frozenset()
@@ -71,6 +81,8 @@ class Policy:
             raise ValueError("a check needs some time")
         if never := sorted(self.guilds_may_soften & NEVER_CLEARED):
             raise ValueError(f"nobody softens {', '.join(never)}")
+        if min(self.strike_days, self.mute_hours) <= 0 or min(self._thresholds) < 0:
+            raise ValueError("strikes and mutes last some time, and no number is below 0")
 
     @cached_property
     def version(self) -> str:
@@ -82,6 +94,10 @@ class Policy:
         text = json.dumps(said, sort_keys=True, default=sorted)
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         return f"{self.edition}.{digest}" if self.edition else digest
+
+    @property
+    def _thresholds(self) -> tuple[int, int]:
+        return self.strikes_to_mute, self.strikes_to_ban
 
     def classified(self, score: float) -> Outcome:
         """Return what a probability of the prompt classifier comes to."""
@@ -146,6 +162,7 @@ def _read(document: dict[str, Any]) -> Policy:
         at_most=_outcomes(document.get("at_most", {})),
         at_least=_outcomes(document.get("at_least", {})),
         guilds_may_soften=_names(document.get("guilds_may_soften", [])),
+        **_standing(document.get("standing", {})),
         **named,
     )
 
@@ -160,3 +177,10 @@ def _names(entries: list[str]) -> frozenset[str]:
     if not isinstance(entries, list) or not all(_CATEGORY.fullmatch(name) for name in entries):
         raise ValueError("guilds_may_soften is a list of categories and scores")
     return frozenset(entries)
+
+
+def _standing(entries: Mapping[str, float]) -> dict[str, Any]:
+    if unknown := entries.keys() - set(_STANDING):
+        raise ValueError(f"nothing of a standing is called {', '.join(sorted(unknown))}")
+    whole = [name for name in entries if name.startswith("strikes_to")]
+    return {name: int(n) if name in whole else float(n) for name, n in entries.items()}

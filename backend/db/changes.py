@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from uuid import uuid4
 
+from sqlalchemy import func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -11,8 +12,19 @@ from backend.db.codecs import BLOCK, encode, job_columns, job_of
 from backend.db.tables import JobEventRow, JobRow, LedgerRow, ReviewRow
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.jobs import Block, Change, Job, JobState
-from backend.domain.requests import JobId
+from backend.domain.requests import AccountId, JobId
 from backend.domain.reviews import Decision
+
+# Any number will do, as long as nobody else on the server uses it with a second one: "admi".
+ADDING_LOCK = int.from_bytes(b"admi", "big")
+
+
+async def be_alone_with(session: AsyncSession, account_id: AccountId) -> None:
+    """Let nobody else add a job of this account until the transaction ends."""
+    # On SQLite nobody else writes at all.
+    if session.get_bind().dialect.name == "postgresql":
+        lock = func.pg_advisory_xact_lock(ADDING_LOCK, func.hashtext(account_id))
+        await session.exec(select(lock))
 
 
 async def move_job(

@@ -9,19 +9,19 @@ from sqlalchemy import select as sa_select
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.db.changes import move_job, record_change
+from backend.db.changes import be_alone_with, move_job, record_change
 from backend.db.codecs import SPEC, job_columns, job_of, stored_event_of
 from backend.db.sessions import Database
+from backend.db.standing_rows import standing_in
 from backend.db.tables import JobEventRow, JobRow
 from backend.domain.errors import IdempotencyMismatch, TooManyWaiting
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Change, Job, JobState
 from backend.domain.requests import AccountId, JobId
+from backend.domain.standing import must_be_welcome
 from backend.domain.tiers import Tier
 from backend.service.ports import InLine, Standing, StoredEvent
 
-# Any number will do, as long as nobody else on the server uses it with a second one: "admi".
-ADDING_LOCK = int.from_bytes(b"admi", "big")
 # Of more jobs than these, all are read: statements have room for only so many names.
 AMONG_MAX = 500
 
@@ -47,10 +47,12 @@ class SqlJobStore:
         request = changes[0].job.request
         account_id = request.requester.account_id
         async with self._database.write() as session:
-            await _be_alone_with(session, account_id)
+            await be_alone_with(session, account_id)
             first = await _with_key(session, account_id, request.idempotency_key, fingerprint)
             if first is not None:
                 return await _set_of(session, first)
+            standing = await standing_in(session, account_id)
+            must_be_welcome(standing, now=changes[0].event.at)
             for change in changes:
                 job = change.job
                 most = waiting_max.get(job.spec.tier)
@@ -201,14 +203,6 @@ class SqlJobStore:
         )
         async with self._database.write() as session:
             await session.exec(statement)
-
-
-async def _be_alone_with(session: AsyncSession, account_id: AccountId) -> None:
-    """Let nobody else add a job of this account until the transaction ends."""
-    # On SQLite nobody else writes at all.
-    if session.get_bind().dialect.name == "postgresql":
-        lock = func.pg_advisory_xact_lock(ADDING_LOCK, func.hashtext(account_id))
-        await session.exec(select(lock))
 
 
 async def _with_key(

@@ -7,6 +7,7 @@ from backend.db.message_store import SqlMessageStore
 from backend.db.preference_store import SqlPreferenceStore
 from backend.db.queue_store import SqlQueueDocuments
 from backend.db.review_store import SqlReviewStore
+from backend.db.standing_store import SqlStandingStore
 from backend.db.upload_store import SqlUploadStore
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "SqlPreferenceStore",
     "SqlQueueDocuments",
     "SqlReviewStore",
+    "SqlStandingStore",
     "SqlUploadStore",
 ]

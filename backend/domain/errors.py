@@ -20,6 +20,8 @@ ImpastoError
 │   └── TooManyWaiting · TooManyUploads
 ├── Conflict
 │   └── JobFinished · JobNotDelivered · IdempotencyMismatch
+├── AccountSuspended
+│   └── AccountMuted · AccountBanned · AccountFrozen
 ├── NotTranslated
 └── Unavailable
 
@@ -55,8 +57,18 @@ from backend.domain.input_errors import (
     UnknownParameter,
     WeightOutOfRange,
 )
+from backend.domain.moderation_errors import (
+    AccountBanned,
+    AccountFrozen,
+    AccountMuted,
+    AccountSuspended,
+)
 
 __all__ = [
+    "AccountBanned",
+    "AccountFrozen",
+    "AccountMuted",
+    "AccountSuspended",
     "BadInput",
     "BracketUnbalanced",
     "ImageCountOutOfRange",

@@ -88,6 +88,10 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "job_finished": _row(Status.CONFLICT, "Already ended"),
     "job_not_delivered": _row(Status.CONFLICT, "No pictures yet", 2),
     "idempotency_mismatch": _row(_WRONG, "Idempotency key used before"),
+    "account_suspended": _row(Status.FORBIDDEN, "Account suspended"),
+    "account_muted": _row(Status.FORBIDDEN, "Account muted"),
+    "account_banned": _row(Status.FORBIDDEN, "Account banned"),
+    "account_frozen": _row(Status.FORBIDDEN, "Account suspended"),
     "not_translated": _row(Status.SERVICE_UNAVAILABLE, "Not translated", 30),
     "unavailable": _row(Status.SERVICE_UNAVAILABLE, "Temporarily unavailable", 30),
 }

@@ -11,6 +11,7 @@ from backend.gateway.handlers import (
     models,
     preferences,
     problem_types,
+    standings,
     uploads,
 )
 
@@ -39,6 +40,7 @@ def add_routes(app: web.Application) -> None:
     router.add_post("/v1/uploads", authenticated(uploads.create, within_s=uploads.WITHIN_S))
     router.add_get("/v1/uploads/{upload_id}", authenticated(uploads.show))
     router.add_get("/v1/images/{job_id}/{index}", authenticated(images.redirect))
+    router.add_get("/v1/account/standing", authenticated(standings.show_own))
     router.add_get("/v1/preferences", authenticated(preferences.show))
     router.add_put("/v1/preferences/suffix", authenticated(preferences.set_suffix))
     option = "/v1/preferences/options/{name}"

@@ -34,6 +34,7 @@ from backend.service.ports import (
 from backend.service.predictions import Predictions
 from backend.service.reader import Reader
 from backend.service.sets import Planned, must_be_few, places, plan
+from backend.service.standings import Standings
 
 LINK_TTL_S = 3600
 
@@ -63,6 +64,7 @@ class Generations:
         outlooks: Outlooks,
         predictions: Predictions,
         fleet: Fleet,
+        standings: Standings,
         policies: Mapping[Tier, TierPolicy] = TIER_POLICIES,
         clock: Clock,
         make_id: Callable[[], JobId] = new_job_id,
@@ -77,6 +79,7 @@ class Generations:
         self._outlooks = outlooks
         self._predictions = predictions
         self._fleet = fleet
+        self._standings = standings
         self._policies = policies
         self._clock = clock
         self._make_id = make_id
@@ -93,6 +96,7 @@ class Generations:
             NoLiveWorker: no worker for it has been there for minutes.
             IdempotencyMismatch: the key was used for another request.
             TooManyWaiting: the account has as many jobs waiting in this tier as it may.
+            AccountSuspended: the account may not ask.
 
         """
         (view, *_) = await self._submit(request, most=1)
@@ -115,6 +119,7 @@ class Generations:
         if first is not None:
             ids = first.request.place.ids() if first.request.place else (first.id,)
             return tuple([replace(await self.snapshot(one), is_repeated=True) for one in ids])
+        await self._standings.must_be_welcome(request.requester.account_id)
         given, understood = await self._reader.read(request)
         planned = [replace(one, spec=given.complete(one.spec, request)) for one in plan(understood)]
         must_be_few(planned, self._policies, most=most)

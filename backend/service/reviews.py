@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from backend.domain.errors import ModeratorsOnly, ReviewNotFound, ReviewNotReleasable
+from backend.domain.errors import ReviewNotFound, ReviewNotReleasable
 from backend.domain.jobs import Change, Job
 from backend.domain.requests import Requester
 from backend.domain.reviews import Decision, Review, ReviewId
+from backend.service.moderators import must_moderate
 from backend.service.ports import Clock, JobStore, OutboxPublisher, ReviewStore
 
 
@@ -92,14 +93,3 @@ class Reviews:
             raise ReviewNotFound
         await self._outbox.publish_pending()
         return ReviewCard(review=decided[0], job=decided[1])
-
-
-def must_moderate(requester: Requester) -> None:
-    """Refuse anyone but moderators.
-
-    Raises:
-        ModeratorsOnly: the requester is none.
-
-    """
-    if not requester.is_moderator:
-        raise ModeratorsOnly

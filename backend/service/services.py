@@ -9,6 +9,7 @@ from backend.service.generations import Generations
 from backend.service.ports import EventBus, MessageStore
 from backend.service.preferences import SavedPreferences
 from backend.service.reviews import Reviews
+from backend.service.standings import Standings
 from backend.service.uploads import Uploads
 
 
@@ -25,3 +26,4 @@ class Services:
     fleet: Fleet
     explanations: Explanations
     preferences: SavedPreferences
+    standings: Standings

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 from datetime import timedelta
 
-from backend.domain.errors import PictureTooLarge, TooManyUploads, UploadNotFound
+from backend.domain.errors import PictureTooLarge, TooManyUploads, Unavailable, UploadNotFound
 from backend.domain.requests import Requester, UploadId
 from backend.domain.uploads import (
     UPLOAD_BYTES_MAX,
@@ -13,6 +13,7 @@ from backend.domain.uploads import (
     Upload,
 )
 from backend.service.ports import Clock, UploadPictures, UploadStore
+from backend.service.standings import Standings
 
 # A job that was asked for in the last moment may wait and be drawn long after.
 GRACE = timedelta(days=1)
@@ -33,11 +34,13 @@ class Uploads:
         *,
         store: UploadStore,
         pictures: UploadPictures,
+        standings: Standings | None,
         clock: Clock,
         make_id: Callable[[], UploadId] = new_upload_id,
     ) -> None:
         self._store = store
         self._pictures = pictures
+        self._standings = standings
         self._clock = clock
         self._make_id = make_id
 
@@ -49,8 +52,10 @@ class Uploads:
             PictureBlocked: it may not be used here.
             TooManyUploads: the account has as many as it may.
             Unavailable: the store does not answer.
+            AccountSuspended: the account may not ask for pictures.
 
         """
+        await self._must_be_welcome(requester)
         if len(data) > UPLOAD_BYTES_MAX:
             raise PictureTooLarge(limit=f"at most {UPLOAD_BYTES_MAX // _MIB} MiB are read")
         picture = await self._pictures.admit(data)
@@ -83,6 +88,12 @@ class Uploads:
         if upload is None or not upload.is_open_to(requester.account_id, now=self._clock()):
             raise UploadNotFound
         return upload
+
+    async def _must_be_welcome(self, requester: Requester) -> None:
+        # Whoever only sweeps was given none, and takes nothing in.
+        if self._standings is None:
+            raise Unavailable
+        await self._standings.must_be_welcome(requester.account_id)
 
     async def forget_expired(self) -> int:
         """Remove what expired a day ago, and count it."""

@@ -63,6 +63,10 @@ ERROR_SENTENCES: Mapping[str, str] = {
     "job_finished": "This job has already ended. Press 🔄 for a new one.",
     "job_not_delivered": "This job has no pictures yet. Wait until it is finished.",
     "idempotency_mismatch": "This click was already taken for something else. Press again.",
+    "account_suspended": _AS_WRITTEN,
+    "account_muted": _AS_WRITTEN,
+    "account_banned": _AS_WRITTEN,
+    "account_frozen": _AS_WRITTEN,
     "not_translated": _AS_WRITTEN,
     "unavailable": "A part of the workshop does not answer. Try again in a minute.",
 }

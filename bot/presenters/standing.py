@@ -1,8 +1,10 @@
 """A member's standing and recent jobs in a few lines."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from backend.domain.jobs import Job, JobState
+from backend.domain.standing import AccountStanding, SanctionKind, Strike
 from backend.service.accounts import AccountInfo
 from backend.service.job_view import gpu_time
 from bot.presenters.prompts import plain
@@ -32,6 +34,44 @@ def standing_text(info: AccountInfo, recent: Sequence[Job]) -> str:
         for job in recent[:_RECENT_SHOWN]
     ]
     return "\n".join(lines)
+
+
+_SANCTIONS = {
+    SanctionKind.MUTE: "⏸️ Muted",
+    SanctionKind.BAN: "⛔ Banned",
+    SanctionKind.FREEZE: "⛔ Suspended",
+}
+_STRIKES_SHOWN = 10
+
+
+def strikes_text(standing: AccountStanding, *, now: datetime) -> str:
+    """Return what was decided of an account and when it ends; never who decided."""
+    lines = []
+    found = standing.sanction(now)
+    if found is not None:
+        kind, sanction = found
+        reason = "" if kind is SanctionKind.FREEZE else f": {plain(sanction.reason, 200)}"
+        end = f" until {moment(sanction.until)}" if sanction.until else ""
+        lines.append(f"{_SANCTIONS[kind]}{end}{reason}.")
+    strikes = standing.active_strikes(now)
+    count = standing.strike_count(now)
+    lines.append(f"{count} {'strike' if count == 1 else 'strikes'} that count.")
+    lines += [_strike_line(strike) for strike in strikes[-_STRIKES_SHOWN:]]
+    return "\n".join(lines)
+
+
+def moment(at: datetime) -> str:
+    """Return a moment as each reader's own clock says it."""
+    return f"<t:{int(at.timestamp())}:f>"
+
+
+def _strike_line(strike: Strike) -> str:
+    kind = "Warning" if strike.is_warning else "Strike"
+    job = f" · `{strike.job_id}`" if strike.job_id else ""
+    return (
+        f"- {kind} of {moment(strike.at)}: {plain(strike.reason, 200)}{job} "
+        f"· expires {moment(strike.expires_at)}"
+    )
 
 
 def job_choice(job: Job) -> str:

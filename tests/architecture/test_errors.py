@@ -104,6 +104,9 @@ def test_every_error_says_what_to_do() -> None:
         errors.JobFinished(),
         errors.JobNotDelivered(),
         errors.IdempotencyMismatch(),
+        errors.AccountMuted(reason="3 strikes", until=None),
+        errors.AccountBanned(reason="5 strikes"),
+        errors.AccountFrozen(),
         errors.NotTranslated(language="es"),
         errors.Unavailable(),
     ]

@@ -45,6 +45,7 @@ from tests.fakes.events import (
     MemoryPreviews,
 )
 from tests.fakes.explaining import make_explanations, make_preferences
+from tests.fakes.moderation import make_standings
 from tests.fakes.openapi import openapi_document
 from tests.fakes.stores import (
     Memory,
@@ -94,7 +95,13 @@ class Town:
         self.outlooks = MemoryOutlooks()
         self.presence = MemoryPresence(ModelFamily.SDXL)
         self.fleet_s = 0.0
-        self.darkroom = Darkroom(jobs=self.jobs, clock=self.now)
+        self.standings = make_standings(
+            memory=self.memory,
+            flags=self.flags,
+            outbox=MemoryOutbox(jobs=self.jobs, bus=self.bus),
+            clock=self.now,
+        )
+        self.darkroom = Darkroom(jobs=self.jobs, clock=self.now, standings=self.standings)
         self._options = ClientOptions(
             state_dir=state_dir, shard_count=1, moderator_role_ids=moderator_role_ids
         )
@@ -139,6 +146,7 @@ class Town:
                 outlooks=self.outlooks,
                 predictions=Predictions(documents=MemoryQueueDocuments()),
                 fleet=fleet,
+                standings=self.standings,
                 clock=clock,
             ),
             reviews=Reviews(
@@ -150,6 +158,7 @@ class Town:
             fleet=fleet,
             explanations=make_explanations(screen=screen, fleet=fleet, preferences=preferences),
             preferences=preferences,
+            standings=self.standings,
         )
 
     def now(self) -> Any:

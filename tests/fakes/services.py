@@ -24,6 +24,7 @@ from tests.fakes.events import (
     MemoryPreviews,
 )
 from tests.fakes.explaining import make_explanations, make_preferences
+from tests.fakes.moderation import make_standings
 from tests.fakes.stores import (
     Memory,
     MemoryBooks,
@@ -48,7 +49,7 @@ class FakeWorkshop:
 
     def __init__(self, *, interpret: Interpret | None = None) -> None:
         self.seconds = 0.0
-        memory = Memory()
+        memory = self.memory = Memory()
         self.jobs = MemoryJobStore(memory=memory)
         self.books = MemoryBooks(memory=memory)
         self.events = MemoryEventBus()
@@ -64,7 +65,10 @@ class FakeWorkshop:
             families=(ModelFamily.SDXL,),
             seconds=lambda: self.seconds,
         )
-        self.darkroom = Darkroom(jobs=self.jobs, clock=self.now)
+        standings = make_standings(
+            memory=memory, flags=self.cancel_flags, outbox=self.outbox, clock=self.now
+        )
+        self.darkroom = Darkroom(jobs=self.jobs, clock=self.now, standings=standings)
         preferences = make_preferences()
         self.services = Services(
             uploads=self.darkroom.uploads,
@@ -84,6 +88,7 @@ class FakeWorkshop:
                 outlooks=self.outlooks,
                 predictions=Predictions(documents=MemoryQueueDocuments()),
                 fleet=self.fleet,
+                standings=standings,
                 clock=self.now,
             ),
             reviews=Reviews(
@@ -102,6 +107,7 @@ class FakeWorkshop:
                 screen=block_forbidden, fleet=self.fleet, preferences=preferences
             ),
             preferences=preferences,
+            standings=standings,
         )
 
     def now(self):

@@ -20,6 +20,7 @@ from backend.domain.jobs import Change, Job, JobState
 from backend.domain.preferences import Preferences
 from backend.domain.requests import AccountId, JobId
 from backend.domain.reviews import Decision, Review, ReviewId
+from backend.domain.standing import AccountStanding, must_be_welcome
 from backend.domain.tiers import Tier
 from backend.service.ports import InLine, Standing, StoredEvent
 
@@ -44,6 +45,11 @@ class Memory:
     published: set[int] = field(default_factory=set)
     reviews: dict[ReviewId, Review] = field(default_factory=dict)
     ledger: dict[tuple[JobId, EntryKind, int], int] = field(default_factory=dict)
+    standings: dict[AccountId, AccountStanding] = field(default_factory=dict)
+
+    def standing(self, account_id: AccountId) -> AccountStanding:
+        """Return an account's standing."""
+        return self.standings.get(account_id) or AccountStanding(account_id=account_id)
 
     def move(self, job_id: JobId, move: Callable[[Job], Change]) -> Job | None:
         """Apply a move to a job, or raise what it raises and change nothing."""
@@ -104,6 +110,7 @@ class MemoryJobStore:
         if first:
             place = first.request.place
             return [self.memory.jobs[job_id] for job_id in place.ids()] if place else [first]
+        must_be_welcome(self.memory.standing(account_id), now=changes[0].event.at)
         for tier, coming in Counter(
             change.job.spec.tier for change in changes if change.job.state is JobState.QUEUED
         ).items():

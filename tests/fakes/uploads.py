@@ -10,6 +10,7 @@ from backend.domain.requests import UploadId
 from backend.domain.uploads import Upload
 from backend.service.given_pictures import GivenPictures
 from backend.service.ports import Clock, JobStore
+from backend.service.standings import Standings
 from backend.service.uploads import Uploads
 from safety.verdict import Finding, Outcome
 from storage.image_store import ImageStore
@@ -62,7 +63,14 @@ class MemoryUploadStore:
 class Darkroom:
     """What handles pictures that people give."""
 
-    def __init__(self, *, jobs: JobStore, clock: Clock, objects: ObjectStore | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        clock: Clock,
+        standings: Standings,
+        objects: ObjectStore | None = None,
+    ) -> None:
         self.objects = objects or MemoryObjectStore()
         self.store = MemoryUploadStore()
         self.given = GivenPictures(jobs=jobs, uploads=self.store, clock=clock)
@@ -70,5 +78,6 @@ class Darkroom:
         self.uploads = Uploads(
             store=self.store,
             pictures=StoredUploads(images=images, open_checks=lambda: [RedIsForbidden()]),
+            standings=standings,
             clock=clock,
         )

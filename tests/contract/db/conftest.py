@@ -14,8 +14,10 @@ from backend.db.stores import (
     SqlPreferenceStore,
     SqlQueueDocuments,
     SqlReviewStore,
+    SqlStandingStore,
     SqlUploadStore,
 )
+from backend.service.moderation_ports import StandingStore
 from backend.service.ports import (
     Books,
     JobStore,
@@ -26,6 +28,7 @@ from backend.service.ports import (
     ReviewStore,
     UploadStore,
 )
+from tests.fakes.moderation import MemoryStandingStore
 from tests.fakes.stores import (
     Memory,
     MemoryBooks,
@@ -51,6 +54,7 @@ class Stores:
     documents: QueueDocuments
     uploads: UploadStore
     preferences: PreferenceStore
+    standings: StandingStore
 
 
 def sql_stores(database: Database) -> Stores:
@@ -63,6 +67,7 @@ def sql_stores(database: Database) -> Stores:
         documents=SqlQueueDocuments(database=database),
         uploads=SqlUploadStore(database=database),
         preferences=SqlPreferenceStore(database=database),
+        standings=SqlStandingStore(database=database),
     )
 
 
@@ -77,6 +82,7 @@ def memory_stores() -> Stores:
         documents=MemoryQueueDocuments(),
         uploads=MemoryUploadStore(),
         preferences=MemoryPreferenceStore(),
+        standings=MemoryStandingStore(memory=memory),
     )
 
 

@@ -40,6 +40,7 @@ from tests.fakes.events import (
     MemoryPreviews,
 )
 from tests.fakes.explaining import make_explanations, make_preferences
+from tests.fakes.moderation import make_standings
 from tests.fakes.stores import (
     Memory,
     MemoryBooks,
@@ -218,7 +219,8 @@ async def open_workshop(
         families=(ModelFamily.SDXL,),
         seconds=lambda: clock().timestamp(),
     )
-    darkroom = Darkroom(jobs=jobs, clock=clock, objects=objects)
+    standings = make_standings(memory=memory, flags=flags, outbox=outbox, clock=clock)
+    darkroom = Darkroom(jobs=jobs, clock=clock, objects=objects, standings=standings)
     preferences = make_preferences()
     services = Services(
         uploads=darkroom.uploads,
@@ -237,6 +239,7 @@ async def open_workshop(
             outlooks=outlooks,
             predictions=Predictions(documents=MemoryQueueDocuments()),
             fleet=fleet,
+            standings=standings,
             clock=clock,
         ),
         reviews=Reviews(reviews=reviews, jobs=jobs, outbox=outbox, clock=clock),
@@ -246,6 +249,7 @@ async def open_workshop(
         fleet=fleet,
         explanations=make_explanations(screen=screen, fleet=fleet, preferences=preferences),
         preferences=preferences,
+        standings=standings,
     )
     app = make_app(
         services=services,

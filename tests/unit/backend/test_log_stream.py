@@ -4,7 +4,7 @@ import errno
 import io
 import threading
 
-from backend.bootstrap import LogStream
+from backend.bootstrap.log_stream import LogStream
 
 
 class Stuck(io.StringIO):

@@ -5,7 +5,8 @@ from backend.domain.families import ModelFamily
 from backend.service.line import Line
 from backend.service.turns import Turns
 from tests.builders import a_birth, a_job, a_worker, at
-from tests.fakes.events import MemoryEventBus, MemoryOutbox, MemoryQueues
+from tests.fakes.events import MemoryCancelFlags, MemoryEventBus, MemoryOutbox, MemoryQueues
+from tests.fakes.moderation import make_standings
 from tests.fakes.stores import MemoryJobStore, MemoryQueueDocuments
 from tests.fakes.uploads import Darkroom
 
@@ -17,7 +18,11 @@ class Workshop:
         self.jobs = MemoryJobStore()
         self.bus = MemoryEventBus()
         self.seconds = 0.0
-        darkroom = Darkroom(jobs=self.jobs, clock=self.now)
+        outbox = MemoryOutbox(jobs=self.jobs, bus=self.bus)
+        standings = make_standings(
+            memory=self.jobs.memory, flags=MemoryCancelFlags(), outbox=outbox, clock=self.now
+        )
+        darkroom = Darkroom(jobs=self.jobs, clock=self.now, standings=standings)
         self.line = Line(
             jobs=self.jobs,
             pictures=darkroom.given,
@@ -30,7 +35,7 @@ class Workshop:
         self.reconciler = Reconciler(
             line=self.line,
             jobs=self.jobs,
-            outbox=MemoryOutbox(jobs=self.jobs, bus=self.bus),
+            outbox=outbox,
             clock=self.now,
             heard_until=lambda: at(heard_until_s),
         )

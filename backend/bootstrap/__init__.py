@@ -1,22 +1,17 @@
 """Wires the backend together: opens databases, brokers and stores, and closes them again."""
 
-import atexit
-import contextlib
 import importlib.util
-import queue
-import threading
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TextIO
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from backend.bootstrap.moderation import make_standings
 from backend.db.sessions import Database
 from backend.db.stores import (
     SqlBooks,
@@ -26,6 +21,7 @@ from backend.db.stores import (
     SqlPreferenceStore,
     SqlQueueDocuments,
     SqlReviewStore,
+    SqlStandingStore,
     SqlUploadStore,
 )
 from backend.delivery.cancel_flags import RedisCancelFlags
@@ -62,6 +58,7 @@ from backend.service.preferences import SavedPreferences
 from backend.service.reader import Reader
 from backend.service.reviews import Reviews
 from backend.service.services import Services
+from backend.service.standings import Standings
 from backend.service.turns import Turns
 from backend.service.uploads import Uploads
 from backend.settings import Settings
@@ -101,6 +98,13 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             preferences=preferences,
             given=make_given_pictures(database, clock=now),
         )
+        standings = make_standings(
+            SqlStandingStore(database=database),
+            cancel_flags=RedisCancelFlags(redis=redis),
+            outbox=outbox,
+            policy=settings.safety_policy,
+            clock=now,
+        )
         predictions = Predictions(documents=SqlQueueDocuments(database=database))
         services = Services(
             generations=Generations(
@@ -115,10 +119,11 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 outlooks=RedisOutlooks(redis=redis),
                 predictions=predictions,
                 fleet=fleet,
+                standings=standings,
                 policies=settings.tier_policies,
                 clock=now,
             ),
-            uploads=make_uploads(database, settings, clock=now),
+            uploads=make_uploads(database, settings, clock=now, standings=standings),
             reviews=_make_reviews(database, outbox),
             accounts=make_accounts(database),
             messages=SqlMessageStore(database=database),
@@ -131,6 +136,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 expectations=open_expectations(redis, database),
             ),
             preferences=preferences,
+            standings=standings,
         )
         async with fleet.watching():
             yield services
@@ -209,12 +215,18 @@ def make_given_pictures(database: Database, *, clock: Clock) -> GivenPictures:
     )
 
 
-def make_uploads(database: Database, settings: Settings, *, clock: Clock) -> Uploads:
-    """Make the use cases around uploads; the image checks are loaded with the first."""
+def make_uploads(
+    database: Database, settings: Settings, *, clock: Clock, standings: Standings | None = None
+) -> Uploads:
+    """Make the use cases around uploads; the image checks are loaded with the first.
+
+    Without `standings` none can be added.
+    """
     images = ImageStore(objects=open_objects(settings))
     return Uploads(
         store=SqlUploadStore(database=database),
         pictures=StoredUploads(images=images, open_checks=open_image_checks),
+        standings=standings,
         clock=clock,
     )
 
@@ -351,37 +363,3 @@ class _NobodyToAsk:
 
     async def families(self) -> frozenset[ModelFamily]:
         raise Unavailable
-
-
-class LogStream:
-    """A stream for log lines that never holds up who writes, nor fails.
-
-    A thread passes them on. Where nobody reads what is written, or no room is left for it, lines
-    are dropped: a service must not stop for its log.
-    """
-
-    def __init__(self, stream: TextIO, *, lines_max: int = 10_000) -> None:
-        self._stream = stream
-        self._lines: queue.Queue[str] = queue.Queue(maxsize=lines_max)
-        self._writer = threading.Thread(target=self._pass_on, name="log", daemon=True)
-        self._writer.start()
-        atexit.register(self.flush, within_s=1.0)
-
-    def write(self, text: str) -> None:
-        """Take a line, or drop it when too many wait."""
-        with contextlib.suppress(queue.Full):
-            self._lines.put_nowait(text)
-
-    def flush(self, *, within_s: float = 0.0) -> None:
-        """Wait for so long, at most, until what was taken is written."""
-        give_up_at = time.monotonic() + within_s
-        while self._lines.unfinished_tasks and time.monotonic() < give_up_at:
-            time.sleep(0.005)
-
-    def _pass_on(self) -> None:
-        while True:
-            text = self._lines.get()
-            with contextlib.suppress(OSError, ValueError):
-                self._stream.write(text)
-                self._stream.flush()
-            self._lines.task_done()

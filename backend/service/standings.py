@@ -1,0 +1,153 @@
+"""What moderators, thresholds and the child safety workflow decide of accounts."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from backend.domain.jobs import Change, Job
+from backend.domain.requests import AccountId, JobId, Requester
+from backend.domain.standing import (
+    HOUSE,
+    AccountStanding,
+    Sanction,
+    StandingRules,
+    Strike,
+    must_be_welcome,
+)
+from backend.service.moderation_ports import StandingStore
+from backend.service.moderators import must_moderate
+from backend.service.ports import CancelFlags, Clock, OutboxPublisher
+
+Edit = Callable[[AccountStanding], AccountStanding]
+
+
+class Standings:
+    """The use cases around standing. What `by` does is refused unless they moderate."""
+
+    def __init__(
+        self,
+        *,
+        store: StandingStore,
+        cancel_flags: CancelFlags,
+        outbox: OutboxPublisher,
+        clock: Clock,
+        rules: StandingRules | None = None,
+    ) -> None:
+        self._store = store
+        self._cancel_flags = cancel_flags
+        self._outbox = outbox
+        self._clock = clock
+        self._rules = rules or StandingRules()
+
+    async def standing_of(self, account_id: AccountId) -> AccountStanding:
+        """Return an account's standing."""
+        return await self._store.get(account_id)
+
+    async def must_be_welcome(self, account_id: AccountId) -> None:
+        """Refuse an account that may not ask.
+
+        Raises:
+            AccountMuted, AccountBanned, AccountFrozen: it is under that.
+
+        """
+        must_be_welcome(await self._store.get(account_id), now=self._clock())
+
+    async def strike(
+        self,
+        account_id: AccountId,
+        *,
+        reason: str,
+        by: Requester,
+        rule: str = "",
+        job_id: JobId | None = None,
+    ) -> AccountStanding:
+        """Add a strike, with what it comes to.
+
+        Raises:
+            ModeratorsOnly: `by` is none.
+
+        """
+        must_moderate(by)
+        strike = self._strike(by.account_id, reason=reason, rule=rule, job_id=job_id)
+        return await self._change(account_id, lambda old: old.struck(strike, self._rules))
+
+    async def warn(
+        self,
+        account_id: AccountId,
+        *,
+        reason: str,
+        by: Requester,
+        rule: str = "",
+        job_id: JobId | None = None,
+    ) -> AccountStanding:
+        """Note a warning, which counts for nothing and expires like a strike.
+
+        Raises:
+            ModeratorsOnly: `by` is none.
+
+        """
+        must_moderate(by)
+        warning = self._strike(by.account_id, reason=reason, rule=rule, job_id=job_id)
+        return await self._change(account_id, lambda old: old.warned(warning))
+
+    async def mute(
+        self, account_id: AccountId, *, reason: str, by: Requester, for_: timedelta | None = None
+    ) -> AccountStanding:
+        """Keep an account from asking for a while; what it has in line goes on.
+
+        Raises:
+            ModeratorsOnly: `by` is none.
+
+        """
+        must_moderate(by)
+        now = self._clock()
+        until = now + (for_ or self._rules.mute_for)
+        mute = Sanction(reason=reason, by=by.account_id, at=now, until=until)
+        return await self._change(account_id, lambda old: old.muted(mute))
+
+    async def ban(self, account_id: AccountId, *, reason: str, by: Requester) -> AccountStanding:
+        """Keep an account from asking, and end what it has in line or being drawn.
+
+        Raises:
+            ModeratorsOnly: `by` is none.
+
+        """
+        must_moderate(by)
+        ban = Sanction(reason=reason, by=by.account_id, at=self._clock())
+        return await self._change(account_id, lambda old: old.banned(ban))
+
+    async def unban(self, account_id: AccountId, *, by: Requester) -> AccountStanding:
+        """Lift mute and ban, and take back the strikes; a freeze stays.
+
+        Raises:
+            ModeratorsOnly: `by` is none.
+
+        """
+        must_moderate(by)
+        return await self._change(account_id, lambda old: old.lifted())
+
+    async def freeze(self, account_id: AccountId, reason: str) -> AccountStanding:
+        """Freeze an account and end all it has open; done by the house, lifted by nobody here."""
+        freeze = Sanction(reason=reason, by=HOUSE, at=self._clock())
+        return await self._change(account_id, lambda old: old.frozen(freeze))
+
+    def _strike(self, by: AccountId, *, reason: str, rule: str, job_id: JobId | None) -> Strike:
+        now = self._clock()
+        return Strike(
+            reason=reason,
+            by=by,
+            at=now,
+            expires_at=now + self._rules.strike_for,
+            rule=rule,
+            job_id=job_id,
+        )
+
+    async def _change(self, account_id: AccountId, edit: Edit) -> AccountStanding:
+        def end(job: Job) -> Change:
+            return job.cancel(now=self._clock())
+
+        standing, ended = await self._store.change(account_id, edit, end=end)
+        for job_id in ended:
+            await self._cancel_flags.raise_flag(job_id)
+        if ended:
+            await self._outbox.publish_pending()
+        return standing

@@ -1,0 +1,100 @@
+"""What every `StandingStore` promises, and what `JobStore` makes of it."""
+
+import asyncio
+
+import pytest
+
+from backend.domain.errors import AccountBanned
+from backend.domain.jobs import Change, Job, JobState
+from backend.domain.requests import AccountId
+from backend.domain.standing import AccountStanding, Sanction
+from tests.builders import a_birth, a_job, a_request, a_requester, at
+from tests.contract.db.conftest import Stores
+
+ALICE = AccountId("discord:alice")
+BAN = Sanction(reason="spam", by=AccountId("discord:mod"), at=at(0))
+
+
+def banned(standing: AccountStanding) -> AccountStanding:
+    return standing.banned(BAN)
+
+
+def end(job: Job) -> Change:
+    return job.cancel(now=at(9))
+
+
+async def add(stores: Stores, job: Job) -> Job:
+    return await stores.jobs.add(a_birth(job), fingerprint="f")
+
+
+async def test_an_account_nobody_decided_about_is_clean(stores: Stores):
+    assert await stores.standings.get(ALICE) == AccountStanding(account_id=ALICE)
+
+
+async def test_what_is_decided_is_kept(stores: Stores):
+    standing, ended = await stores.standings.change(ALICE, banned)
+    assert (standing.ban, ended) == (BAN, ())
+    assert await stores.standings.get(ALICE) == standing
+    lifted, _ = await stores.standings.change(ALICE, lambda old: old.lifted())
+    assert await stores.standings.get(ALICE) == lifted
+
+
+async def test_a_refused_change_leaves_what_was_there(stores: Stores):
+    await stores.standings.change(ALICE, banned)
+
+    def refuse(_: AccountStanding) -> AccountStanding:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await stores.standings.change(ALICE, refuse)
+    assert (await stores.standings.get(ALICE)).ban == BAN
+
+
+async def test_a_ban_ends_what_is_queued_and_what_is_drawn_and_nothing_else(stores: Stores):
+    queued = await add(stores, a_job())
+    drawn = await add(stores, a_job())
+    await stores.jobs.change(drawn.id, lambda job: job.dispatch(now=at(1), until=at(60)))
+    await stores.jobs.change(
+        drawn.id, lambda job: job.start(attempt=1, worker="w", now=at(2), until=at(60))
+    )
+    done = await add(stores, a_job())
+    await stores.jobs.change(done.id, end)
+    bobs = await add(stores, a_job(request=a_request(requester=a_requester("bob"))))
+    _, ended = await stores.standings.change(ALICE, banned, end=end)
+    assert ended == (queued.id, drawn.id)
+    jobs = await stores.jobs.many([queued.id, drawn.id, done.id, bobs.id])
+    assert [jobs[job.id].state for job in (queued, drawn, done, bobs)] == [
+        JobState.CANCELLED,
+        JobState.CANCELLED,
+        JobState.CANCELLED,
+        JobState.QUEUED,
+    ]
+
+
+async def test_a_change_that_bars_nobody_ends_nothing(stores: Stores):
+    job = await add(stores, a_job())
+    _, ended = await stores.standings.change(ALICE, lambda old: old.muted(BAN), end=end)
+    assert ended == ()
+    assert (await stores.jobs.many([job.id]))[job.id].state is JobState.QUEUED
+
+
+async def test_a_banned_account_adds_no_job(stores: Stores):
+    await stores.standings.change(ALICE, banned)
+    with pytest.raises(AccountBanned):
+        await add(stores, a_job())
+    await add(stores, a_job(request=a_request(requester=a_requester("bob"))))
+
+
+async def test_no_job_slips_in_beside_a_ban(stores: Stores):
+    async def ask() -> Job | None:
+        try:
+            return await add(stores, a_job())
+        except AccountBanned:
+            return None
+
+    asked = [asyncio.create_task(ask()) for _ in range(12)]
+    await asyncio.sleep(0)
+    await stores.standings.change(ALICE, banned, end=end)
+    added = [job.id for job in await asyncio.gather(*asked) if job is not None]
+    jobs = await stores.jobs.many(added)
+    assert {job.state for job in jobs.values()} <= {JobState.CANCELLED}

@@ -1,0 +1,40 @@
+"""What a member under a sanction meets in Discord, and reads of their own standing."""
+
+from backend.domain.requests import AccountId
+from bot.identity import account_of
+from tests.builders import a_requester
+from tests.fakes.discord import Town
+
+MODERATOR = a_requester("mod", is_moderator=True)
+
+
+def alice(town: Town) -> AccountId:
+    return account_of(town.alice.id)
+
+
+async def test_a_clean_member_reads_that(town: Town) -> None:
+    answer = (await town.alice.slash(town.channel, "standing")).response
+    assert answer is not None
+    assert answer.ephemeral
+    assert answer.content == "0 strikes that count."
+
+
+async def test_a_member_reads_their_strikes_but_not_who_gave_them(town: Town) -> None:
+    await town.standings.strike(alice(town), reason="gore", by=MODERATOR)
+    await town.standings.ban(alice(town), reason="spam", by=MODERATOR)
+    answer = (await town.alice.slash(town.channel, "standing")).response
+    assert answer is not None
+    assert "⛔ Banned: spam." in answer.content
+    assert "1 strike that count" in answer.content
+    assert "gore" in answer.content
+    assert "mod" not in answer.content
+
+
+async def test_a_banned_member_is_refused_by_command_and_by_button(town: Town) -> None:
+    job_id = await town.deliver()
+    await town.standings.ban(alice(town), reason="spam", by=MODERATOR)
+    answer = await town.alice.slash(town.channel, "imagine", prompt="a fox")
+    assert "may not ask for pictures" in answer.followups[0].content
+    answer = await town.alice.click(town.message_of(job_id), label="V1")
+    assert "may not ask for pictures" in answer.followups[0].content
+    assert len(town.memory.jobs) == 1
