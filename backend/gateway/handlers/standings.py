@@ -41,11 +41,11 @@ class StandingOut(BaseModel):
 async def show_own(request: web.Request, requester: Requester) -> web.Response:
     """Tell the caller of their strikes and of what keeps them from asking."""
     standing = await request.app[SERVICES].standings.standing_of(requester.account_id)
-    out = standing_out(standing, now=request.app[CLOCK]())
+    out = _standing_out(standing, now=request.app[CLOCK]())
     return web.Response(body=out.model_dump_json().encode(), content_type="application/json")
 
 
-def standing_out(standing: AccountStanding, *, now: datetime) -> StandingOut:
+def _standing_out(standing: AccountStanding, *, now: datetime) -> StandingOut:
     """Return a standing as its owner may read it."""
     found = standing.sanction(now)
     return StandingOut(

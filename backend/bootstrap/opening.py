@@ -1,0 +1,368 @@
+"""Wires the backend together: opens databases, brokers and stores, and closes them again."""
+
+import importlib.util
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from backend.bootstrap.moderation import make_standings
+from backend.db.sessions import Database
+from backend.db.stores import (
+    SqlBooks,
+    SqlJobStore,
+    SqlKeyStore,
+    SqlMessageStore,
+    SqlPreferenceStore,
+    SqlQueueDocuments,
+    SqlReviewStore,
+    SqlStandingStore,
+    SqlUploadStore,
+)
+from backend.delivery.cancel_flags import RedisCancelFlags
+from backend.delivery.event_bus import SinkEventBus
+from backend.delivery.event_sinks import open_event_sink
+from backend.delivery.gauges import RedisGauges
+from backend.delivery.links import StoredPictures
+from backend.delivery.outbox import Outbox
+from backend.delivery.outlooks import RedisOutlooks
+from backend.delivery.presence import PoolPresence
+from backend.delivery.previews import RedisPreviews
+from backend.delivery.uploads import StoredUploads
+from backend.dispatch.leader import LEADER_KEY
+from backend.domain.errors import Unavailable
+from backend.domain.families import ModelFamily
+from backend.models.folders import is_hub_id
+from backend.models.measures import Measures
+from backend.models.starters import starter_model
+from backend.prompt.interpreter import Interpret, Interpreter, Patience
+from backend.prompt.language import ENGLISH, UNKNOWN, LanguageGuess
+from backend.prompt.pipeline import SafetyScreen
+from backend.prompt.translators import open_translator
+from backend.prompt.translators.glossary.telling import Teller, open_teller
+from backend.scheduling.gpu_pools import open_gpu_pool
+from backend.service.accounts import Accounts
+from backend.service.expectations import Expectations
+from backend.service.explanations import Explanations
+from backend.service.fleet import Fleet
+from backend.service.generations import Generations
+from backend.service.given_pictures import GivenPictures
+from backend.service.ports import Clock, Presence
+from backend.service.predictions import Predictions
+from backend.service.preferences import SavedPreferences
+from backend.service.reader import Reader
+from backend.service.reviews import Reviews
+from backend.service.services import Services
+from backend.service.standings import Standings
+from backend.service.turns import Turns
+from backend.service.uploads import Uploads
+from backend.settings import Settings
+from safety.image_checks import open_image_checks
+from safety.prompt_checks import open_prompt_checks
+from storage.image_store import ImageStore
+from storage.object_store import ObjectStore
+from storage.object_stores import LocalStoreSettings, S3StoreSettings, open_object_store
+from storage.signing import load_or_create_signing_keys
+
+
+def now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_services(settings: Settings | None = None) -> AsyncIterator[Services]:
+    """Open the use cases over the configured servers; `settings` are read if not given.
+
+    Raises:
+        Unavailable: no Redis-protocol server is configured.
+
+    """
+    settings = settings or Settings()
+    async with open_database(settings) as database, open_redis(settings) as redis:
+        jobs = SqlJobStore(database=database)
+        bus = open_bus(redis)
+        outbox = Outbox(jobs=jobs, bus=bus)
+        fleet = _make_fleet(settings, redis)
+        preferences = SavedPreferences(store=SqlPreferenceStore(database=database))
+        reader = replace(
+            make_reader(settings, fleet),
+            preferences=preferences,
+            given=make_given_pictures(database, clock=now),
+        )
+        standings = make_standings(
+            SqlStandingStore(database=database),
+            cancel_flags=RedisCancelFlags(redis=redis),
+            outbox=outbox,
+            policy=settings.safety_policy,
+            clock=now,
+        )
+        predictions = Predictions(documents=SqlQueueDocuments(database=database))
+        services = Services(
+            generations=Generations(
+                jobs=jobs,
+                pictures=StoredPictures(
+                    images=ImageStore(objects=open_objects(settings)), clock=now
+                ),
+                reader=reader,
+                previews=RedisPreviews(redis=redis),
+                cancel_flags=RedisCancelFlags(redis=redis),
+                outbox=outbox,
+                outlooks=RedisOutlooks(redis=redis),
+                predictions=predictions,
+                fleet=fleet,
+                standings=standings,
+                policies=settings.tier_policies,
+                clock=now,
+            ),
+            uploads=make_uploads(database, settings, clock=now, standings=standings),
+            reviews=_make_reviews(database, outbox),
+            accounts=make_accounts(database),
+            messages=SqlMessageStore(database=database),
+            events=bus,
+            fleet=fleet,
+            explanations=Explanations(
+                reader=reader,
+                predictions=predictions,
+                measures=open_measures(settings),
+                expectations=open_expectations(redis, database),
+            ),
+            preferences=preferences,
+            standings=standings,
+        )
+        async with fleet.watching():
+            yield services
+
+
+def _make_reviews(database: Database, outbox: Outbox) -> Reviews:
+    reviews, jobs = SqlReviewStore(database=database), SqlJobStore(database=database)
+    return Reviews(reviews=reviews, jobs=jobs, outbox=outbox, clock=now)
+
+
+def make_reader(settings: Settings, fleet: Fleet) -> Reader:
+    """Make what reads requests, without pictures and saved preferences."""
+    return Reader(
+        screen=open_screen(settings),
+        fleet=fleet,
+        house=settings.house,
+        interpret=open_interpreter(settings),
+    )
+
+
+def _make_fleet(settings: Settings, redis: Redis) -> Fleet:
+    return Fleet(
+        presence=PoolPresence(pool=open_gpu_pool("local", redis=redis)),
+        families=settings.families,
+        patience_s=settings.worker_patience_s,
+    )
+
+
+@asynccontextmanager
+async def open_explanations(settings: Settings) -> AsyncIterator[Explanations]:
+    """Open dry runs alone: with the line and what was learned, where they can be reached."""
+    async with AsyncExitStack() as stack:
+        documents: SqlQueueDocuments | None = None
+        presence: Presence = _NobodyToAsk()
+        expectations = None
+        if settings.database_url or (settings.home / "impasto.db").is_file():
+            database = await stack.enter_async_context(open_database(settings))
+            documents = SqlQueueDocuments(database=database)
+            if settings.redis_url is not None:
+                redis = await stack.enter_async_context(open_redis(settings))
+                expectations = open_expectations(redis, database)
+                presence = PoolPresence(pool=open_gpu_pool("local", redis=redis))
+        yield Explanations(
+            reader=make_reader(settings, Fleet(presence=presence, families=settings.families)),
+            predictions=Predictions(documents=documents),
+            measures=open_measures(settings),
+            expectations=expectations,
+        )
+
+
+def open_measures(settings: Settings) -> Measures:
+    """Open what can be read of the models that are on this host."""
+    folders: dict[ModelFamily, Path | None] = {}
+    for family in ModelFamily:
+        source = settings.model_source(family)
+        if source is None:
+            # Where nothing can be drawn, a starter says nothing of what is drawn elsewhere.
+            draws_here = importlib.util.find_spec("diffusers") is not None
+            folders[family] = starter_model(family) if draws_here else None
+        else:
+            folders[family] = None if is_hub_id(source) else Path(source).expanduser()
+    return Measures(folders=folders)
+
+
+def open_expectations(redis: Redis, database: Database) -> Expectations:
+    """Open what looks ahead for jobs that are not in line."""
+    jobs, documents = SqlJobStore(database=database), SqlQueueDocuments(database=database)
+    return Expectations(
+        gauges=open_gauges(redis),
+        open_turns=lambda family: Turns(family=family, jobs=jobs, documents=documents, clock=now),
+        clock=now,
+    )
+
+
+def make_given_pictures(database: Database, *, clock: Clock) -> GivenPictures:
+    """Make what looks up the pictures that requests name."""
+    return GivenPictures(
+        jobs=SqlJobStore(database=database),
+        uploads=SqlUploadStore(database=database),
+        clock=clock,
+    )
+
+
+def make_uploads(
+    database: Database, settings: Settings, *, clock: Clock, standings: Standings | None = None
+) -> Uploads:
+    """Make the use cases around uploads; the image checks are loaded with the first.
+
+    Without `standings` none can be added.
+    """
+    images = ImageStore(objects=open_objects(settings))
+    return Uploads(
+        store=SqlUploadStore(database=database),
+        pictures=StoredUploads(images=images, open_checks=open_image_checks),
+        standings=standings,
+        clock=clock,
+    )
+
+
+def open_interpreter(settings: Settings) -> Interpret | None:
+    """Open what puts prompts into English; None where they are read as they are typed.
+
+    Raises:
+        TranslatorError: the translator lacks something it needs.
+
+    """
+    chosen = settings.translator_settings
+    if chosen is None:
+        return None
+    return Interpreter(
+        translator=open_translator(chosen),
+        guess=_tell_language,
+        patience=Patience(deadline_s=settings.translation_deadline_s),
+        is_must=settings.translation_must,
+    )
+
+
+def _tell_language(text: str) -> str:
+    """Return a text's language; where a few words are too few to guess, by knowing them."""
+    if _teller().is_short_english(text):
+        return ENGLISH
+    guessed = _language_guess()(text)
+    return _teller().tell(text) if guessed == UNKNOWN else guessed
+
+
+# Each takes most of a second to load, which only a prompt is worth.
+@cache
+def _language_guess() -> LanguageGuess:
+    return LanguageGuess()
+
+
+@cache
+def _teller() -> Teller:
+    return open_teller()
+
+
+def open_screen(settings: Settings) -> SafetyScreen:
+    """Open the prompt screen with the checks that ship and the policy in force."""
+    return SafetyScreen(checks=open_prompt_checks(), policy=settings.safety_policy)
+
+
+@asynccontextmanager
+async def open_accounts(settings: Settings) -> AsyncIterator[Accounts]:
+    """Open only the accounts, which need no broker."""
+    async with open_database(settings) as database:
+        yield make_accounts(database)
+
+
+def make_accounts(database: Database) -> Accounts:
+    """Make the accounts over an open database."""
+    return Accounts(
+        keys=SqlKeyStore(database=database),
+        jobs=SqlJobStore(database=database),
+        books=SqlBooks(database=database),
+        clock=now,
+    )
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """Open the database and close it again."""
+    settings.make_home()
+    database = Database(settings.database)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def open_redis(settings: Settings) -> AsyncIterator[Redis]:
+    """Open a client of the Redis-protocol server and close it again.
+
+    Raises:
+        Unavailable: none is configured.
+
+    """
+    if settings.redis_url is None:
+        raise Unavailable
+    # Whoever asks a dead broker has a better place to wait than in a client that tries again.
+    redis: Redis = Redis.from_url(
+        settings.redis_url,
+        socket_connect_timeout=3,
+        health_check_interval=15,
+        retry=Retry(NoBackoff(), 1),
+    )
+    try:
+        yield redis
+    finally:
+        await redis.aclose()
+
+
+def open_bus(redis: Redis) -> SinkEventBus:
+    """Open the bus of job events."""
+    return SinkEventBus(sink=open_event_sink("redis_stream", redis=redis))
+
+
+def open_gauges(redis: Redis) -> RedisGauges:
+    """Open what is measured of the lines."""
+    return RedisGauges(redis=redis, leader_key=LEADER_KEY)
+
+
+def open_objects(settings: Settings) -> ObjectStore:
+    """Open the store of pictures: S3 where a bucket is set, else a folder under home."""
+    if settings.s3_bucket is not None:
+        secret = settings.s3_secret_access_key
+        return open_object_store(
+            S3StoreSettings(
+                bucket=settings.s3_bucket,
+                endpoint_url=settings.s3_endpoint_url,
+                public_endpoint_url=settings.s3_public_endpoint_url,
+                ensure_bucket=settings.s3_ensure_bucket,
+                region=settings.s3_region,
+                access_key_id=settings.s3_access_key_id,
+                secret_access_key=secret.get_secret_value() if secret else None,
+            )
+        )
+    return open_object_store(
+        LocalStoreSettings(
+            root=settings.objects_folder,
+            public_url=settings.public_url,
+            signing_keys=load_or_create_signing_keys(settings.signing_keys_file),
+        )
+    )
+
+
+class _NobodyToAsk:
+    """The presence of workers where no server could tell of any."""
+
+    async def families(self) -> frozenset[ModelFamily]:
+        raise Unavailable
