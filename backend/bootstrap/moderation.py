@@ -2,25 +2,24 @@
 
 from datetime import timedelta
 
+from redis.asyncio import Redis
+
+from backend.db.sessions import Database
+from backend.db.stores import SqlStandingStore
+from backend.delivery.cancel_flags import RedisCancelFlags
 from backend.domain.standing import StandingRules
-from backend.service.moderation_ports import StandingStore
-from backend.service.ports import CancelFlags, Clock, OutboxPublisher
+from backend.service.ports import Clock, OutboxPublisher
 from backend.service.standings import Standings
 from safety.policy import Policy
 
 
 def make_standings(
-    store: StandingStore,
-    *,
-    cancel_flags: CancelFlags,
-    outbox: OutboxPublisher,
-    policy: Policy,
-    clock: Clock,
+    database: Database, redis: Redis, *, outbox: OutboxPublisher, policy: Policy, clock: Clock
 ) -> Standings:
     """Make the use cases around standing, with the thresholds of a policy."""
     return Standings(
-        store=store,
-        cancel_flags=cancel_flags,
+        store=SqlStandingStore(database=database),
+        cancel_flags=RedisCancelFlags(redis=redis),
         outbox=outbox,
         clock=clock,
         rules=StandingRules(

@@ -22,7 +22,6 @@ from backend.db.stores import (
     SqlPreferenceStore,
     SqlQueueDocuments,
     SqlReviewStore,
-    SqlStandingStore,
     SqlUploadStore,
 )
 from backend.delivery.cancel_flags import RedisCancelFlags
@@ -96,13 +95,8 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             preferences=preferences,
             given=make_given_pictures(database, clock=now),
         )
-        standings = make_standings(
-            SqlStandingStore(database=database),
-            cancel_flags=RedisCancelFlags(redis=redis),
-            outbox=outbox,
-            policy=settings.safety_policy,
-            clock=now,
-        )
+        policy = settings.safety_policy
+        standings = make_standings(database, redis, outbox=outbox, policy=policy, clock=now)
         predictions = Predictions(documents=SqlQueueDocuments(database=database))
         services = Services(
             generations=Generations(
