@@ -129,7 +129,7 @@ def open_worker(settings: Settings, *, family: ModelFamily, name: str) -> Worker
     stock, dials = LateStock(), Dials()
     messenger = Messenger(redis_url=settings.redis_url or "", worker=name)
     release = ReleasePipeline(
-        checks=open_image_checks(policy=DEFAULT_POLICY),
+        checks=open_image_checks(),
         policy=DEFAULT_POLICY,
         check_timeout_s=settings.image_check_timeout_s,
         images=images,

@@ -35,9 +35,19 @@ from safety.verdict import NEVER_CLEARED, Finding, Outcome
 FORMAT_VERSION: Final = 1
 CLASSIFIER: Final = "classifier"
 NSFW: Final = "nsfw"
+NSFW_SECOND: Final = "nsfw_second"
+# Networks whose score is a picture's probability of being explicit.
+NSFW_CHECKS: Final = (NSFW, NSFW_SECOND)
 SEXUAL: Final = "sexual"
 # Each is a threshold: the lower, the stricter.
-SCORES: Final = ("nsfw_review", "nsfw_block", "classifier_review", "classifier_block")
+SCORES: Final = (
+    "nsfw_spoiler",
+    "nsfw_review",
+    "nsfw_block",
+    "age_nudity",
+    "classifier_review",
+    "classifier_block",
+)
 _NAMES: Final = ("id", "edition")
 _KEYS: Final = {"version", "id", "at_most", "at_least", "scores", "guilds_may_soften", "standing"}
 _STANDING: Final = ("strike_days", "strikes_to_mute", "mute_hours", "strikes_to_ban")
@@ -52,15 +62,18 @@ class Policy:
     The `…_score`s are probabilities. The makers of the shipped picture model call everything above
     0.8 explicit and everything below 0.2 harmless; where the prompt classifier's stand is told in
     `bench/screening.md`. A finding of a category comes to no more than `at_most` of it and no less
-    than `at_least`; child safety and failed checks are not softened.
+    than `at_least`; child safety and failed checks are not softened. A cue of age (1 where words
+    give it) times a picture's probability of being explicit is child safety from `age_nudity` on.
 
     `edition` counts the documents of a guild; a deployment's has none.
     """
 
     id: str = "house-1"
     edition: str = field(default="", compare=False)
+    nsfw_spoiler_score: float = 0.4
     nsfw_review_score: float = 0.6
     nsfw_block_score: float = 0.8
+    age_nudity_score: float = 0.4
     classifier_review_score: float = 0.9
     classifier_block_score: float = 1.0
     image_check_timeout_s: float = 30.0
@@ -75,11 +88,13 @@ class Policy:
     def __post_init__(self) -> None:
         if not 0 < self.nsfw_review_score <= self.nsfw_block_score <= 1:
             raise ValueError("scores must be 0 < review <= block <= 1")
+        if not (0 < self.nsfw_spoiler_score <= 1 and 0 < self.age_nudity_score <= 1):
+            raise ValueError("a score must be above 0 and at most 1")
         if not 0 < self.classifier_review_score <= self.classifier_block_score <= 1:
             raise ValueError("scores must be 0 < review <= block <= 1")
         if not self.image_check_timeout_s > 0:
             raise ValueError("a check needs some time")
-        if never := sorted(self.guilds_may_soften & NEVER_CLEARED):
+        if never := sorted(self.guilds_may_soften & {*NEVER_CLEARED, "age_nudity"}):
             raise ValueError(f"nobody softens {', '.join(never)}")
         if min(self.strike_days, self.mute_hours) <= 0 or min(self._thresholds) < 0:
             raise ValueError("strikes and mutes last some time, and no number is below 0")
@@ -109,11 +124,13 @@ class Policy:
         """Return what a picture's probability of being explicit comes to."""
         if score >= self.nsfw_block_score:
             return Outcome.BLOCK
-        return Outcome.REVIEW if score >= self.nsfw_review_score else Outcome.ALLOW
+        if score >= self.nsfw_review_score:
+            return Outcome.REVIEW
+        return Outcome.SPOILER if score >= self.nsfw_spoiler_score else Outcome.ALLOW
 
     def apply(self, finding: Finding) -> Finding:
         """Return a finding with the outcome that this policy gives it."""
-        if finding.check == NSFW and finding.score is not None:
+        if finding.check in NSFW_CHECKS and finding.score is not None:
             finding = self._seen(finding, self.pictured(finding.score))
         outcome = finding.outcome
         if finding.check == CLASSIFIER and finding.score is not None:
@@ -126,7 +143,9 @@ class Policy:
 
     def _seen(self, finding: Finding, outcome: Outcome) -> Finding:
         category = "" if outcome is Outcome.ALLOW else SEXUAL
-        return replace(finding, outcome=outcome, category=category, rule=f"{NSFW}.{outcome}")
+        return replace(
+            finding, outcome=outcome, category=category, rule=f"{finding.check}.{outcome}"
+        )
 
 
 DEFAULT_POLICY = Policy()

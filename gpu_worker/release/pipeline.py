@@ -18,7 +18,7 @@ from PIL import Image, ImageFilter
 from gpu_worker.state import OutOfMemory, StorageFull, StorageUnavailable
 from safety.image_check import ImageCheck
 from safety.policy import Policy
-from safety.screen_image import screen_image
+from safety.screen_image import screen_images
 from safety.verdict import NEVER_CLEARED, ApprovedImage, Finding, Outcome, SafetyVerdict
 from storage import errors as storage_errors
 from storage.formats import encode_png
@@ -85,7 +85,9 @@ def mark(image: ApprovedImage, metadata: Mapping[str, str] | None = None) -> Mar
 
 def show_together(images: Sequence[ApprovedImage], *, blur_score: float) -> ReleasedPreview:
     """Lay pictures side by side, all blurred if a check's score of any reaches `blur_score`."""
-    is_blurred = any(_worst_score(image.verdict) >= blur_score for image in images)
+    is_blurred = any(
+        image.verdict.is_spoiler or _worst_score(image.verdict) >= blur_score for image in images
+    )
     pictures = [image.pixels for image in images]
     if is_blurred:
         radius = max(pictures[0].size) / PREVIEW_BLURRED_TO
@@ -187,10 +189,7 @@ class ReleasePipeline:
         metadata: Sequence[Mapping[str, str]],
         must_go_on: Callable[[], None],
     ) -> tuple[StoredImage, ...]:
-        approved = [
-            approve(pixels, self._screen(pixels, self._check_timeout_s), clearances)
-            for pixels in pictures
-        ]
+        approved = self._approve(pictures, clearances, self._check_timeout_s)
         written = metadata or [{}] * len(approved)
         marked = [mark(image, one) for image, one in zip(approved, written, strict=True)]
         give_up_at = self._clock() + self._store_retry_s
@@ -205,10 +204,7 @@ class ReleasePipeline:
             Held: at least one may not be shown, or no check came to a judgement in time.
 
         """
-        approved = [
-            approve(pixels, self._screen(pixels, self._preview_timeout_s), clearances)
-            for pixels in pictures
-        ]
+        approved = self._approve(pictures, clearances, self._preview_timeout_s)
         return show_together(approved, blur_score=self._preview_blur_score)
 
     def _store(
@@ -231,8 +227,16 @@ class ReleasePipeline:
             self._sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
             pause_s = min(2 * pause_s, STORE_PAUSES_S[1])
 
-    def _screen(self, pixels: Image.Image, timeout_s: float) -> SafetyVerdict:
-        return screen_image(pixels, checks=self._checks, timeout_s=timeout_s, policy=self._policy)
+    def _approve(
+        self, pictures: Sequence[Image.Image], clearances: frozenset[str], timeout_s: float
+    ) -> list[ApprovedImage]:
+        verdicts = screen_images(
+            pictures, checks=self._checks, timeout_s=timeout_s, policy=self._policy
+        )
+        return [
+            approve(pixels, verdict, clearances)
+            for pixels, verdict in zip(pictures, verdicts, strict=True)
+        ]
 
 
 def _worst_uncleared(verdict: SafetyVerdict, clearances: frozenset[str]) -> Finding:

@@ -1,28 +1,73 @@
 """Checks over the pixels of a picture."""
 
+from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from safety.image_check import ImageCheck
-from safety.policy import DEFAULT_POLICY, Policy
+from safety.policy import NSFW, NSFW_SECOND
+from safety.scoring import ScoredImageCheck
+from safety.weighing import AGE_CHECK
 
-ImageCheckName = Literal["nsfw"]
+ImageCheckName = Literal["nsfw", "nsfw_second", "age"]
+
+# What networks call explicit pictures, and what age estimators call the young.
+EXPLICIT_LABELS = ("nsfw", "porn", "hentai", "sexy", "explicit", "sexual", "nudity")
+YOUNG_LABELS = ("0-2", "3-9", "10-19", "0-10", "11-20", "child", "minor", "young", "under 18")
 
 
-def open_image_check(name: ImageCheckName, *, policy: Policy = DEFAULT_POLICY) -> ImageCheck:
-    """Open one check by name; its weights load here, not while a picture waits."""
+@dataclass(frozen=True, kw_only=True)
+class WantedChecks:
+    """What an installation runs beside the network in the package.
+
+    Each source is the folder or hub id of an image classifier for transformers, "" for none; its
+    labels are those whose probabilities are added up.
+    """
+
+    nsfw_second: str = ""
+    nsfw_second_labels: tuple[str, ...] = EXPLICIT_LABELS
+    age: str = ""
+    age_labels: tuple[str, ...] = YOUNG_LABELS
+
+
+ONLY_SHIPPED = WantedChecks()
+
+
+def open_image_check(name: ImageCheckName, *, wanted: WantedChecks = ONLY_SHIPPED) -> ImageCheck:
+    """Open one check by name; its weights load here, not while a picture waits.
+
+    Raises:
+        CheckFailed: its source is no image classifier, or knows none of the labels.
+
+    """
     match name:
         case "nsfw":
-            from safety.image_checks.nsfw import NsfwImageCheck, load_open_nsfw
+            from safety.image_checks.open_nsfw import load_open_nsfw
 
-            return NsfwImageCheck(
-                review_score=policy.nsfw_review_score,
-                block_score=policy.nsfw_block_score,
-                score=load_open_nsfw(),
-            )
+            return ScoredImageCheck(name=NSFW, score=load_open_nsfw())
+        case "nsfw_second":
+            from safety.image_checks.classifier import load_classifier
+
+            score = load_classifier(wanted.nsfw_second, labels=wanted.nsfw_second_labels)
+            return ScoredImageCheck(name=NSFW_SECOND, score=score)
+        case "age":
+            from safety.image_checks.classifier import load_classifier
+
+            score = load_classifier(wanted.age, labels=wanted.age_labels)
+            return ScoredImageCheck(name=AGE_CHECK, score=score)
         case _:
             assert_never(name)
 
 
-def open_image_checks(*, policy: Policy = DEFAULT_POLICY) -> tuple[ImageCheck, ...]:
-    """Open every check an installation runs."""
-    return (open_image_check("nsfw", policy=policy),)
+def open_image_checks(*, wanted: WantedChecks = ONLY_SHIPPED) -> tuple[ImageCheck, ...]:
+    """Open every check an installation runs.
+
+    Raises:
+        CheckFailed: a source is no image classifier, or knows none of the labels.
+
+    """
+    names: list[ImageCheckName] = ["nsfw"]
+    if wanted.nsfw_second:
+        names.append("nsfw_second")
+    if wanted.age:
+        names.append("age")
+    return tuple(open_image_check(name, wanted=wanted) for name in names)

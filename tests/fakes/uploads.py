@@ -16,16 +16,17 @@ from safety.verdict import Finding, Outcome
 from storage.image_store import ImageStore
 from storage.object_store import ObjectStore
 from storage.object_stores.memory import MemoryObjectStore
+from tests.fakes.image_checks import EachByItself
 
 FORBIDDEN_COLOUR = (255, 0, 0)
 
 
-class RedIsForbidden:
+class RedIsForbidden(EachByItself):
     """An `ImageCheck` that blocks pictures which are red all over."""
 
     name = "red"
 
-    def check(self, pixels: Image.Image) -> list[Finding]:
+    def look(self, pixels: Image.Image) -> list[Finding]:
         is_red = np.abs(np.asarray(pixels, np.int16) - FORBIDDEN_COLOUR).max() < 8
         outcome = Outcome.BLOCK if is_red else Outcome.ALLOW
         category = "sexual" if is_red else ""

@@ -28,6 +28,7 @@ from safety.policy import DEFAULT_POLICY
 from safety.verdict import Finding
 from storage.image_store import ImageStore
 from storage.object_stores.memory import MemoryObjectStore
+from tests.fakes.image_checks import EachByItself
 from tests.integration.gpu_worker.conftest import Line, a_render_job
 from tests.unit.gpu_worker.compose.loras import style_lora
 from tests.unit.gpu_worker.test_upscale import untrained
@@ -52,12 +53,12 @@ class Shortage:
             raise error
 
 
-class NoCheck:
+class NoCheck(EachByItself):
     """Finds nothing."""
 
     name = "none"
 
-    def check(self, pixels: Image.Image) -> list[Finding]:
+    def look(self, pixels: Image.Image) -> list[Finding]:
         return []
 
 

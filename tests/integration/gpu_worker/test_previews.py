@@ -35,6 +35,7 @@ from storage.formats import sniff
 from storage.image_store import ImageStore
 from storage.object_stores.memory import MemoryObjectStore
 from tests.builders import a_job
+from tests.fakes.image_checks import EachByItself
 from tests.integration.gpu_worker.conftest import (
     PATIENCE_S,
     Line,
@@ -48,7 +49,7 @@ MAGIC = (b"WEBP", b"\x89PNG", b"\xff\xd8\xff", b"JFIF")
 
 
 @dataclass
-class ToldCheck:
+class ToldCheck(EachByItself):
     """Answers what it is told: by a finding, by raising, or not at all."""
 
     mood: str = "allow"
@@ -56,7 +57,7 @@ class ToldCheck:
     calls: int = 0
     is_let_go: threading.Event = field(default_factory=threading.Event)
 
-    def check(self, pixels: Image.Image) -> list[Finding]:
+    def look(self, pixels: Image.Image) -> list[Finding]:
         self.calls += 1
         match self.mood:
             case "raise":

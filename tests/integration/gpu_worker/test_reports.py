@@ -27,6 +27,7 @@ from safety.policy import DEFAULT_POLICY
 from safety.verdict import Finding, Outcome
 from storage.image_store import ImageStore
 from storage.object_stores.memory import MemoryObjectStore
+from tests.fakes.image_checks import EachByItself
 from tests.integration.gpu_worker.conftest import PATIENCE_S, Line, a_render_job, wait_for
 
 
@@ -50,12 +51,12 @@ class FailingArtist:
         )
 
 
-class SecondPictureCheck:
+class SecondPictureCheck(EachByItself):
     """Holds every second picture."""
 
     name = "second"
 
-    def check(self, pixels: Image.Image) -> list[Finding]:
+    def look(self, pixels: Image.Image) -> list[Finding]:
         if pixels.getpixel((0, 0)) == (0, 9, 9):
             return []
         return [

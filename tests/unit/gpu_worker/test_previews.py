@@ -16,6 +16,7 @@ from safety.policy import DEFAULT_POLICY
 from safety.verdict import CHECK_FAILED, Finding, Outcome
 from storage.image_store import ImageStore
 from storage.object_stores.memory import MemoryObjectStore
+from tests.fakes.image_checks import EachByItself
 from tests.unit.gpu_worker.conftest import a_render_job
 
 PATIENCE_S = 20.0
@@ -223,12 +224,12 @@ def test_a_decoder_that_breaks_costs_its_job_the_previews_and_nobody_else(window
 
 
 @dataclass
-class ScoringCheck:
+class ScoringCheck(EachByItself):
     """Scores pictures by how red they are."""
 
     name: str = "redness"
 
-    def check(self, pixels: Image.Image) -> list[Finding]:
+    def look(self, pixels: Image.Image) -> list[Finding]:
         score = pixels.getpixel((0, 0))[0] / 255
         outcome = Outcome.ALLOW if score < 0.6 else Outcome.BLOCK
         category = "" if outcome is Outcome.ALLOW else "sexual"

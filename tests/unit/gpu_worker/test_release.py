@@ -17,13 +17,14 @@ from storage.errors import StorageUnavailable
 from storage.formats import decode
 from storage.image_store import ImageStore
 from storage.object_stores.memory import MemoryObjectStore
+from tests.fakes.image_checks import EachByItself
 
 SNOW = Image.new("RGB", (64, 64), (250, 250, 255))
 NIGHT = Image.new("RGB", (64, 64), (5, 5, 20))
 
 
 @dataclass
-class DarknessCheck:
+class DarknessCheck(EachByItself):
     """Finds what it is told to find in dark pictures."""
 
     outcome: Outcome = Outcome.BLOCK
@@ -31,7 +32,7 @@ class DarknessCheck:
     name: str = "darkness"
     seen: list[Image.Image] = field(default_factory=list)
 
-    def check(self, pixels: Image.Image) -> list[Finding]:
+    def look(self, pixels: Image.Image) -> list[Finding]:
         self.seen.append(pixels)
         if pixels.getpixel((0, 0)) == SNOW.getpixel((0, 0)):
             return []
@@ -46,20 +47,20 @@ class DarknessCheck:
         ]
 
 
-class BrokenCheck:
+class BrokenCheck(EachByItself):
     name = "broken"
 
-    def check(self, pixels: Image.Image) -> list[Finding]:
+    def look(self, pixels: Image.Image) -> list[Finding]:
         raise RuntimeError("the model is gone")
 
 
-class HangingCheck:
+class HangingCheck(EachByItself):
     name = "hanging"
 
     def __init__(self) -> None:
         self.let_go = threading.Event()
 
-    def check(self, pixels: Image.Image) -> list[Finding]:
+    def look(self, pixels: Image.Image) -> list[Finding]:
         self.let_go.wait()
         return []
 

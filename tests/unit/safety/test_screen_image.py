@@ -3,44 +3,45 @@ import threading
 import pytest
 from PIL import Image
 
-from safety.screen_image import screen_image
+from safety.screen_image import screen_image, screen_images
 from safety.verdict import ApprovedImage, Finding, Outcome
+from tests.fakes.image_checks import EachByItself
 
 PIXELS = Image.new("RGB", (64, 64), "teal")
 
 
-class Says:
+class Says(EachByItself):
     name = "says"
 
     def __init__(self, *findings):
         self._findings = list(findings)
 
-    def check(self, pixels):
+    def look(self, pixels):
         return self._findings
 
 
-class Fails:
+class Fails(EachByItself):
     name = "fails"
 
-    def check(self, pixels):
+    def look(self, pixels):
         raise RuntimeError("no model")
 
 
-class Hangs:
+class Hangs(EachByItself):
     name = "hangs"
 
     def __init__(self):
         self.let_go = threading.Event()
 
-    def check(self, pixels):
+    def look(self, pixels):
         self.let_go.wait()
         return []
 
 
-class SaysNonsense:
+class SaysNonsense(EachByItself):
     name = "nonsense"
 
-    def check(self, pixels):
+    def look(self, pixels):
         return None
 
 
@@ -80,3 +81,63 @@ def test_a_score_that_is_no_probability_blocks_whatever_the_check_made_of_it(sco
 
 def test_no_checks_at_all_block():
     assert screen_image(PIXELS, checks=[], timeout_s=10).decisive.category == "check_failed"
+
+
+class Counts(EachByItself):
+    """Answers for one picture fewer, or more."""
+
+    name = "counts"
+
+    def __init__(self, off_by):
+        self._off_by = off_by
+
+    def check(self, pictures):
+        return [[]] * (len(pictures) + self._off_by)
+
+
+@pytest.mark.parametrize("off_by", [-1, 1])
+def test_an_answer_for_more_or_fewer_pictures_holds_them_all(off_by):
+    verdicts = screen_images([PIXELS, PIXELS], checks=[Says(), Counts(off_by)], timeout_s=10)
+    assert [one.decisive.rule for one in verdicts] == ["wrong_count", "wrong_count"]
+
+
+def test_all_checks_look_at_the_same_time():
+    both = threading.Barrier(2)
+
+    class Meets(EachByItself):
+        name = "meets"
+
+        def look(self, pixels):
+            both.wait(10)
+            return []
+
+    assert screen_image(PIXELS, checks=[Meets(), Meets()], timeout_s=20).outcome is Outcome.ALLOW
+
+
+def test_a_check_is_asked_once_for_all_pictures_of_a_job():
+    asked = []
+
+    class Listens:
+        name = "listens"
+
+        def check(self, pictures):
+            asked.append(len(pictures))
+            return [[] for _ in pictures]
+
+    screen_images([PIXELS] * 4, checks=[Listens()], timeout_s=10)
+    assert asked == [4]
+
+
+def test_each_picture_gets_the_verdict_of_its_own_pixels():
+    dark = Image.new("RGB", (64, 64), "black")
+
+    class Dislikes(EachByItself):
+        name = "dislikes"
+
+        def look(self, pixels):
+            return [scored(0.9, Outcome.BLOCK)] if pixels.getpixel((0, 0)) == (0, 0, 0) else []
+
+    light, night = screen_images([PIXELS, dark], checks=[Dislikes()], timeout_s=10)
+    assert (light.outcome, night.outcome) == (Outcome.ALLOW, Outcome.BLOCK)
+    assert ApprovedImage(pixels=PIXELS, verdict=light)
+    assert light.subject != night.subject

@@ -20,6 +20,7 @@ from safety.image_checks import open_image_checks
 from safety.verdict import Finding
 from storage.image_store import ImageStore
 from tests.builders import a_requester
+from tests.fakes.image_checks import EachByItself
 from tests.fakes.services import FakeWorkshop
 from tests.fakes.uploads import FORBIDDEN_COLOUR, Darkroom
 
@@ -59,12 +60,12 @@ async def test_a_blocked_upload_is_never_stored(workshop: FakeWorkshop) -> None:
     assert workshop.darkroom.store.uploads == {}
 
 
-class Broken:
+class Broken(EachByItself):
     """An `ImageCheck` that breaks."""
 
     name = "broken"
 
-    def check(self, pixels: Image.Image) -> list[Finding]:
+    def look(self, pixels: Image.Image) -> list[Finding]:
         raise RuntimeError("no model")
 
 
