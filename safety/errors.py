@@ -4,7 +4,8 @@ SafetyError
 ├── NotApproved     a picture without a clear verdict
 ├── CheckFailed     a check that came to no judgement; whoever runs it blocks
 ├── LexiconInvalid  a rule file that cannot be read; found when a check is opened
-└── PolicyInvalid   a policy document that cannot be read
+├── PolicyInvalid   a policy document that cannot be read
+└── MarkImpossible  a picture or an installation that cannot carry a watermark
 """
 
 
@@ -26,3 +27,7 @@ class LexiconInvalid(SafetyError):
 
 class PolicyInvalid(SafetyError):
     """A policy document is not what it should be."""
+
+
+class MarkImpossible(SafetyError):
+    """A watermark cannot be put into this picture; the message says what would help."""

@@ -1,0 +1,1 @@
+"""Marks, seen from inside."""
