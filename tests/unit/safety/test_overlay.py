@@ -146,7 +146,7 @@ def test_a_pictures_score_is_judged_by_the_policy_at_hand():
     assert DEFAULT_POLICY.apply(found).outcome is Outcome.ALLOW
     strict = Policy(nsfw_review_score=0.4)
     judged = strict.apply(
-        Finding(check="nsfw", outcome=Outcome.ALLOW, rule="nsfw.allow", score=0.3)
+        Finding(check="nsfw", outcome=Outcome.ALLOW, rule="nsfw.allow", score=0.5)
     )
     assert (judged.outcome, judged.category, judged.rule) == (
         Outcome.REVIEW,
