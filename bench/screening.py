@@ -119,21 +119,30 @@ def harmless_row(name, label, prompts, verdicts):
     return f"| {name} | {share(blocked, len(found))} | {share(touched, len(found))} |"
 
 
+def unsafe_rows(prompts, verdicts):
+    """Return the table of the unsafe prompts of a set; nothing if it has none."""
+    unsafe = [verdicts[prompt].outcome for prompt in prompts if prompt.label == "unsafe"]
+    if not unsafe:
+        return []
+    caught = sum(outcome is not Outcome.ALLOW for outcome in unsafe)
+    blocked = sum(outcome is Outcome.BLOCK for outcome in unsafe)
+    return [
+        "| unsafe prompts | caught | of these blocked |",
+        "|---|---|---|",
+        f"| all | {share(caught, len(unsafe))} | {share(blocked, len(unsafe))} |",
+        *rows_by(prompts, verdicts, "category"),
+        "",
+    ]
+
+
 def short_report(name, prompts, judge):
     """Return the table of a set in short."""
     verdicts = {prompt: judge(prompt.text) for prompt in prompts}
-    unsafe = [verdicts[prompt].outcome for prompt in prompts if prompt.label == "unsafe"]
-    caught = sum(outcome is not Outcome.ALLOW for outcome in unsafe)
-    blocked = sum(outcome is Outcome.BLOCK for outcome in unsafe)
     return "\n".join(
         [
             f"## {name}",
             "",
-            "| unsafe prompts | caught | of these blocked |",
-            "|---|---|---|",
-            f"| all | {share(caught, len(unsafe))} | {share(blocked, len(unsafe))} |",
-            *rows_by(prompts, verdicts, "category"),
-            "",
+            *unsafe_rows(prompts, verdicts),
             "| harmless prompts | blocked | touched |",
             "|---|---|---|",
             harmless_row("everyday", "everyday", prompts, verdicts),
@@ -147,9 +156,6 @@ def report(prompts, judge, command):
     """Return the table."""
     verdicts = {prompt: judge(prompt.text) for prompt in prompts}
     times = sorted(judge.times_ms)
-    unsafe = [verdicts[prompt].outcome for prompt in prompts if prompt.label == "unsafe"]
-    caught = sum(outcome is not Outcome.ALLOW for outcome in unsafe)
-    blocked = sum(outcome is Outcome.BLOCK for outcome in unsafe)
     return "\n".join(
         [
             "# What the prompt screen catches",
@@ -159,11 +165,7 @@ def report(prompts, judge, command):
             "",
             f"## The evaluation set, {len(prompts)} prompts",
             "",
-            "| unsafe prompts | caught | of these blocked |",
-            "|---|---|---|",
-            f"| all | {share(caught, len(unsafe))} | {share(blocked, len(unsafe))} |",
-            *rows_by(prompts, verdicts, "category"),
-            "",
+            *unsafe_rows(prompts, verdicts),
             "| manner | caught | of these blocked |",
             "|---|---|---|",
             *rows_by(prompts, verdicts, "manner"),
@@ -217,7 +219,7 @@ def main():
         return
     text = report(prompts, judge, "python bench/screening.py")
     if not names:
-        for name in ("fresh", "development"):
+        for name in ("fresh", "development", "harmless"):
             text += "\n" + short_report(
                 f"The {name} set", list(read_set(FOLDER / f"{name}.txt")), judge
             )

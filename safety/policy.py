@@ -24,7 +24,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
@@ -47,6 +47,7 @@ SCORES: Final = (
     "age_nudity",
     "classifier_review",
     "classifier_block",
+    "classifier_doubt",
 )
 _NAMES: Final = ("id", "edition")
 _KEYS: Final = {"version", "id", "at_most", "at_least", "scores", "guilds_may_soften", "standing"}
@@ -61,9 +62,11 @@ class Policy:
 
     The `…_score`s are probabilities. The makers of the shipped picture model call everything above
     0.8 explicit and everything below 0.2 harmless; where the prompt classifier's stand is told in
-    `bench/screening.md`. A finding of a category comes to no more than `at_most` of it and no less
-    than `at_least`; child safety and failed checks are not softened. A cue of age (1 where words
-    give it) times a picture's probability of being explicit is child safety from `age_nudity` on.
+    `bench/screening.md`. What a rule blocks is only held where the classifier gives less than
+    `classifier_doubt_score` for it. A finding of a category comes to no more than `at_most` of it
+    and no less than `at_least`; child safety and failed checks are not softened. A cue of age (1
+    where words give it) times a picture's probability of being explicit is child safety from
+    `age_nudity` on.
 
     `edition` counts the documents of a guild; a deployment's has none.
     """
@@ -76,6 +79,7 @@ class Policy:
     age_nudity_score: float = 0.4
     classifier_review_score: float = 0.9
     classifier_block_score: float = 1.0
+    classifier_doubt_score: float = 0.7
     image_check_timeout_s: float = 30.0
     strike_days: float = 90.0
     strikes_to_mute: int = 3
@@ -92,6 +96,8 @@ class Policy:
             raise ValueError("a score must be above 0 and at most 1")
         if not 0 < self.classifier_review_score <= self.classifier_block_score <= 1:
             raise ValueError("scores must be 0 < review <= block <= 1")
+        if not 0 <= self.classifier_doubt_score <= 1:
+            raise ValueError("a score must be 0 <= doubt <= 1")
         if not self.image_check_timeout_s > 0:
             raise ValueError("a check needs some time")
         if never := sorted(self.guilds_may_soften & {*NEVER_CLEARED, "age_nudity"}):
@@ -128,6 +134,14 @@ class Policy:
             return Outcome.REVIEW
         return Outcome.SPOILER if score >= self.nsfw_spoiler_score else Outcome.ALLOW
 
+    def judge(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Return the findings on one text with the outcomes that this policy gives them."""
+        found = list(findings)
+        scores = [f.score for f in found if f.check == CLASSIFIER and f.score is not None]
+        if scores and max(scores) < self.classifier_doubt_score:
+            found = [_doubted(finding) for finding in found]
+        return [self.apply(finding) for finding in found]
+
     def apply(self, finding: Finding) -> Finding:
         """Return a finding with the outcome that this policy gives it."""
         if finding.check in NSFW_CHECKS and finding.score is not None:
@@ -146,6 +160,13 @@ class Policy:
         return replace(
             finding, outcome=outcome, category=category, rule=f"{finding.check}.{outcome}"
         )
+
+
+def _doubted(finding: Finding) -> Finding:
+    """Return a block that only one witness speaks for as a hold; not where a doubt is no excuse."""
+    if finding.outcome is Outcome.BLOCK and finding.category not in NEVER_CLEARED:
+        return replace(finding, outcome=Outcome.REVIEW)
+    return finding
 
 
 DEFAULT_POLICY = Policy()

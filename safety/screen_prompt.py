@@ -14,7 +14,7 @@ def screen_prompt(
     if not checks:
         return SafetyVerdict.fold([failed_check("screen_prompt", "no_checks")])
     findings = [finding for check in checks for finding in _run(check, text)]
-    return SafetyVerdict.fold(policy.apply(finding) for finding in findings)
+    return SafetyVerdict.fold(policy.judge(findings))
 
 
 def _run(check: PromptCheck, text: str) -> list[Finding]:

@@ -29,6 +29,7 @@ def test_no_policy_softens_child_safety_or_a_failed_check():
         {"nsfw_review_score": 0.0},
         {"image_check_timeout_s": 0.0},
         {"classifier_review_score": 0.99, "classifier_block_score": 0.98},
+        {"classifier_doubt_score": float("nan")},
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(fields):
@@ -50,6 +51,32 @@ def test_the_classifiers_score_is_judged_by_the_policy_at_hand(score, outcome):
     for before in Outcome:
         finding = Finding(check="classifier", outcome=before, category="hate", score=score)
         assert policy.apply(finding).outcome == outcome
+
+
+def classified(score):
+    return Finding(check="classifier", outcome=Outcome.ALLOW, category="hate", score=score)
+
+
+@pytest.mark.parametrize(("score", "outcome"), [(0.0, "review"), (0.69, "review"), (0.7, "block")])
+def test_a_rule_blocks_only_where_the_classifier_agrees(score, outcome):
+    policy = Policy(classifier_doubt_score=0.7)
+    judged = policy.judge([a_block("hate"), classified(score)])
+    assert judged[0].outcome == outcome
+
+
+def test_a_rule_blocks_by_itself_where_no_classifier_looks():
+    assert DEFAULT_POLICY.judge([a_block("hate")]) == [a_block("hate")]
+
+
+@pytest.mark.parametrize("category", ["child_safety", "check_failed"])
+def test_no_doubt_softens_child_safety_or_a_failed_check(category):
+    judged = DEFAULT_POLICY.judge([a_block(category), classified(0.0)])
+    assert judged[0].outcome is Outcome.BLOCK
+
+
+def test_a_policy_may_block_in_spite_of_doubt():
+    policy = Policy(at_least={"hate": Outcome.BLOCK})
+    assert policy.judge([a_block("hate"), classified(0.0)])[0].outcome is Outcome.BLOCK
 
 
 def test_a_document_says_what_it_changes_and_the_rest_stays():
