@@ -4,6 +4,7 @@ A guild's document is a policy document with an `id`, `at_most`, `at_least` and 
 does not say stays as the deployment has it. Child safety and failed checks are nobody's to soften.
 """
 
+import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -125,3 +126,9 @@ def _may_soften(house: Policy, name: str) -> bool:
 
 def _score(policy: Policy, name: str) -> float:
     return float(getattr(policy, f"{name}_score"))
+
+
+def closed(house: Policy, *, edition: str = "") -> Policy:
+    """Return a policy that lets nothing pass without a moderator: of what cannot be read."""
+    least: dict[str, Any] = {f"{review}_score": sys.float_info.min for review, _ in _PAIRS}
+    return replace(house, id="unreadable", edition=edition, at_most={}, **least)

@@ -144,6 +144,7 @@ class Policy:
 
     def apply(self, finding: Finding) -> Finding:
         """Return a finding with the outcome that this policy gives it."""
+        said = finding.said or finding.outcome
         if finding.check in NSFW_CHECKS and finding.score is not None:
             finding = self._seen(finding, self.pictured(finding.score))
         outcome = finding.outcome
@@ -153,7 +154,7 @@ class Policy:
             outcome = max(outcome, self.at_least[finding.category], key=lambda o: o.severity)
         if finding.category in self.at_most and finding.category not in NEVER_CLEARED:
             outcome = min(outcome, self.at_most[finding.category], key=lambda o: o.severity)
-        return replace(finding, outcome=outcome)
+        return replace(finding, outcome=outcome, said=said)
 
     def _seen(self, finding: Finding, outcome: Outcome) -> Finding:
         category = "" if outcome is Outcome.ALLOW else SEXUAL

@@ -5,7 +5,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -72,6 +72,7 @@ class Finding:
 
     `spans` are the places in the text judged, from a character up to, not including, another; none
     if it is the text as a whole, or a picture. `match` is the listed picture, where it is a copy.
+    `said` is the check's own outcome where a policy has given it another.
     """
 
     check: str
@@ -81,6 +82,7 @@ class Finding:
     score: float | None = None
     spans: tuple[tuple[int, int], ...] = ()
     match: KnownMatch | None = None
+    said: Outcome | None = field(default=None, compare=False)
 
 
 def failed_check(check: str, rule: str) -> Finding:

@@ -19,10 +19,12 @@ from backend.bootstrap.opening import (
     open_screen,
     open_services,
 )
+from backend.bootstrap.policies import make_policies
 
 __all__ = [
     "make_accounts",
     "make_given_pictures",
+    "make_policies",
     "make_reader",
     "make_uploads",
     "now",

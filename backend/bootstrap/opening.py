@@ -13,6 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from backend.bootstrap.moderation import make_standings
+from backend.bootstrap.policies import make_policies
 from backend.db.sessions import Database
 from backend.db.stores import (
     SqlBooks,
@@ -41,8 +42,8 @@ from backend.models.folders import is_hub_id
 from backend.models.measures import Measures
 from backend.models.starters import starter_model
 from backend.prompt.interpreter import Interpret, Interpreter, Patience
+from backend.prompt.judging import SafetyScreen
 from backend.prompt.language import ENGLISH, UNKNOWN, LanguageGuess
-from backend.prompt.pipeline import SafetyScreen
 from backend.prompt.translators import open_translator
 from backend.prompt.translators.glossary.telling import Teller, open_teller
 from backend.scheduling.gpu_pools import open_gpu_pool
@@ -52,6 +53,7 @@ from backend.service.explanations import Explanations
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
 from backend.service.given_pictures import GivenPictures
+from backend.service.policies import Everywhere, Policies, ScreensByPolicy
 from backend.service.ports import Clock, Presence
 from backend.service.predictions import Predictions
 from backend.service.preferences import SavedPreferences
@@ -63,7 +65,7 @@ from backend.service.turns import Turns
 from backend.service.uploads import Uploads
 from backend.settings import Settings
 from safety.image_checks import open_image_checks
-from safety.prompt_checks import open_prompt_checks
+from safety.prompt_checks import open_prompt_checks, rules_version
 from storage.image_store import ImageStore
 from storage.object_store import ObjectStore
 from storage.object_stores import LocalStoreSettings, S3StoreSettings, open_object_store
@@ -91,7 +93,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         fleet = _make_fleet(settings, redis)
         preferences = SavedPreferences(store=SqlPreferenceStore(database=database))
         reader = replace(
-            make_reader(settings, fleet),
+            make_reader(settings, fleet, make_policies(database, settings, clock=now)),
             preferences=preferences,
             given=make_given_pictures(database, clock=now),
         )
@@ -139,10 +141,14 @@ def _make_reviews(database: Database, outbox: Outbox) -> Reviews:
     return Reviews(reviews=reviews, jobs=jobs, outbox=outbox, clock=now)
 
 
-def make_reader(settings: Settings, fleet: Fleet) -> Reader:
-    """Make what reads requests, without pictures and saved preferences."""
+def make_reader(settings: Settings, fleet: Fleet, policies: Policies | None = None) -> Reader:
+    """Make what reads requests, without pictures and saved preferences.
+
+    Without `policies` the deployment's holds everywhere.
+    """
+    screen = open_screen(settings)
     return Reader(
-        screen=open_screen(settings),
+        screens=ScreensByPolicy(screen, policies) if policies else Everywhere(screen),
         fleet=fleet,
         house=settings.house,
         interpret=open_interpreter(settings),
@@ -267,7 +273,9 @@ def _teller() -> Teller:
 
 def open_screen(settings: Settings) -> SafetyScreen:
     """Open the prompt screen with the checks that ship and the policy in force."""
-    return SafetyScreen(checks=open_prompt_checks(), policy=settings.safety_policy)
+    return SafetyScreen(
+        checks=open_prompt_checks(), policy=settings.safety_policy, rules=rules_version()
+    )
 
 
 @asynccontextmanager

@@ -25,8 +25,9 @@ from backend.domain.families import ModelFamily
 from backend.domain.requests import AccountId, GenerationRequest, Requester, Surface
 from backend.gateway.explaining import explanation_of
 from backend.prompt.interpreter import Interpret
+from backend.prompt.judging import PromptScreen, PromptVerdict
 from backend.prompt.language import LanguageGuess
-from backend.prompt.pipeline import PromptScreen, PromptVerdict, Understood, understand_all
+from backend.prompt.pipeline import Understood, understand_all
 from backend.service.explanations import Explanation
 from backend.settings import Settings
 

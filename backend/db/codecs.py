@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, TypeAdapter
 from backend.db.tables import JobEventRow, JobRow
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.jobs import Block, Failure, Job, JobState, Lease, Progress
+from backend.domain.judgements import Judgement, PictureJudgement
 from backend.domain.prompts import PromptSpec
 from backend.domain.requests import GenerationRequest, JobId
 from backend.domain.results import GenerationResult
@@ -42,6 +43,8 @@ PROGRESS: TypeAdapter[Progress] = TypeAdapter(Progress)
 RESULT: TypeAdapter[GenerationResult] = TypeAdapter(GenerationResult)
 BLOCK: TypeAdapter[Block] = TypeAdapter(Block)
 FAILURE: TypeAdapter[Failure] = TypeAdapter(Failure)
+JUDGEMENT: TypeAdapter[Judgement] = TypeAdapter(Judgement)
+PICTURE_JUDGEMENT: TypeAdapter[PictureJudgement] = TypeAdapter(PictureJudgement)
 CLEARANCES: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
 
 
@@ -60,9 +63,11 @@ def job_columns(job: Job) -> dict[str, Any]:
     request = encode(REQUEST, job.request)
     # Whether somebody is a moderator is asked afresh every time.
     request["requester"].pop("is_moderator", None)
+    place = job.request.requester.place
     return {
         "id": job.id,
         "account_id": job.request.requester.account_id,
+        "guild_id": place.guild_id if place else None,
         "idempotency_key": job.request.idempotency_key,
         "family": job.spec.family.value,
         "tier": job.spec.tier.value,
@@ -83,6 +88,8 @@ def job_columns(job: Job) -> dict[str, Any]:
         "failure": encode(FAILURE, job.failure),
         "clearances": encode(CLEARANCES, job.clearances),
         "predicted_s": job.predicted_s,
+        "judgement": encode(JUDGEMENT, job.judgement),
+        "picture_judgement": encode(PICTURE_JUDGEMENT, job.picture_judgement),
     }
 
 
@@ -109,6 +116,8 @@ def job_of(row: JobRow) -> Job:
         failure=decode(FAILURE, row.failure),
         clearances=decode(CLEARANCES, row.clearances) or (),
         predicted_s=row.predicted_s,
+        judgement=decode(JUDGEMENT, row.judgement),
+        picture_judgement=decode(PICTURE_JUDGEMENT, row.picture_judgement),
     )
 
 

@@ -4,6 +4,7 @@ from backend.db.job_store import SqlJobStore
 from backend.db.key_store import SqlKeyStore
 from backend.db.ledger_store import SqlBooks
 from backend.db.message_store import SqlMessageStore
+from backend.db.policy_store import SqlGuildPolicies
 from backend.db.preference_store import SqlPreferenceStore
 from backend.db.queue_store import SqlQueueDocuments
 from backend.db.review_store import SqlReviewStore
@@ -12,6 +13,7 @@ from backend.db.upload_store import SqlUploadStore
 
 __all__ = [
     "SqlBooks",
+    "SqlGuildPolicies",
     "SqlJobStore",
     "SqlKeyStore",
     "SqlMessageStore",

@@ -31,6 +31,7 @@ class JobRow(Row, table=True):
         UniqueConstraint("account_id", "idempotency_key"),
         Index("ix_jobs_line", "family", "tier", "state", "created_at", "sequence"),
         Index("ix_jobs_account", "account_id", "created_at", "sequence"),
+        Index("ix_jobs_guild", "guild_id", "sequence"),
         Index(
             "ix_jobs_waiting",
             "account_id",
@@ -43,6 +44,7 @@ class JobRow(Row, table=True):
     sequence: int | None = Field(default=None, primary_key=True, sa_type=SEQUENCE_TYPE)
     id: str = Field(sa_type=Words, unique=True)
     account_id: str = Field(sa_type=Words)
+    guild_id: str | None = Field(default=None, sa_type=Words)
     idempotency_key: str | None = Field(default=None, sa_type=Words)
     fingerprint: str = Field(sa_type=Words)
     family: str = Field(sa_type=Words)
@@ -64,6 +66,8 @@ class JobRow(Row, table=True):
     failure: dict[str, Any] | None = Field(default=None, sa_type=Document)
     clearances: list[str] = Field(sa_type=Document)
     predicted_s: float = 0.0
+    judgement: dict[str, Any] | None = Field(default=None, sa_type=Document)
+    picture_judgement: dict[str, Any] | None = Field(default=None, sa_type=Document)
 
 
 class JobEventRow(Row, table=True):
@@ -188,3 +192,15 @@ class UploadRow(Row, table=True):
     size_bytes: int
     created_at: datetime = Field(sa_type=UtcMoment)
     expires_at: datetime = Field(sa_type=UtcMoment, index=True)
+
+
+class GuildPolicyRow(Row, table=True):
+    """What a guild's policy was from a moment on. Triggers refuse to change or delete one."""
+
+    __tablename__ = "guild_policies"
+
+    guild_id: str = Field(primary_key=True, sa_type=Words)
+    version: int = Field(primary_key=True)
+    document: str | None = Field(default=None, sa_type=Words)
+    author: str = Field(sa_type=Words)
+    at: datetime = Field(sa_type=UtcMoment)

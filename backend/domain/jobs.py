@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from backend.domain.events import JobEvent, JobEventKind
+from backend.domain.judgements import Judgement, PictureJudgement
 from backend.domain.prompts import PromptSpec
 from backend.domain.requests import GenerationRequest, JobId
 from backend.domain.results import GenerationResult
@@ -112,7 +113,8 @@ class Job:
 
     `losses` counts attempts that vanished after a worker had begun. `clearances` are the categories
     a moderator has released this job for. `predicted_s` is what it was expected to cost, in
-    GPU-seconds, when it was asked for; it never changes.
+    GPU-seconds, when it was asked for; it never changes. `judgement` tells what was found in its
+    prompt, `picture_judgement` in the pictures that were drawn last; older jobs have neither.
     """
 
     id: JobId
@@ -132,6 +134,8 @@ class Job:
     failure: Failure | None = None
     clearances: tuple[str, ...] = ()
     predicted_s: float = 0.0
+    judgement: Judgement | None = None
+    picture_judgement: PictureJudgement | None = None
 
     @property
     def is_terminal(self) -> bool:

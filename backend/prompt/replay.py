@@ -8,7 +8,8 @@ from backend.domain.errors import BadInput
 from backend.domain.families import ModelFamily
 from backend.domain.requests import GenerationRequest
 from backend.prompt.house import House
-from backend.prompt.pipeline import PromptVerdict, SafetyScreen, understand_all
+from backend.prompt.judging import PromptVerdict, SafetyScreen
+from backend.prompt.pipeline import understand_all
 from safety.policy import Policy
 from safety.prompt_check import PromptCheck
 from safety.verdict import Finding, Outcome

@@ -10,8 +10,9 @@ from backend.domain.requests import GenerationRequest
 from backend.models.measures import Measures
 from backend.models.tokens import CannotCount, EncoderCount
 from backend.prompt.house import shipped_house
+from backend.prompt.judging import PromptVerdict
 from backend.prompt.parse import Variant, asks_for_dry_run, parse
-from backend.prompt.pipeline import PromptVerdict, Understood
+from backend.prompt.pipeline import Understood
 from backend.prompt.support import notes_of
 from backend.service.expectations import Expectations
 from backend.service.job_view import untranslated_note

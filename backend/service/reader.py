@@ -8,9 +8,10 @@ from backend.domain.prompts import Effort
 from backend.domain.requests import GenerationRequest
 from backend.prompt.house import House
 from backend.prompt.interpreter import Interpret
-from backend.prompt.pipeline import PromptScreen, Understood, understand_all
+from backend.prompt.pipeline import Understood, understand_all
 from backend.service.fleet import Fleet
 from backend.service.given_pictures import Given, GivenPictures
+from backend.service.policies import Screens
 from backend.service.preferences import SavedPreferences, preferences_for
 
 NO_PICTURES: Final = Given(effort=Effort())
@@ -20,7 +21,7 @@ NO_PICTURES: Final = Given(effort=Effort())
 class Reader:
     """What reading needs; without `given` no pictures are looked at."""
 
-    screen: PromptScreen
+    screens: Screens
     fleet: Fleet
     house: House | None = None
     interpret: Interpret | None = None
@@ -41,7 +42,7 @@ class Reader:
         understood = await asyncio.to_thread(
             understand_all,
             given.prepare(request),
-            screen=self.screen,
+            screen=await self.screens.at(request.requester.place),
             default_family=self.fleet.default_family(),
             house=self.house,
             interpret=self.interpret,

@@ -8,19 +8,22 @@ from datetime import datetime
 from backend.domain.errors import ParameterNotSupported, TooManyPermutations
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.jobs import Block, Change, Job, JobState
+from backend.domain.judgements import Judgement
 from backend.domain.prompts import SEED_MAX, PromptSpec
 from backend.domain.requests import GenerationRequest, JobId, SetPlace
 from backend.domain.tiers import Tier, TierPolicy
-from backend.prompt.pipeline import PromptVerdict, Understood
+from backend.prompt.judging import PromptVerdict
+from backend.prompt.pipeline import Understood
 
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """One of the jobs: what it means, what the screen says of it, and how it is written."""
+    """One of the jobs: what it means, how it is judged and by what, and how it is written."""
 
     spec: PromptSpec
     verdict: PromptVerdict
     text: str
+    judgement: Judgement | None = None
 
     @property
     def block(self) -> Block | None:
@@ -55,6 +58,7 @@ class Planned:
             state=JobState.BLOCKED if block else JobState.QUEUED,
             block=block,
             predicted_s=predicted_s,
+            judgement=self.judgement,
         )
         kind = JobEventKind.BLOCKED if block else JobEventKind.QUEUED
         detail = block.category if block else ""
@@ -85,6 +89,7 @@ def plan(understood: Sequence[Understood]) -> tuple[Planned, ...]:
             spec=_with_seed(each.spec, number),
             verdict=each.verdict,
             text=each.variant.text.text,
+            judgement=each.judgement,
         )
         for each in understood
         for number in range(each.variant.given.repeat or 1)

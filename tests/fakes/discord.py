@@ -23,10 +23,11 @@ from backend.domain.families import ModelFamily
 from backend.domain.jobs import Block, Change, Failure, Job, Progress
 from backend.domain.requests import JobId
 from backend.domain.results import GenerationResult, ImageVariant
-from backend.prompt.pipeline import PromptVerdict
+from backend.prompt.judging import PromptVerdict
 from backend.service.accounts import Accounts
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
+from backend.service.policies import Everywhere
 from backend.service.predictions import Predictions
 from backend.service.reader import Reader
 from backend.service.reviews import Reviews
@@ -135,7 +136,7 @@ class Town:
                 jobs=self.jobs,
                 pictures=self.pictures,
                 reader=Reader(
-                    screen=screen,
+                    screens=Everywhere(screen),
                     fleet=fleet,
                     preferences=preferences,
                     given=darkroom.given,

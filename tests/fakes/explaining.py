@@ -3,9 +3,10 @@
 from backend.domain.families import ModelFamily
 from backend.models.measures import Measures
 from backend.models.starters import starter_model
-from backend.prompt.pipeline import PromptScreen
+from backend.prompt.judging import PromptScreen
 from backend.service.explanations import Explanations
 from backend.service.fleet import Fleet
+from backend.service.policies import Everywhere
 from backend.service.predictions import Predictions
 from backend.service.preferences import SavedPreferences
 from backend.service.reader import Reader
@@ -16,7 +17,7 @@ def make_explanations(
     *, screen: PromptScreen, fleet: Fleet, preferences: SavedPreferences
 ) -> Explanations:
     return Explanations(
-        reader=Reader(screen=screen, fleet=fleet, preferences=preferences),
+        reader=Reader(screens=Everywhere(screen), fleet=fleet, preferences=preferences),
         predictions=Predictions(documents=MemoryQueueDocuments()),
         measures=Measures(folders={family: starter_model(family) for family in ModelFamily}),
     )

@@ -5,10 +5,11 @@ from backend.domain.jobs import Job
 from backend.domain.requests import GenerationRequest
 from backend.domain.results import GenerationResult
 from backend.prompt.interpreter import Interpret
-from backend.prompt.pipeline import PromptVerdict
+from backend.prompt.judging import PromptVerdict
 from backend.service.accounts import Accounts
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
+from backend.service.policies import Everywhere
 from backend.service.predictions import Predictions
 from backend.service.reader import Reader
 from backend.service.reviews import Reviews
@@ -76,7 +77,7 @@ class FakeWorkshop:
                 jobs=self.jobs,
                 pictures=self.pictures,
                 reader=Reader(
-                    screen=block_forbidden,
+                    screens=Everywhere(block_forbidden),
                     fleet=self.fleet,
                     interpret=interpret,
                     preferences=preferences,

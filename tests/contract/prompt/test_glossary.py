@@ -7,7 +7,8 @@ from sacrebleu.metrics import CHRF
 
 from backend.bootstrap import open_interpreter
 from backend.domain.families import ModelFamily
-from backend.prompt.pipeline import SafetyScreen, understand
+from backend.prompt.judging import SafetyScreen
+from backend.prompt.pipeline import understand
 from backend.prompt.translators import TranslatorSettings, open_translator
 from backend.prompt.translators.glossary.kinds import Kind
 from backend.prompt.translators.glossary.pages import LANGUAGES, open_pages

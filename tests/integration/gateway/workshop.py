@@ -17,10 +17,11 @@ from backend.gateway.app import make_app
 from backend.gateway.image_door import LocalImageDoor
 from backend.gateway.metrics_door import MetricsDoor
 from backend.gateway.readiness import Check
-from backend.prompt.pipeline import PromptVerdict
+from backend.prompt.judging import PromptVerdict
 from backend.service.accounts import Accounts
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
+from backend.service.policies import Everywhere
 from backend.service.ports import JobStore, KeyStore, ReviewStore
 from backend.service.predictions import Predictions
 from backend.service.reader import Reader
@@ -228,7 +229,7 @@ async def open_workshop(
             jobs=jobs,
             pictures=StoredPictures(objects, clock),
             reader=Reader(
-                screen=screen,
+                screens=Everywhere(screen),
                 fleet=fleet,
                 preferences=preferences,
                 given=darkroom.given,

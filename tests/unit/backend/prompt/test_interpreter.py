@@ -6,7 +6,8 @@ from backend.db.codecs import SPEC, decode, encode
 from backend.domain.errors import NotTranslated
 from backend.domain.families import ModelFamily
 from backend.prompt.interpreter import Interpreter, Patience
-from backend.prompt.pipeline import PromptVerdict, understand, understand_all
+from backend.prompt.judging import PromptVerdict
+from backend.prompt.pipeline import understand, understand_all
 from backend.prompt.write import write_words
 from tests.builders import a_request
 from tests.fakes.translators import BrokenBook, HangingBook, PhraseBook, guess_by_word

@@ -2,7 +2,8 @@ import pytest
 
 from backend.domain.errors import PromptEmpty
 from backend.domain.families import ModelFamily
-from backend.prompt.pipeline import PromptVerdict, SafetyScreen, understand
+from backend.prompt.judging import PromptVerdict, SafetyScreen
+from backend.prompt.pipeline import understand
 from safety.prompt_checks import open_prompt_checks
 from tests.builders import a_request
 

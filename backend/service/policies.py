@@ -1,0 +1,158 @@
+"""Which safety policy holds where: the deployment's, and what guilds made of it for themselves."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+
+import structlog
+
+from backend.domain.errors import BadInput
+from backend.domain.policies import PolicyRevision
+from backend.domain.requests import Place
+from backend.prompt.judging import PromptScreen, SafetyScreen
+from backend.service.ports import Clock
+from safety.errors import PolicyInvalid
+from safety.overlay import closed, overlay, read_guild_policy, softenings
+from safety.policy import Policy
+
+AUTHOR_MAX_CHARACTERS: Final = 100
+_GUILD_ID: Final = re.compile(r"[0-9]{1,20}")
+
+_log = structlog.get_logger(__name__)
+
+
+class GuildPolicies(Protocol):
+    """The documents of guilds; what was stored is never changed."""
+
+    async def newest(self, guild_id: str) -> PolicyRevision | None:
+        """Return what a guild's policy is now; None if it never had one."""
+
+    async def history(self, guild_id: str) -> list[PolicyRevision]:
+        """Return all that a guild's policy was, oldest first."""
+
+    async def add(
+        self, guild_id: str, *, document: str | None, author: str, at: datetime
+    ) -> PolicyRevision:
+        """Store a guild's next version, however many do so at once."""
+
+
+class Policies:
+    """Reads and sets policies; `house` is the deployment's own."""
+
+    def __init__(self, *, house: Policy, guilds: GuildPolicies, clock: Clock) -> None:
+        self.house = house
+        self._guilds = guilds
+        self._clock = clock
+
+    async def at(self, place: Place | None) -> Policy:
+        """Return the policy that holds at a place now."""
+        return self.house if place is None else await self.in_guild(place.guild_id)
+
+    async def in_guild(self, guild_id: str) -> Policy:
+        """Return the policy that holds in a guild now."""
+        return laid_over(self.house, await self._guilds.newest(guild_id))
+
+    async def set(self, guild_id: str, document: str, *, author: str) -> PolicyRevision:
+        """Make a document a guild's policy.
+
+        Raises:
+            BadInput: it is no policy, or softer than the deployment lets it be.
+
+        """
+        must_be_fit(self.house, document)
+        return await self._add(guild_id, document, author)
+
+    async def unset(self, guild_id: str, *, author: str) -> PolicyRevision | None:
+        """Let the deployment's policy hold in a guild again; None if it does already."""
+        newest = await self._guilds.newest(_known_form(guild_id))
+        if newest is None or newest.document is None:
+            return None
+        return await self._add(guild_id, None, author)
+
+    async def history(self, guild_id: str) -> list[PolicyRevision]:
+        """Return all that a guild's policy was, oldest first."""
+        return await self._guilds.history(_known_form(guild_id))
+
+    async def _add(self, guild_id: str, document: str | None, author: str) -> PolicyRevision:
+        name = author.strip()
+        if not name.isprintable() or not 0 < len(name) <= AUTHOR_MAX_CHARACTERS:
+            raise BadInput(
+                f"An author's name has 1 to {AUTHOR_MAX_CHARACTERS} printable characters.",
+                way_out="Say who decides this: --by NAME.",
+            )
+        return await self._guilds.add(
+            _known_form(guild_id), document=document, author=name, at=self._clock()
+        )
+
+
+def laid_over(house: Policy, revision: PolicyRevision | None) -> Policy:
+    """Return what a guild's document comes to; one that cannot be read any more holds everything.
+
+    It was read when it was set, so only a release that is older than it cannot.
+    """
+    if revision is None or revision.document is None:
+        return house
+    edition = str(revision.version)
+    try:
+        return overlay(house, read_guild_policy(revision.document), edition=edition)
+    except PolicyInvalid as error:
+        _log.error("guild_policy_unreadable", guild_id=revision.guild_id, reason=str(error))
+        return closed(house, edition=edition)
+
+
+def must_be_fit(house: Policy, document: str) -> None:
+    """Refuse a document that cannot be a guild's policy.
+
+    Raises:
+        BadInput: it is no policy, or softer than the deployment lets it be.
+
+    """
+    try:
+        wish = read_guild_policy(document)
+    except PolicyInvalid as error:
+        raise BadInput(
+            f"This is no policy of a guild: {error}.",
+            way_out='It begins with `version = 1` and `id = "…"`; see safety/README.md.',
+        ) from error
+    if softer := softenings(house, wish):
+        raise BadInput(
+            f"It would be softer than {house.id} allows in {', '.join(softer)}.",
+            way_out="Leave that out, or name it in `guilds_may_soften` of the deployment's policy;"
+            " child safety and failed checks are nobody's to soften.",
+        )
+
+
+def _known_form(guild_id: str) -> str:
+    if not _GUILD_ID.fullmatch(guild_id):
+        raise BadInput("A guild's id is a number.", way_out="Discord shows it in developer mode.")
+    return guild_id
+
+
+class Screens(Protocol):
+    """The screens of all places."""
+
+    async def at(self, place: Place | None) -> PromptScreen:
+        """Return the screen that judges prompts from a place."""
+
+
+@dataclass(frozen=True)
+class Everywhere:
+    """One screen for all places."""
+
+    screen: PromptScreen
+
+    async def at(self, place: Place | None) -> PromptScreen:
+        del place
+        return self.screen
+
+
+@dataclass(frozen=True)
+class ScreensByPolicy:
+    """The same checks everywhere, judged by the policy of the place."""
+
+    screen: SafetyScreen
+    policies: Policies
+
+    async def at(self, place: Place | None) -> PromptScreen:
+        return self.screen.under(await self.policies.at(place))

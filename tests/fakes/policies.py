@@ -1,0 +1,32 @@
+"""Guilds' policies in memory."""
+
+from datetime import datetime
+
+from backend.domain.policies import PolicyRevision
+
+
+class MemoryGuildPolicies:
+    """The `GuildPolicies` in memory."""
+
+    def __init__(self) -> None:
+        self._revisions: dict[str, list[PolicyRevision]] = {}
+
+    async def newest(self, guild_id: str) -> PolicyRevision | None:
+        return next(reversed(self._revisions.get(guild_id, [])), None)
+
+    async def history(self, guild_id: str) -> list[PolicyRevision]:
+        return list(self._revisions.get(guild_id, []))
+
+    async def add(
+        self, guild_id: str, *, document: str | None, author: str, at: datetime
+    ) -> PolicyRevision:
+        revisions = self._revisions.setdefault(guild_id, [])
+        revision = PolicyRevision(
+            guild_id=guild_id,
+            version=len(revisions) + 1,
+            document=document,
+            author=author,
+            at=at,
+        )
+        revisions.append(revision)
+        return revision
