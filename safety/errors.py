@@ -5,7 +5,8 @@ SafetyError
 ├── CheckFailed     a check that came to no judgement; whoever runs it blocks
 ├── LexiconInvalid  a rule file that cannot be read; found when a check is opened
 ├── PolicyInvalid   a policy document that cannot be read
-└── MarkImpossible  a picture or an installation that cannot carry a watermark
+├── MarkImpossible  a picture or an installation that cannot carry a watermark
+└── AuditKeysUnusable   a key file of the audit log that is missing, unreadable or something else
 """
 
 
@@ -31,3 +32,7 @@ class PolicyInvalid(SafetyError):
 
 class MarkImpossible(SafetyError):
     """A watermark cannot be put into this picture; the message says what would help."""
+
+
+class AuditKeysUnusable(SafetyError):
+    """The keys that sign the audit log cannot be used."""

@@ -1,4 +1,7 @@
-"""How one transition is written: the job, its event, its ledger entries and, if held, a review."""
+"""How one transition is written: the job, its event, its entries in the ledger and on record.
+
+A held job also opens a review.
+"""
 
 from collections.abc import Callable
 from uuid import uuid4
@@ -8,12 +11,14 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.billing.ledger import Entry, entries_of
+from backend.db.audit_log import append
 from backend.db.codecs import BLOCK, encode, job_columns, job_of
 from backend.db.tables import JobEventRow, JobRow, LedgerRow, ReviewRow
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.jobs import Block, Change, Job, JobState
 from backend.domain.requests import AccountId, JobId
-from backend.domain.reviews import Decision
+from backend.domain.reviews import Decision, ReviewId
+from backend.service import on_record
 
 # Any number will do, as long as nobody else on the server uses it with a second one: "admi".
 ADDING_LOCK = int.from_bytes(b"admi", "big")
@@ -49,8 +54,12 @@ def record_change(session: AsyncSession, change: Change) -> None:
     if change.event.kind is not JobEventKind.PROGRESS:
         session.add(_event_row(change.event))
     session.add_all(_ledger_row(change, entry) for entry in entries_of(change))
+    for entry in on_record.entries_of(change):
+        append(session, entry)
     if change.job.state is JobState.BLOCKED and change.job.block is not None:
-        session.add(_review_row(change.event, change.job.block))
+        review = _review_row(change.event, change.job.block)
+        session.add(review)
+        append(session, on_record.opening(ReviewId(review.id), change))
 
 
 def _event_row(event: JobEvent) -> JobEventRow:

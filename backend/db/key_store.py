@@ -4,10 +4,12 @@ from datetime import datetime
 
 from sqlmodel import col, select
 
+from backend.db.audit_log import append
 from backend.db.sessions import Database
 from backend.db.tables import ApiKeyRow
 from backend.domain.accounts import ApiKey, KeyId
 from backend.domain.requests import AccountId
+from backend.service import on_record
 
 
 class SqlKeyStore:
@@ -28,6 +30,7 @@ class SqlKeyStore:
                     revoked_at=key.revoked_at,
                 )
             )
+            append(session, on_record.key_made(key))
 
     async def by_digest(self, digest: str) -> ApiKey | None:
         query = select(ApiKeyRow).where(
@@ -44,6 +47,7 @@ class SqlKeyStore:
                 return False
             # The first revocation is the one that counts.
             row.revoked_at = row.revoked_at or at
+            append(session, on_record.key_revoked(_key_of(row)))
             return True
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from sqlmodel import col, select
 
+from backend.db.audit_log import append
 from backend.db.changes import move_job
 from backend.db.codecs import BLOCK, job_of
 from backend.db.sessions import Database
@@ -11,6 +12,7 @@ from backend.db.tables import JobRow, ReviewRow
 from backend.domain.jobs import Change, Job
 from backend.domain.requests import AccountId, JobId
 from backend.domain.reviews import Decision, Review, ReviewId
+from backend.service import on_record
 
 
 class SqlReviewStore:
@@ -48,6 +50,7 @@ class SqlReviewStore:
             row.decision = review.decision.value
             row.decided_by = review.decided_by
             row.decided_at = review.decided_at
+            append(session, on_record.decision(review))
             if move is not None:
                 job = await move_job(session, review.job_id, move)
             else:

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.db.audit_log import write_waiting
 from backend.db.urls import async_url
 from backend.domain.errors import Unavailable
 
@@ -48,11 +49,13 @@ class Database:
     def write(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Open a transaction that is committed at the end, or rolled back when something is raised.
 
+        What `audit_log.append` was handed in it is committed with it.
+
         Raises:
-            Unavailable: the database is busy for too long, full or gone.
+            Unavailable: the database is busy for too long, full or gone, or its audit log is.
 
         """
-        return _transaction(self._writer)
+        return _recorded(self._writer)
 
     def read(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Open a transaction for reading only.
@@ -74,6 +77,13 @@ async def _transaction(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
     with _unavailable_when_gone():
         async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
             yield session
+
+
+@asynccontextmanager
+async def _recorded(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+    async with _transaction(engine) as session:
+        yield session
+        await write_waiting(session)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The stores that the service asks for, in SQL."""
 
+from backend.db.audit_store import SqlAuditLog
 from backend.db.job_store import SqlJobStore
 from backend.db.key_store import SqlKeyStore
 from backend.db.ledger_store import SqlBooks
@@ -12,6 +13,7 @@ from backend.db.standing_store import SqlStandingStore
 from backend.db.upload_store import SqlUploadStore
 
 __all__ = [
+    "SqlAuditLog",
     "SqlBooks",
     "SqlGuildPolicies",
     "SqlJobStore",

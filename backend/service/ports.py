@@ -19,6 +19,7 @@ from backend.domain.reviews import Review, ReviewId
 from backend.domain.tiers import Tier
 from backend.domain.uploads import Upload
 from backend.scheduling.gauges import Board, FamilyGauges
+from safety.moderation.audit import AuditEntry
 
 
 class Clock(Protocol):
@@ -272,6 +273,25 @@ class KeyStore(Protocol):
 
     async def revoke(self, key_id: str, at: datetime) -> bool:
         """Revoke a key; False if there is none."""
+
+
+class AuditLog(Protocol):
+    """The record of who saw, decided and changed what.
+
+    Stores put what they decide on record in their own transactions; this is for what else is
+    decided or looked at. Record first, then act or answer: no decision without a row.
+    """
+
+    async def record(self, entry: AuditEntry) -> None:
+        """Put a decision on record.
+
+        Raises:
+            Unavailable: the log cannot be written, so nothing may be decided.
+
+        """
+
+    async def last(self, action: str, subject: str) -> AuditEntry | None:
+        """Return the newest entry about a subject, or None."""
 
 
 class EventBus(Protocol):

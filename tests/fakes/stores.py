@@ -22,7 +22,9 @@ from backend.domain.requests import AccountId, JobId
 from backend.domain.reviews import Decision, Review, ReviewId
 from backend.domain.standing import AccountStanding, must_be_welcome
 from backend.domain.tiers import Tier
+from backend.service import on_record
 from backend.service.ports import InLine, Standing, StoredEvent
+from safety.moderation.audit import AuditEntry
 
 __all__ = [
     "Memory",
@@ -46,6 +48,7 @@ class Memory:
     reviews: dict[ReviewId, Review] = field(default_factory=dict)
     ledger: dict[tuple[JobId, EntryKind, int], int] = field(default_factory=dict)
     standings: dict[AccountId, AccountStanding] = field(default_factory=dict)
+    audit: list[AuditEntry] = field(default_factory=list)
 
     def standing(self, account_id: AccountId) -> AccountStanding:
         """Return an account's standing."""
@@ -75,11 +78,13 @@ class Memory:
             if place in self.ledger:
                 raise ValueError(f"{place} is booked already")
             self.ledger[place] = entry.gpu_ms
+        self.audit += on_record.entries_of(change)
         if job.state is JobState.BLOCKED and job.block is not None:
             review_id = ReviewId(f"rev_{len(self.reviews) + 1:06d}")
             self.reviews[review_id] = Review(
                 id=review_id, job_id=job.id, block=job.block, opened_at=event.at
             )
+            self.audit.append(on_record.opening(review_id, change))
 
     def line(self) -> list[Job]:
         """Return all jobs, oldest first; among equals in order of arrival."""
@@ -252,6 +257,7 @@ class MemoryReviewStore:
         if move is not None:
             self.memory.move(review.job_id, move)
         self.memory.reviews[review_id] = decided
+        self.memory.audit.append(on_record.decision(decided))
         return decided, self.memory.jobs[review.job_id]
 
 
@@ -314,11 +320,13 @@ class MemoryMessageStore:
 class MemoryKeyStore:
     """The `KeyStore` in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, memory: Memory | None = None) -> None:
+        self.memory = memory or Memory()
         self.keys: dict[str, ApiKey] = {}
 
     async def add(self, key: ApiKey) -> None:
         self.keys[key.id] = key
+        self.memory.audit.append(on_record.key_made(key))
 
     async def by_digest(self, digest: str) -> ApiKey | None:
         for key in self.keys.values():
@@ -331,6 +339,7 @@ class MemoryKeyStore:
         if key is None:
             return False
         self.keys[key_id] = replace(key, revoked_at=key.revoked_at or at)
+        self.memory.audit.append(on_record.key_revoked(self.keys[key_id]))
         return True
 
 

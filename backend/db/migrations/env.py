@@ -5,7 +5,8 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
-from backend.db import moderation_tables  # noqa: F401 - its tables are part of the metadata
+# Their tables are part of the metadata.
+from backend.db import audit_tables, moderation_tables  # noqa: F401
 from backend.db.columns import Document, UtcMoment, Words
 from backend.db.tables import Row
 

@@ -1,12 +1,13 @@
 """The stores under one contract: in memory, in SQLite, in PostgreSQL."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
 
 from backend.db.sessions import Database
 from backend.db.stores import (
+    SqlAuditLog,
     SqlBooks,
     SqlJobStore,
     SqlKeyStore,
@@ -19,6 +20,7 @@ from backend.db.stores import (
 )
 from backend.service.moderation_ports import StandingStore
 from backend.service.ports import (
+    AuditLog,
     Books,
     JobStore,
     KeyStore,
@@ -28,6 +30,8 @@ from backend.service.ports import (
     ReviewStore,
     UploadStore,
 )
+from safety.moderation.audit import AuditEntry
+from tests.fakes.audit import MemoryAuditLog
 from tests.fakes.moderation import MemoryStandingStore
 from tests.fakes.stores import (
     Memory,
@@ -55,9 +59,15 @@ class Stores:
     uploads: UploadStore
     preferences: PreferenceStore
     standings: StandingStore
+    audit: AuditLog
+    recorded: Callable[[], Awaitable[list[AuditEntry]]]
 
 
 def sql_stores(database: Database) -> Stores:
+    async def recorded() -> list[AuditEntry]:
+        async with SqlAuditLog(database=database).reading() as log:
+            return [chained.entry async for chained in log.entries()]
+
     return Stores(
         jobs=SqlJobStore(database=database),
         reviews=SqlReviewStore(database=database),
@@ -68,21 +78,29 @@ def sql_stores(database: Database) -> Stores:
         uploads=SqlUploadStore(database=database),
         preferences=SqlPreferenceStore(database=database),
         standings=SqlStandingStore(database=database),
+        audit=SqlAuditLog(database=database),
+        recorded=recorded,
     )
 
 
 def memory_stores() -> Stores:
     memory = Memory()
+
+    async def recorded() -> list[AuditEntry]:
+        return list(memory.audit)
+
     return Stores(
         jobs=MemoryJobStore(memory=memory),
         reviews=MemoryReviewStore(memory=memory),
         books=MemoryBooks(memory=memory),
         messages=MemoryMessageStore(),
-        keys=MemoryKeyStore(),
+        keys=MemoryKeyStore(memory=memory),
         documents=MemoryQueueDocuments(),
         uploads=MemoryUploadStore(),
         preferences=MemoryPreferenceStore(),
         standings=MemoryStandingStore(memory=memory),
+        audit=MemoryAuditLog(memory=memory),
+        recorded=recorded,
     )
 
 

@@ -1,0 +1,148 @@
+"""The audit log in SQL: recorded into by itself, read in bounded memory, and its signed heads."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Row
+from sqlalchemy import select as sa_select
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.db.audit_log import append
+from backend.db.audit_tables import AuditEntryRow, AuditHeadRow, AuditTipRow
+from backend.db.sessions import Database
+from safety.moderation.audit import AuditEntry, ChainedEntry, Head
+
+PAGE: Final = 500
+
+_COLUMNS: Final = (
+    col(AuditEntryRow.number),
+    col(AuditEntryRow.at),
+    col(AuditEntryRow.action),
+    col(AuditEntryRow.actor),
+    col(AuditEntryRow.subject),
+    col(AuditEntryRow.outcome),
+    col(AuditEntryRow.detail),
+    col(AuditEntryRow.hash),
+)
+
+
+class Tip(NamedTuple):
+    """How many entries the log says it has, and the hash of the last."""
+
+    entries: int
+    hash: str
+
+
+class SqlAuditLog:
+    """The `AuditLog` and the `SealedLog` of SQLite and PostgreSQL."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    async def record(self, entry: AuditEntry) -> None:
+        async with self._database.write() as session:
+            append(session, entry)
+
+    async def last(self, action: str, subject: str) -> AuditEntry | None:
+        query = (
+            sa_select(*_COLUMNS)
+            .where(col(AuditEntryRow.action) == action, col(AuditEntryRow.subject) == subject)
+            .order_by(col(AuditEntryRow.number).desc())
+            .limit(1)
+        )
+        async with self._database.read() as session:
+            found = (await (await session.connection()).execute(query)).one_or_none()
+            return None if found is None else _chained(found).entry
+
+    async def tip(self) -> Tip:
+        """Return how many entries there are and the last one's hash."""
+        async with self._database.read() as session:
+            return await _tip_of(session)
+
+    async def newest_head(self) -> Head | None:
+        """Return the head of the most entries, or None."""
+        query = select(AuditHeadRow).order_by(
+            col(AuditHeadRow.entries).desc(), col(AuditHeadRow.sequence).desc()
+        )
+        async with self._database.read() as session:
+            row = (await session.exec(query.limit(1))).one_or_none()
+            return None if row is None else _head_of(row)
+
+    async def add_head(self, head: Head) -> None:
+        """Keep a signed head."""
+        async with self._database.write() as session:
+            session.add(AuditHeadRow(**vars(head)))
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator["AuditReading"]:
+        """Open the log as it is at one moment, however many others write to it meanwhile.
+
+        Raises:
+            Unavailable: the database does not answer.
+
+        """
+        async with self._database.read() as session:
+            if self._database.kind == "postgresql":
+                await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            yield AuditReading(session)
+
+
+class AuditReading:
+    """The log as it was at one moment."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def tip(self) -> Tip:
+        """Return how many entries there should be, and the last one's hash."""
+        return await _tip_of(self._session)
+
+    async def heads(self) -> list[Head]:
+        """Return all heads, signatures unchecked."""
+        query = select(AuditHeadRow).order_by(col(AuditHeadRow.sequence))
+        return [_head_of(row) for row in await self._session.exec(query)]
+
+    async def entries(self, *, after: int = 0) -> AsyncIterator[ChainedEntry]:
+        """Yield the entries behind a number, in order, a page in memory at a time."""
+        connection = await self._session.connection()
+        while True:
+            query = (
+                sa_select(*_COLUMNS)
+                .where(col(AuditEntryRow.number) > after)
+                .order_by(col(AuditEntryRow.number))
+                .limit(PAGE)
+            )
+            page = (await connection.execute(query)).all()
+            for row in page:
+                chained = _chained(row)
+                after = chained.number
+                yield chained
+            if len(page) < PAGE:
+                return
+
+
+async def _tip_of(session: AsyncSession) -> Tip:
+    row = (await session.exec(select(AuditTipRow))).one_or_none()
+    # Without its row nothing can be appended; whoever verifies goes by the entries and heads.
+    return Tip(0, "") if row is None else Tip(row.entries, row.hash)
+
+
+def _chained(row: Row[int, datetime, str, str, str, str, dict[str, Any], str]) -> ChainedEntry:
+    number, at, action, actor, subject, outcome, detail, last_hash = row
+    entry = AuditEntry(
+        action=action, actor=actor, subject=subject, outcome=outcome, detail=detail, at=at
+    )
+    return ChainedEntry(number=number, entry=entry, hash=last_hash)
+
+
+def _head_of(row: AuditHeadRow) -> Head:
+    return Head(
+        entries=row.entries,
+        hash=row.hash,
+        at=row.at,
+        key_id=row.key_id,
+        signature=row.signature,
+    )

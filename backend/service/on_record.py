@@ -1,0 +1,125 @@
+"""What the audit log says of decisions: the entries that go with changes, reviews and keys."""
+
+from backend.domain.accounts import ApiKey
+from backend.domain.events import JobEventKind
+from backend.domain.jobs import Block, Change, Job
+from backend.domain.requests import AccountId, JobId
+from backend.domain.reviews import Decision, Review, ReviewId
+from safety.moderation.audit import AuditEntry
+
+# Whoever has a shell on the host, and what nobody asked for.
+OPERATOR = "operator"
+HOUSE = "impasto"
+
+PROMPT_SCREENED = "prompt.screened"
+PICTURE_SCREENED = "picture.screened"
+UPLOAD_SCREENED = "upload.screened"
+
+
+def about_job(job_id: JobId) -> str:
+    """Return how the log calls a job."""
+    return f"job:{job_id}"
+
+
+def about_account(account_id: AccountId) -> str:
+    """Return how the log calls an account."""
+    return f"account:{account_id}"
+
+
+def entries_of(change: Change) -> tuple[AuditEntry, ...]:
+    """Return what goes on record with a job's change: verdicts on its prompt and its pictures."""
+    job = change.job
+    match change.event.kind:
+        case JobEventKind.BLOCKED if job.block is not None:
+            return (_held(change, job.block),)
+        case JobEventKind.QUEUED:
+            return (_verdict(change, PROMPT_SCREENED, "allow", {}),)
+        case JobEventKind.DELIVERED:
+            return (_verdict(change, PICTURE_SCREENED, "allow", _pictures(job)),)
+        case _:
+            return ()
+
+
+def opening(review_id: ReviewId, change: Change) -> AuditEntry:
+    """Return the entry for a review that a held job opens."""
+    return AuditEntry(
+        action="review.opened",
+        actor=HOUSE,
+        subject=f"review:{review_id}",
+        outcome=Decision.OPEN,
+        detail={"job": change.job.id, "category": change.event.detail},
+        at=change.event.at,
+    )
+
+
+def decision(review: Review) -> AuditEntry:
+    """Return the entry for a moderator's decision."""
+    return AuditEntry(
+        action=f"review.{review.decision}",
+        actor=review.decided_by or HOUSE,
+        subject=f"review:{review.id}",
+        outcome=review.decision,
+        detail={
+            "job": review.job_id,
+            "stage": review.block.stage,
+            "category": review.block.category,
+            "rule": review.block.rule,
+        },
+        at=review.decided_at,
+    )
+
+
+def key_made(key: ApiKey) -> AuditEntry:
+    """Return the entry for a new API key; nothing of its secret."""
+    return AuditEntry(
+        action="key.made",
+        actor=OPERATOR,
+        subject=f"key:{key.id}",
+        outcome="made",
+        detail={"account": key.account_id},
+        at=key.created_at,
+    )
+
+
+def key_revoked(key: ApiKey) -> AuditEntry:
+    """Return the entry for an API key that stops to work."""
+    return AuditEntry(
+        action="key.revoked",
+        actor=OPERATOR,
+        subject=f"key:{key.id}",
+        outcome="revoked",
+        detail={"account": key.account_id},
+        at=key.revoked_at,
+    )
+
+
+def _held(change: Change, block: Block) -> AuditEntry:
+    detail = {"category": block.category, "rule": block.rule}
+    if block.score is not None:
+        detail["score"] = f"{block.score:.4f}"
+    action = PICTURE_SCREENED if block.stage == "image" else PROMPT_SCREENED
+    return _verdict(change, action, block.outcome, detail)
+
+
+def _verdict(change: Change, action: str, outcome: str, detail: dict[str, str]) -> AuditEntry:
+    """Return the entry for what was found about a job; whose it is stands as its account."""
+    job = change.job
+    asker = job.request.requester.account_id
+    is_prompt = action == PROMPT_SCREENED
+    return AuditEntry(
+        action=action,
+        actor=asker if is_prompt else HOUSE,
+        subject=about_job(job.id),
+        outcome=outcome,
+        detail=(detail if is_prompt else {"account": asker, "attempt": str(job.attempt), **detail}),
+        at=change.event.at,
+    )
+
+
+def _pictures(job: Job) -> dict[str, str]:
+    """Name the content of what leaves, and what a moderator had cleared it for."""
+    images = job.result.images if job.result else ()
+    told = {f"sha256_{image.index}": image.sha256 for image in images}
+    if job.clearances:
+        told["cleared"] = ",".join(job.clearances)
+    return told
