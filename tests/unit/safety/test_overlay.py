@@ -144,9 +144,9 @@ def test_the_deployment_may_let_nobody_soften_child_safety():
 def test_a_pictures_score_is_judged_by_the_policy_at_hand():
     found = Finding(check="nsfw", outcome=Outcome.BLOCK, category="sexual", score=0.3)
     assert DEFAULT_POLICY.apply(found).outcome is Outcome.ALLOW
-    strict = Policy(nsfw_review_score=0.4)
+    strict = Policy(nsfw_review_score=0.2)
     judged = strict.apply(
-        Finding(check="nsfw", outcome=Outcome.ALLOW, rule="nsfw.allow", score=0.5)
+        Finding(check="nsfw", outcome=Outcome.ALLOW, rule="nsfw.allow", score=0.3)
     )
     assert (judged.outcome, judged.category, judged.rule) == (
         Outcome.REVIEW,
