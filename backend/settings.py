@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     translator_api_key: SecretStr | None = None
     translation_deadline_s: Annotated[float, Field(gt=0, le=60)] = 3.0
     translation_must: bool = False
+    picture_links: bool = True
     worker_patience_s: Annotated[float, Field(gt=0)] = 120.0
     running_max: Annotated[TierLimits, NoDecode] = Field(default_factory=dict)
     waiting_max: Annotated[TierLimits, NoDecode] = Field(default_factory=dict)

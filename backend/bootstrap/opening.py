@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from backend.bootstrap.links import open_named_pictures
 from backend.bootstrap.moderation import make_standings
 from backend.bootstrap.policies import make_policies
 from backend.db.sessions import Database
@@ -91,14 +92,17 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         bus = open_bus(redis)
         outbox = Outbox(jobs=jobs, bus=bus)
         fleet = _make_fleet(settings, redis)
+        policy = settings.safety_policy
+        standings = make_standings(database, redis, outbox=outbox, policy=policy, clock=now)
+        given = make_given_pictures(database, clock=now)
+        uploads = make_uploads(database, settings, clock=now, standings=standings)
         preferences = SavedPreferences(store=SqlPreferenceStore(database=database))
         reader = replace(
             make_reader(settings, fleet, make_policies(database, settings, clock=now)),
             preferences=preferences,
-            given=make_given_pictures(database, clock=now),
+            given=given,
+            named=open_named_pictures(settings, uploads=uploads, given=given),
         )
-        policy = settings.safety_policy
-        standings = make_standings(database, redis, outbox=outbox, policy=policy, clock=now)
         predictions = Predictions(documents=SqlQueueDocuments(database=database))
         services = Services(
             generations=Generations(
@@ -117,7 +121,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 policies=settings.tier_policies,
                 clock=now,
             ),
-            uploads=make_uploads(database, settings, clock=now, standings=standings),
+            uploads=uploads,
             reviews=_make_reviews(database, outbox),
             accounts=make_accounts(database),
             messages=SqlMessageStore(database=database),
@@ -152,6 +156,7 @@ def make_reader(settings: Settings, fleet: Fleet, policies: Policies | None = No
         fleet=fleet,
         house=settings.house,
         interpret=open_interpreter(settings),
+        named=open_named_pictures(settings),
     )
 
 

@@ -8,7 +8,7 @@ ImpastoError
 │   └── InvalidAspectRatio · SeedOutOfRange · StepsOutOfRange · ImageCountOutOfRange ·
 │       SamplerNotSupported · TilingNotSupported · ImagePromptsNotSupported ·
 │       PictureInvalid · PictureTooLarge · PictureOperationInvalid · InvalidLora · TooManyLoras ·
-│       RecipeIncomplete
+│       PictureLinkInvalid · PictureLinkUnreachable · RecipeIncomplete
 ├── Refused
 │   └── PromptBlocked · PictureBlocked · ReviewNotReleasable
 ├── NotAllowed
@@ -57,6 +57,7 @@ from backend.domain.input_errors import (
     UnknownParameter,
     WeightOutOfRange,
 )
+from backend.domain.link_errors import PictureLinkInvalid, PictureLinkUnreachable
 from backend.domain.moderation_errors import (
     AccountBanned,
     AccountFrozen,
@@ -80,6 +81,8 @@ __all__ = [
     "InvalidParameter",
     "ParameterNotSupported",
     "PictureInvalid",
+    "PictureLinkInvalid",
+    "PictureLinkUnreachable",
     "PictureOperationInvalid",
     "PictureTooLarge",
     "PromptEmpty",

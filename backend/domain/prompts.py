@@ -10,6 +10,7 @@ from typing import Final, Self
 from backend.domain.errors import InvalidAspectRatio, InvalidLora, TooManyLoras
 from backend.domain.families import ModelFamily, Sampler
 from backend.domain.manner import Manner
+from backend.domain.pictures import NamedPicture
 from backend.domain.tiers import Tier
 
 PROMPT_MAX_CHARACTERS = 4000
@@ -166,7 +167,8 @@ class PromptSpec:
     names the parameters that the family can only come near to.
     `translation` tells of words that were typed in another `language` than is drawn.
     A tiled picture's edges meet. `image_weight` overrules how strongly image prompts count, and
-    `zoom` from how far a picture is seen that grows.
+    `zoom` from how far a picture is seen that grows. `pictures` are those that the prompt names;
+    `style_weight` and `character_weight` say how much references count.
     """
 
     positive: tuple[WeightedPart, ...]
@@ -185,6 +187,9 @@ class PromptSpec:
     is_tiled: bool = False
     image_weight: float | None = None
     zoom: float | None = None
+    pictures: tuple[NamedPicture, ...] = ()
+    style_weight: int | None = None
+    character_weight: int | None = None
     effort: Effort = field(default_factory=Effort)
     manner: Manner = field(default_factory=Manner)
     style_words: str = ""

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import NewType
 
 from backend.domain.families import ModelFamily, Sampler
+from backend.domain.pictures import PictureUse
 from backend.domain.prompts import AspectRatio, LoraRef
 from backend.domain.recipes import Recipe
 from backend.domain.tiers import Tier
@@ -70,9 +71,10 @@ class SourceImage(PictureRef):
 
 @dataclass(frozen=True, kw_only=True)
 class ImagePrompt(PictureRef):
-    """A picture whose look a new one takes up, and how strongly beside the words (0 to 3)."""
+    """A picture that a new one takes something from, and how strongly beside words (0 to 3)."""
 
     scale: float = 1.0
+    use: PictureUse = PictureUse.LOOK
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,6 +58,8 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "tiling_not_supported": _row(_WRONG, "Seamless tiles not supported"),
     "image_prompts_not_supported": _row(_WRONG, "Image prompts not supported"),
     "picture_invalid": _row(_WRONG, "Not a usable picture"),
+    "picture_link_invalid": _row(_WRONG, "Link not followed"),
+    "picture_link_unreachable": _row(_WRONG, "No picture behind this link"),
     "picture_too_large": _row(_WRONG, "Picture too large"),
     "picture_operation_invalid": _row(_WRONG, "Cannot be done to a picture"),
     "invalid_lora": _row(_WRONG, "Invalid LoRA"),

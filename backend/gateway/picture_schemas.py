@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from backend.domain.pictures import PictureUse
 from backend.domain.requests import (
     Box,
     ControlImage,
@@ -58,13 +59,14 @@ class SourceIn(PictureIn):
 
 
 class ImagePromptIn(PictureIn):
-    """A picture whose look is taken up, and how strongly."""
+    """A picture of which something is taken up, and how strongly: its look, style or character."""
 
     scale: Number = 1.0
+    use: PictureUse = PictureUse.LOOK
 
     def to_prompt(self) -> ImagePrompt:
         """Say the same in the words of the domain."""
-        return ImagePrompt(**self.place(), scale=self.scale)
+        return ImagePrompt(**self.place(), scale=self.scale, use=self.use)
 
 
 class ControlIn(PictureIn):

@@ -17,6 +17,7 @@ from backend.domain.errors import (
     StepsOutOfRange,
 )
 from backend.domain.families import FAMILY_SAMPLERS, ModelFamily, Sampler
+from backend.domain.pictures import PictureUse
 from backend.domain.prompts import (
     IMAGE_COUNT_MAX,
     IMAGE_COUNT_MIN,
@@ -28,6 +29,7 @@ from backend.domain.prompts import (
     WeightedPart,
 )
 from backend.domain.tiers import Tier
+from backend.prompt.references import Mention, read_references
 from backend.prompt.split import Given, unquote
 from backend.prompt.typed import Typed
 from backend.prompt.words import read_list
@@ -69,6 +71,9 @@ class Parameters:
     stylize: int | None = None
     style: str | None = None
     image_weight: float | None = None
+    references: tuple[Mention, ...] = ()
+    style_weight: int | None = None
+    character_weight: int | None = None
     zoom: float | None = None
     repeat: int | None = None
     version: str | None = None
@@ -282,6 +287,14 @@ def _read_lora(given: Given, read: Parameters) -> Parameters:
     return replace(read, loras=(*read.loras, LoraRef.read(unquote(given.value))))
 
 
+def _reference_reader(use: PictureUse) -> Callable[[Given, Parameters], Parameters]:
+    def read_pictures(given: Given, read: Parameters) -> Parameters:
+        others = tuple(one for one in read.references if one.picture.use is not use)
+        return replace(read, references=(*others, *read_references(given.name, given.value, use)))
+
+    return read_pictures
+
+
 def _number_reader(field: str, least: int, most: int) -> Callable[[Given, Parameters], Parameters]:
     def read_number(given: Given, read: Parameters) -> Parameters:
         number = _whole(given, beyond=most + 1, example=str(least))
@@ -344,6 +357,8 @@ def invalid(name: str, expected: str, *, example: str) -> InvalidParameter:
 _READERS: Final[dict[str, Callable[[Given, Parameters], Parameters]]] = {
     "ar": _read_aspect_ratio,
     "chaos": _number_reader("chaos", 0, 100),
+    "cref": _reference_reader(PictureUse.CHARACTER),
+    "cw": _number_reader("character_weight", 0, 100),
     "dry": _flag_reader(is_dry=True),
     "draft": _flag_reader(is_draft=True),
     "family": _read_family,
@@ -360,10 +375,12 @@ _READERS: Final[dict[str, Callable[[Given, Parameters], Parameters]]] = {
     "sameseed": _flag_reader(is_same_seed=True),
     "sampler": _read_sampler,
     "seed": _read_seed,
+    "sref": _reference_reader(PictureUse.STYLE),
     "steps": _read_steps,
     "stop": _number_reader("stop", 10, 100),
     "style": _read_style,
     "stylize": _number_reader("stylize", 0, 1000),
+    "sw": _number_reader("style_weight", 0, 1000),
     "tile": _flag_reader(is_tiled=True),
     "version": _read_version,
     "weird": _number_reader("weird", 0, 3000),

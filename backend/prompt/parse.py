@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from backend.domain.errors import BadInput, ParameterNotSupported, PromptEmpty
+from backend.domain.errors import BadInput, PromptEmpty
 from backend.domain.families import ModelFamily, Sampler
 from backend.domain.manner import Manner
 from backend.domain.preferences import Preferences
@@ -17,6 +17,7 @@ from backend.domain.prompts import (
     AspectRatio,
     LoraRef,
     PromptSpec,
+    WeightedPart,
     gather_loras,
 )
 from backend.domain.requests import GenerationRequest
@@ -34,21 +35,23 @@ from backend.prompt.parameters import (
 )
 from backend.prompt.permutations import expand
 from backend.prompt.preferring import spell_out, suffix_of
+from backend.prompt.references import Mention, must_be_few, read_links
 from backend.prompt.split import Given, split
-from backend.prompt.support import LINKS, Cell, Support, cell_of
+from backend.prompt.support import LINKS, Support, cell_of, refusal
 from backend.prompt.typed import Typed, clean
 from backend.prompt.words import ReadWords, read_words
 
 NOTHING_SAVED: Final = Preferences()
 # However many a tier allows: more are never spelled out.
 JOBS_MAX: Final = 40
+PICTURES_WITHOUT_WORDS: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
     """One of the prompts that a text stands for: as it was read, and what it means.
 
-    Pieces of `words` count their places in `words_text`.
+    Pieces of `words` count their places in `words_text`. `mentions` are the pictures of the spec.
     """
 
     text: Typed
@@ -56,6 +59,7 @@ class Variant:
     words: ReadWords
     given: Parameters
     spec: PromptSpec
+    mentions: tuple[Mention, ...] = ()
 
 
 def parse(
@@ -113,10 +117,10 @@ class _Resolver:
 
     def read(self, text: Typed) -> Variant:
         prompt = split(text)
-        for link in prompt.links:
-            raise link.blame(_refusal("A link to a picture", LINKS))
+        links = read_links(prompt.links)
         words = read_words(prompt.words)
-        if not words.parts:
+        # Two pictures or more can do without words.
+        if not words.parts and len(links) < PICTURES_WITHOUT_WORDS:
             raise PromptEmpty
         said = (*suffix_of(self.preferences, prompt.given, self.fields), *prompt.given)
         given = read_parameters(said)
@@ -124,9 +128,11 @@ class _Resolver:
         given = read_parameters((*preset.given, *said)) if preset.given else given
         family = self._family(given)
         approximated = _check_support(given, family)
+        mentions = (*_supported(links, family), *given.references)
+        must_be_few(mentions)
         spec = replace(
             self._understand(given, family),
-            positive=tuple(each.part for each in words.parts),
+            positive=tuple(each.part for each in words.parts) or (WeightedPart.plain(""),),
             negative=tuple(
                 dict.fromkeys((*given.negative, *self.fields.negative, *preset.negative))
             ),
@@ -134,9 +140,17 @@ class _Resolver:
             style_words=preset.words,
             house=self.house.taste(given.stylize or 0) if not given.is_raw else (),
             approximated=approximated,
+            pictures=tuple(mention.picture for mention in mentions),
             loras=gather_loras((*self.loras, *_loras_of(words), *given.loras)),
         )
-        return Variant(text=text, words_text=prompt.words, words=words, given=given, spec=spec)
+        return Variant(
+            text=text,
+            words_text=prompt.words,
+            words=words,
+            given=given,
+            spec=spec,
+            mentions=mentions,
+        )
 
     def _preset(self, given: Parameters) -> Preset:
         mention = given.find("style")
@@ -168,6 +182,8 @@ class _Resolver:
             is_tiled=given.is_tiled,
             image_weight=given.image_weight,
             zoom=given.zoom,
+            style_weight=given.style_weight,
+            character_weight=given.character_weight,
             image_count=given.image_count or fields.image_count or IMAGE_COUNT_MAX,
         )
 
@@ -198,10 +214,18 @@ def _check_support(given: Parameters, family: ModelFamily) -> tuple[str, ...]:
     for one in given.said:
         cell = cell_of(one.name, family)
         if cell.support is Support.REFUSED:
-            raise one.mark.blame(_refusal(f"--{one.name}", cell))
+            raise one.mark.blame(refusal(f"--{one.name}", cell))
         if cell.support is Support.APPROXIMATED and one.name not in silent:
             approximated.append(one.name)
     return tuple(dict.fromkeys(approximated))
+
+
+def _supported(links: tuple[Mention, ...], family: ModelFamily) -> tuple[Mention, ...]:
+    """Refuse links where the family cannot look at pictures."""
+    cell = LINKS[family]
+    if links and cell.support is Support.REFUSED:
+        raise links[0].at.blame(refusal("A link to a picture", cell))
+    return links
 
 
 def _manner_of(given: Parameters) -> Manner:
@@ -236,10 +260,6 @@ def _sampler(given: Parameters, fields: Parameters, family: ModelFamily) -> Samp
         with _blaming(mention):
             return check_sampler(given.sampler, family)
     return None if fields.sampler is None else check_sampler(fields.sampler, family)
-
-
-def _refusal(what: str, cell: Cell) -> ParameterNotSupported:
-    return ParameterNotSupported(what=what, why=cell.why, way_out=cell.way_out)
 
 
 def _check_fields(request: GenerationRequest) -> Parameters:

@@ -49,10 +49,14 @@ PARAMETERS: Final = (
     Parameter(name="lora", values="NAME:0.8", purpose="a LoRA and its strength"),
     Parameter(name="tile", purpose="a picture whose edges meet"),
     Parameter(name="iw", values="0 to 3", purpose="weight of image prompts"),
-    Parameter(name="sref", values="links or codes", purpose="a picture's style"),
+    Parameter(
+        name="sref", values="links, uploads, gen_…/2", purpose="pictures whose style is taken up"
+    ),
     Parameter(name="sw", values="0 to 1000", purpose="weight of --sref"),
     Parameter(name="sv", values="1 to 6", purpose="version of --sref"),
-    Parameter(name="cref", values="links", purpose="a picture's character"),
+    Parameter(
+        name="cref", values="links, uploads, gen_…/2", purpose="pictures of who is to be seen"
+    ),
     Parameter(name="cw", values="0 to 100", purpose="weight of --cref"),
     Parameter(name="oref", values="a link", purpose="a picture's object"),
     Parameter(name="ow", values="1 to 1000", purpose="weight of --oref"),

@@ -13,7 +13,7 @@ from backend.domain.errors import QuoteUnclosed
 from backend.prompt.spellings import find, unknown
 from backend.prompt.typed import Typed
 
-_LINK: Final = re.compile(r"https?://\S+", re.IGNORECASE)
+_LINK: Final = re.compile(r"<(https?://[^\s<>]+)>,?|(https?://\S*[^\s,]),*", re.IGNORECASE)
 DASHES: Final = re.compile(r"(--|\u2013\u2013|\u2014|\u2013)([^\W\d_][^\s=]*)=?")
 _CLOSING: Final = {'"': '"', "\u201c": "\u201d"}
 
@@ -63,7 +63,7 @@ def _links(text: Typed) -> tuple[tuple[Typed, ...], int]:
     links: list[Typed] = []
     at = 0
     while found := _LINK.match(text.text, at):
-        links.append(text.cut(at, found.end()))
+        links.append(text.cut(*found.span(found.lastindex or 0)))
         at = found.end()
         while text.text[at : at + 1] == " ":
             at += 1

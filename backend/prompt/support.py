@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from backend.domain.families import ModelFamily
+from backend.domain.errors import ParameterNotSupported
+from backend.domain.families import IMAGE_PROMPT_FAMILIES, ModelFamily
 from backend.domain.prompts import PromptSpec
 from backend.prompt.spellings import PARAMETERS
 
@@ -45,10 +46,21 @@ def _refused(why: str, way_out: str) -> dict[ModelFamily, Cell]:
     return dict.fromkeys(ModelFamily, Cell(Support.REFUSED, why, way_out))
 
 
-_NO_REFERENCES: Final = "no model here takes a picture's {what} apart from its content."
+_NO_OBJECTS: Final = "no model here takes an object out of a picture."
 _NO_IMAGE_PROMPTS: Final = "no adapter of this family takes up a picture's look."
 _NO_FILMS: Final = "pictures are drawn here, no films."
+_TO_SDXL: Final = "Take --family sdxl."
 _TO_STYLE: Final = "Say the style in words, or take a preset with --style."
+
+
+def _by_image_prompts(why: str, support: Support = Support.APPROXIMATED) -> dict[ModelFamily, Cell]:
+    return {
+        family: Cell(support, why)
+        if family in IMAGE_PROMPT_FAMILIES
+        else Cell(Support.REFUSED, _NO_IMAGE_PROMPTS, _TO_SDXL)
+        for family in ModelFamily
+    }
+
 
 SUPPORT: Final[Mapping[str, Mapping[ModelFamily, Cell]]] = {
     "ar": _approximated(
@@ -95,26 +107,28 @@ SUPPORT: Final[Mapping[str, Mapping[ModelFamily, Cell]]] = {
         SD3: Cell(
             Support.REFUSED,
             "its network knows each token's place, so edges cannot meet.",
-            "Take --family sdxl.",
+            _TO_SDXL,
         ),
         FLUX: Cell(
             Support.REFUSED,
             "its network knows each token's place, so edges cannot meet.",
-            "Take --family sdxl.",
+            _TO_SDXL,
         ),
     },
-    "iw": {
-        SDXL: Cell(Support.EXACT, "how strongly the given image prompts count beside the words"),
-        SD3: Cell(Support.REFUSED, _NO_IMAGE_PROMPTS, "Take --family sdxl."),
-        FLUX: Cell(Support.REFUSED, _NO_IMAGE_PROMPTS, "Take --family sdxl."),
-    },
-    "sref": _refused(_NO_REFERENCES.format(what="style"), _TO_STYLE),
-    "sw": _refused(_NO_REFERENCES.format(what="style"), _TO_STYLE),
-    "sv": _refused(_NO_REFERENCES.format(what="style"), _TO_STYLE),
-    "cref": _refused(_NO_REFERENCES.format(what="character"), "Describe the character in words."),
-    "cw": _refused(_NO_REFERENCES.format(what="character"), "Describe the character in words."),
-    "oref": _refused(_NO_REFERENCES.format(what="object"), "Describe the object in words."),
-    "ow": _refused(_NO_REFERENCES.format(what="object"), "Describe the object in words."),
+    "iw": _by_image_prompts(
+        "how strongly the given image prompts count beside the words", Support.EXACT
+    ),
+    "sref": _by_image_prompts(
+        "its pictures are looked at as image prompts are, where the network decides on style"
+    ),
+    "sw": _by_image_prompts(
+        "strength of those image prompts: none at 0, as usual at 100, three times at 1000"
+    ),
+    "sv": _refused("there is one way to take a style here.", "Leave it out."),
+    "cref": _by_image_prompts("its pictures are looked at as image prompts are, whole"),
+    "cw": _by_image_prompts("strength of those image prompts: 0.3 at 0, as usual at 100"),
+    "oref": _refused(_NO_OBJECTS, "Name the picture with --cref."),
+    "ow": _refused(_NO_OBJECTS, "Take --cw with --cref."),
     "edit": _refused("no model here changes pictures by words.", "Vary one of your pictures."),
     "exp": _refused("no model here was trained for it.", "Take --stylize or --guidance."),
     "profile": _refused("nobody's taste is learned here.", _TO_STYLE),
@@ -132,10 +146,13 @@ SUPPORT: Final[Mapping[str, Mapping[ModelFamily, Cell]]] = {
     "end": _refused(_NO_FILMS, "Leave it out."),
     "bs": _refused(_NO_FILMS, "Take --n for the number of pictures."),
 }
-LINKS: Final = Cell(
+LINKS: Final = _by_image_prompts(
+    "the pictures are fetched and screened, and their look is taken up", Support.EXACT
+)
+NOT_FETCHED: Final = Cell(
     Support.REFUSED,
-    "links are not fetched, so that nobody can be made to fetch what they should not.",
-    "Describe in words what the picture shows.",
+    "this workshop fetches nothing from elsewhere.",
+    "Upload the picture, and name the upload in its place.",
 )
 _HEAD: Final = """# Parameters by family
 
@@ -144,11 +161,21 @@ Written from the table in `support.py` by `python -m backend.prompt.page`.
 | parameter | values | is | sdxl | sd3 | flux |
 |---|---|---|---|---|---|
 """
+_LINKS_SAID: Final = (
+    "a link before the words",
+    "http or https",
+    "a picture whose look is taken up",
+)
 
 
 def cell_of(name: str, family: ModelFamily) -> Cell:
     """Return what a family makes of a parameter."""
     return SUPPORT[name][family]
+
+
+def refusal(what: str, cell: Cell) -> ParameterNotSupported:
+    """Make the error that a cell of the table stands for."""
+    return ParameterNotSupported(what=what, why=cell.why, way_out=cell.way_out)
 
 
 def notes_of(spec: PromptSpec) -> tuple[str, ...]:
@@ -161,18 +188,22 @@ def notes_of(spec: PromptSpec) -> tuple[str, ...]:
 
 def page() -> str:
     """Return the table for people to read."""
-    return _HEAD + "".join(_row(parameter.name) for parameter in PARAMETERS)
+    rows = [_row(parameter.name) for parameter in PARAMETERS]
+    return _HEAD + _line(*_LINKS_SAID, LINKS) + "".join(rows)
 
 
 def _row(name: str) -> str:
     parameter = next(one for one in PARAMETERS if one.name == name)
     spellings = ", ".join(f"`--{one}`" for one in (name, *parameter.others))
-    cells = [SUPPORT[name][family] for family in ModelFamily]
-    shown = [_show(cell) for cell in cells]
+    values = parameter.values or "no value"
+    return _line(spellings, values, parameter.purpose, SUPPORT[name])
+
+
+def _line(spelt: str, values: str, purpose: str, cells: Mapping[ModelFamily, Cell]) -> str:
+    shown = [_show(cells[family]) for family in ModelFamily]
     if len(set(shown)) == 1:
         shown = [shown[0], "the same", "the same"]
-    values = parameter.values or "no value"
-    return f"| {spellings} | {values} | {parameter.purpose} | {' | '.join(shown)} |\n"
+    return f"| {spelt} | {values} | {purpose} | {' | '.join(shown)} |\n"
 
 
 def _show(cell: Cell) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from backend.domain.manner import Manner
+from backend.domain.pictures import PictureUse
 from backend.domain.prompts import (
     IMAGE_COUNT_MAX,
     AspectRatio,
@@ -13,6 +14,7 @@ from backend.domain.prompts import (
     WeightedTerm,
 )
 from backend.domain.tiers import Tier
+from backend.prompt.references import write_link, write_reference
 
 _BRACKETS: Final = re.compile(r"[\\()\[\]{}]")
 _COLONS: Final = re.compile(r":(?=:)|(?<=:):|^:|:$|:(?= ?[+-]?[0-9.,]+ ?$)")
@@ -21,9 +23,10 @@ _DASHES: Final = re.compile(r"(?<!\S)(?=(?:--|\u2013\u2013|\u2014|\u2013)[^\W\d_
 
 
 def write(spec: PromptSpec) -> str:
-    """Write a spec as the text that parses to it: the words, then what differs from the usual."""
-    parts = [write_words(spec.positive), *_parameters(spec), f"--family {spec.family}"]
-    return " ".join(parts)
+    """Write a spec as the text that parses to it: links, words, and what is not as usual."""
+    links = [write_link(one) for one in spec.pictures if one.use is PictureUse.LOOK]
+    parts = [*links, write_words(spec.positive), *_parameters(spec), f"--family {spec.family}"]
+    return " ".join(filter(None, parts))
 
 
 def _parameters(spec: PromptSpec) -> Iterator[str]:
@@ -46,10 +49,20 @@ def _parameters(spec: PromptSpec) -> Iterator[str]:
         yield f"--{spec.tier}"
     given = {"iw": spec.image_weight, "zoom": spec.zoom}
     yield from (f"--{name} {value:g}" for name, value in given.items() if value is not None)
+    yield from _references(spec)
     yield from (f"--lora {lora}" for lora in spec.loras)
     if spec.is_tiled:
         yield "--tile"
     yield from write_manner(spec.manner)
+
+
+def _references(spec: PromptSpec) -> Iterator[str]:
+    for name, use in (("sref", PictureUse.STYLE), ("cref", PictureUse.CHARACTER)):
+        named = [write_reference(one) for one in spec.pictures if one.use is use]
+        if named:
+            yield f"--{name} {' '.join(named)}"
+    weights = {"sw": spec.style_weight, "cw": spec.character_weight}
+    yield from (f"--{name} {value}" for name, value in weights.items() if value is not None)
 
 
 def write_manner(manner: Manner) -> Iterator[str]:
@@ -83,7 +96,8 @@ def write_words(parts: Sequence[WeightedPart]) -> str:
         weights = ["" if part.weight == 1 else _number(part.weight) for part in parts]
         text = " ".join(f"{text}::{weight}" for text, weight in zip(texts, weights, strict=True))
     # What begins with a link is a picture's.
-    return re.sub(r"^(https?):(?=//)", r"\1\\:", text, flags=re.IGNORECASE)
+    text = re.sub(r"^(https?):(?=//)", r"\1\\:", text, flags=re.IGNORECASE)
+    return re.sub(r"^<(?=https?://)", r"\\<", text, flags=re.IGNORECASE)
 
 
 def write_list(parts: Sequence[WeightedPart]) -> str:

@@ -16,6 +16,7 @@ from backend.prompt.pipeline import Understood
 from backend.prompt.support import notes_of
 from backend.service.expectations import Expectations
 from backend.service.job_view import untranslated_note
+from backend.service.named_pictures import picture_notes
 from backend.service.predictions import Predictions
 from backend.service.preferences import preferences_for
 from backend.service.reader import Reader
@@ -163,7 +164,11 @@ class Explanations:
             negative_tokens=negative_tokens,
             uncounted=uncounted,
             cost_s=await self._predictions.predict_s(spec),
-            notes=(*filter(None, (untranslated_note(spec),)), *notes_of(spec)),
+            notes=(
+                *filter(None, (untranslated_note(spec),)),
+                *notes_of(spec),
+                *picture_notes(spec),
+            ),
         )
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, replace
 
+from backend.domain.pictures import PictureUse
 from backend.domain.requests import GenerationRequest
 
 # What older releases did not know; a request that asks for none of it is digested as it was then.
@@ -28,6 +29,9 @@ def fingerprint(request: GenerationRequest) -> str:
     for name in _NEWER_FIELDS:
         if not asked[name]:
             del asked[name]
+    for one in asked.get("image_prompts", ()):
+        if one["use"] is PictureUse.LOOK:
+            del one["use"]
     if request.source is not None and request.source.upload_id is None:
         del asked["source"]["upload_id"]
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()

@@ -22,6 +22,7 @@ from backend.service.fingerprints import fingerprint
 from backend.service.fleet import Fleet
 from backend.service.given_pictures import settled
 from backend.service.job_view import JobView
+from backend.service.named_pictures import Taken
 from backend.service.ports import (
     CancelFlags,
     Clock,
@@ -92,6 +93,7 @@ class Generations:
             BadInput: the request cannot be understood.
             NotTranslated: it cannot be translated, and no other words are drawn here.
             JobNotFound, ImageNotFound, UploadNotFound: a picture it is given is not there.
+            PictureBlocked, TooManyUploads: a picture it links to may not be used, or kept.
             FamilyUnavailable: that family is not served here.
             NoLiveWorker: no worker for it has been there for minutes.
             IdempotencyMismatch: the key was used for another request.
@@ -125,7 +127,9 @@ class Generations:
         must_be_few(planned, self._policies, most=most)
         for family in dict.fromkeys(one.spec.family for one in planned):
             await self._fleet.must_serve(family)
-        births = await self._births(request, planned)
+        mentions = [mention for one in planned for mention in one.mentions]
+        taken = await self._reader.named.take_in(mentions, request.requester)
+        births = await self._births(request, planned, taken)
         jobs = await self._jobs.add_set(
             births,
             fingerprint=fingerprint(request),
@@ -137,13 +141,15 @@ class Generations:
             [replace(await self.snapshot(job.id), is_repeated=is_repeated) for job in jobs]
         )
 
-    async def _births(self, request: GenerationRequest, planned: Sequence[Planned]) -> list[Change]:
+    async def _births(
+        self, request: GenerationRequest, planned: Sequence[Planned], taken: Taken
+    ) -> list[Change]:
         parent = self._make_id()
         is_set = len(planned) > 1
         return [
             one.birth(
                 place.ids()[place.index],
-                one.request(request, place) if is_set else request,
+                taken.added_to(one.request(request, place) if is_set else request, one.spec),
                 seed=self._make_seed() if one.spec.seed is None else one.spec.seed,
                 predicted_s=await self._predictions.predict_s(one.spec),
                 now=self._clock(),

@@ -27,6 +27,7 @@ from backend.domain.errors import (
 )
 from backend.domain.families import IMAGE_PROMPT_FAMILIES, TILING_FAMILIES
 from backend.domain.jobs import Job
+from backend.domain.pictures import PICTURES_MAX, PictureUse
 from backend.domain.prompts import ASPECT_RATIO_MAX, AspectRatio, Effort, Mode, PromptSpec
 from backend.domain.requests import (
     GenerationRequest,
@@ -42,7 +43,6 @@ from backend.domain.results import ImageRef, ImageVariant
 from backend.service.given_controls import check_controls, control_use
 from backend.service.ports import Clock, JobStore, UploadStore
 
-IMAGE_PROMPTS_MAX = 4
 IMAGE_PROMPT_SCALE_MAX = 3.0
 BOXES_MAX = 16
 ZOOM_MAX = 2.0
@@ -173,6 +173,15 @@ class GivenPictures:
         image = None if job is None else _image_of(job, ref.index)
         return None if image is None else image.keys[ImageVariant.ORIGINAL]
 
+    async def must_be_there(self, ref: PictureRef, requester: Requester) -> None:
+        """Make sure that a picture can be had.
+
+        Raises:
+            JobNotFound, ImageNotFound, UploadNotFound: it is not there for this requester.
+
+        """
+        await self._size_of(ref, requester)
+
     async def _size_of(self, ref: PictureRef, requester: Requester) -> tuple[int, int]:
         if ref.upload_id is not None:
             upload = await self._uploads.get(ref.upload_id)
@@ -225,12 +234,12 @@ def check_operation(request: GenerationRequest) -> None:
             f"Pictures are made {' or '.join(f'{one:g}' for one in FACTORS)} times as large.",
             way_out="Use 2.",
         )
-    is_too_many = len(request.image_prompts) > IMAGE_PROMPTS_MAX
+    is_too_many = len(request.image_prompts) > PICTURES_MAX
     if is_too_many or any(
         not 0 <= one.scale <= IMAGE_PROMPT_SCALE_MAX for one in request.image_prompts
     ):
         raise PictureOperationInvalid(
-            f"At most {IMAGE_PROMPTS_MAX} image prompts, each counting 0 to 3 times.",
+            f"At most {PICTURES_MAX} image prompts, each counting 0 to 3 times.",
             way_out="Use fewer, or 1.",
         )
 
@@ -319,7 +328,10 @@ def settled(job: Job) -> GenerationRequest:
     request, spec = job.request, job.spec
     prompts, outpaint = request.image_prompts, request.outpaint
     if spec.image_weight is not None:
-        prompts = tuple(replace(one, scale=spec.image_weight) for one in prompts)
+        prompts = tuple(
+            replace(one, scale=spec.image_weight) if one.use is PictureUse.LOOK else one
+            for one in prompts
+        )
     if spec.zoom is not None and outpaint is not None:
         outpaint = replace(outpaint, zoom=spec.zoom)
     return replace(request, image_prompts=prompts, outpaint=outpaint)

@@ -11,10 +11,12 @@ from backend.prompt.interpreter import Interpret
 from backend.prompt.pipeline import Understood, understand_all
 from backend.service.fleet import Fleet
 from backend.service.given_pictures import Given, GivenPictures
+from backend.service.named_pictures import NamedPictures
 from backend.service.policies import Screens
 from backend.service.preferences import SavedPreferences, preferences_for
 
 NO_PICTURES: Final = Given(effort=Effort())
+NOTHING_FETCHED: Final = NamedPictures(links=None, uploads=None, given=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,7 @@ class Reader:
     interpret: Interpret | None = None
     preferences: SavedPreferences | None = None
     given: GivenPictures | None = None
+    named: NamedPictures = NOTHING_FETCHED
 
     async def read(self, request: GenerationRequest) -> tuple[Given, tuple[Understood, ...]]:
         """Return what its pictures say, and all prompts that its text stands for.
@@ -34,6 +37,7 @@ class Reader:
         Raises:
             BadInput: it cannot be understood.
             JobNotFound, ImageNotFound, UploadNotFound: a picture it names is not there.
+            PictureOperationInvalid: it names too many.
             NotTranslated: it cannot be translated, and no other words are drawn here.
 
         """
@@ -48,4 +52,5 @@ class Reader:
             interpret=self.interpret,
             preferences=await preferences_for(request, self.preferences),
         )
+        await self.named.check([one.variant for one in understood], request)
         return given, understood

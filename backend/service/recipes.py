@@ -54,7 +54,7 @@ def request_again(
         requester=requester,
         idempotency_key=idempotency_key,
         place=None,
-        prompt=_text_of(job),
+        prompt=_text_of(job, is_shown=False),
         negative_prompt="",
         family=recipe.family,
         tier=job.spec.tier,
@@ -104,9 +104,10 @@ def request_by(
     )
 
 
-def _text_of(job: Job) -> str:
-    """Return the text that asks for what a job drew."""
-    return write(replace(job.spec, seed=job.seed))
+def _text_of(job: Job, *, is_shown: bool = True) -> str:
+    """Return the text that asks for what a job drew; what is not shown names no pictures again."""
+    spec = replace(job.spec, seed=job.seed)
+    return write(spec if is_shown else replace(spec, pictures=()))
 
 
 def _recipe_of(job: Job) -> Recipe:

@@ -14,6 +14,7 @@ from backend.domain.requests import GenerationRequest, JobId, SetPlace
 from backend.domain.tiers import Tier, TierPolicy
 from backend.prompt.judging import PromptVerdict
 from backend.prompt.pipeline import Understood
+from backend.prompt.references import Mention
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,7 @@ class Planned:
     verdict: PromptVerdict
     text: str
     judgement: Judgement | None = None
+    mentions: tuple[Mention, ...] = ()
 
     @property
     def block(self) -> Block | None:
@@ -90,6 +92,7 @@ def plan(understood: Sequence[Understood]) -> tuple[Planned, ...]:
             verdict=each.verdict,
             text=each.variant.text.text,
             judgement=each.judgement,
+            mentions=each.variant.mentions,
         )
         for each in understood
         for number in range(each.variant.given.repeat or 1)

@@ -44,7 +44,9 @@ class Uploads:
         self._clock = clock
         self._make_id = make_id
 
-    async def add(self, data: bytes, requester: Requester) -> Upload:
+    async def add(
+        self, data: bytes, requester: Requester, *, bytes_max: int = UPLOAD_BYTES_MAX
+    ) -> Upload:
         """Screen a picture and keep it; what may not be used is never stored.
 
         Raises:
@@ -56,8 +58,8 @@ class Uploads:
 
         """
         await self._must_be_welcome(requester)
-        if len(data) > UPLOAD_BYTES_MAX:
-            raise PictureTooLarge(limit=f"at most {UPLOAD_BYTES_MAX // _MIB} MiB are read")
+        if len(data) > bytes_max:
+            raise PictureTooLarge(limit=f"at most {bytes_max // _MIB} MiB are read")
         picture = await self._pictures.admit(data)
         upload_id = self._make_id()
         key = await self._pictures.keep(upload_id, picture)

@@ -32,6 +32,8 @@ ERROR_SENTENCES: Mapping[str, str] = {
     "tiling_not_supported": _AS_WRITTEN,
     "image_prompts_not_supported": _AS_WRITTEN,
     "picture_invalid": _AS_WRITTEN,
+    "picture_link_invalid": _AS_WRITTEN,
+    "picture_link_unreachable": _AS_WRITTEN,
     "picture_too_large": _AS_WRITTEN,
     "picture_operation_invalid": _AS_WRITTEN,
     "invalid_lora": _AS_WRITTEN,

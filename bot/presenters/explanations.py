@@ -62,7 +62,7 @@ def _prompt_lines(prompt: Foretold) -> list[str]:
     lines += _token_lines(prompt)
     if not prompt.verdict.is_allowed:
         lines.append("🔒 This prompt would be held back. Rephrase it, or ask a moderator.")
-    lines += [f"-# {note}" for note in prompt.notes]
+    lines += [f"-# {plain(note, 300)}" for note in prompt.notes]
     return lines
 
 

@@ -80,6 +80,8 @@ def test_every_error_says_what_to_do() -> None:
         errors.TilingNotSupported(family="flux", supported=("sdxl",)),
         errors.ImagePromptsNotSupported(family="flux", supported=("sdxl",)),
         errors.PictureInvalid(),
+        errors.PictureLinkInvalid("it cannot be read"),
+        errors.PictureLinkUnreachable("its server answers 404"),
         errors.PictureTooLarge(limit="10 MB at most"),
         errors.PictureOperationInvalid("A mask needs a picture.", way_out="Name one."),
         errors.InvalidLora(given="x:9"),

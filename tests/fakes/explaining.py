@@ -6,18 +6,25 @@ from backend.models.starters import starter_model
 from backend.prompt.judging import PromptScreen
 from backend.service.explanations import Explanations
 from backend.service.fleet import Fleet
+from backend.service.named_pictures import NamedPictures
 from backend.service.policies import Everywhere
 from backend.service.predictions import Predictions
 from backend.service.preferences import SavedPreferences
-from backend.service.reader import Reader
+from backend.service.reader import NOTHING_FETCHED, Reader
 from tests.fakes.stores import MemoryPreferenceStore, MemoryQueueDocuments
 
 
 def make_explanations(
-    *, screen: PromptScreen, fleet: Fleet, preferences: SavedPreferences
+    *,
+    screen: PromptScreen,
+    fleet: Fleet,
+    preferences: SavedPreferences,
+    named: NamedPictures = NOTHING_FETCHED,
 ) -> Explanations:
     return Explanations(
-        reader=Reader(screens=Everywhere(screen), fleet=fleet, preferences=preferences),
+        reader=Reader(
+            screens=Everywhere(screen), fleet=fleet, preferences=preferences, named=named
+        ),
         predictions=Predictions(documents=MemoryQueueDocuments()),
         measures=Measures(folders={family: starter_model(family) for family in ModelFamily}),
     )

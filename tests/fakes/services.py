@@ -9,6 +9,7 @@ from backend.prompt.judging import PromptVerdict
 from backend.service.accounts import Accounts
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
+from backend.service.named_pictures import PictureLinks
 from backend.service.policies import Everywhere
 from backend.service.predictions import Predictions
 from backend.service.reader import Reader
@@ -48,7 +49,9 @@ def block_forbidden(text: str) -> PromptVerdict:
 class FakeWorkshop:
     """A whole workshop in memory; `seconds` moves its clock."""
 
-    def __init__(self, *, interpret: Interpret | None = None) -> None:
+    def __init__(
+        self, *, interpret: Interpret | None = None, links: PictureLinks | None = None
+    ) -> None:
         self.seconds = 0.0
         memory = self.memory = Memory()
         self.jobs = MemoryJobStore(memory=memory)
@@ -69,7 +72,7 @@ class FakeWorkshop:
         standings = make_standings(
             memory=memory, flags=self.cancel_flags, outbox=self.outbox, clock=self.now
         )
-        self.darkroom = Darkroom(jobs=self.jobs, clock=self.now, standings=standings)
+        self.darkroom = Darkroom(jobs=self.jobs, clock=self.now, standings=standings, links=links)
         preferences = make_preferences()
         self.services = Services(
             uploads=self.darkroom.uploads,
@@ -82,6 +85,7 @@ class FakeWorkshop:
                     interpret=interpret,
                     preferences=preferences,
                     given=self.darkroom.given,
+                    named=self.darkroom.named,
                 ),
                 previews=self.previews,
                 cancel_flags=self.cancel_flags,
@@ -105,7 +109,10 @@ class FakeWorkshop:
             events=self.events,
             fleet=self.fleet,
             explanations=make_explanations(
-                screen=block_forbidden, fleet=self.fleet, preferences=preferences
+                screen=block_forbidden,
+                fleet=self.fleet,
+                preferences=preferences,
+                named=self.darkroom.named,
             ),
             preferences=preferences,
             standings=standings,

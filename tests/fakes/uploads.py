@@ -6,9 +6,11 @@ import numpy as np
 from PIL import Image
 
 from backend.delivery.uploads import StoredUploads
+from backend.domain.errors import ImpastoError, PictureLinkUnreachable
 from backend.domain.requests import UploadId
 from backend.domain.uploads import Upload
 from backend.service.given_pictures import GivenPictures
+from backend.service.named_pictures import NamedPictures, PictureLinks
 from backend.service.ports import Clock, JobStore
 from backend.service.standings import Standings
 from backend.service.uploads import Uploads
@@ -61,8 +63,23 @@ class MemoryUploadStore:
         self.uploads.pop(upload_id, None)
 
 
+class MemoryPictureLinks:
+    """The `PictureLinks` in memory: what is there, and what was asked for."""
+
+    def __init__(self) -> None:
+        self.pictures: dict[str, bytes | ImpastoError] = {}
+        self.asked: list[str] = []
+
+    async def fetch(self, link: str) -> bytes:
+        self.asked.append(link)
+        found = self.pictures.get(link, PictureLinkUnreachable("nothing is there"))
+        if isinstance(found, ImpastoError):
+            raise found
+        return found
+
+
 class Darkroom:
-    """What handles pictures that people give."""
+    """What handles pictures that people give; `links` None follows none."""
 
     def __init__(
         self,
@@ -71,6 +88,7 @@ class Darkroom:
         clock: Clock,
         standings: Standings,
         objects: ObjectStore | None = None,
+        links: PictureLinks | None = None,
     ) -> None:
         self.objects = objects or MemoryObjectStore()
         self.store = MemoryUploadStore()
@@ -82,3 +100,4 @@ class Darkroom:
             standings=standings,
             clock=clock,
         )
+        self.named = NamedPictures(links=links, uploads=self.uploads, given=self.given)

@@ -164,7 +164,7 @@ def test_blanks_are_folded_and_what_cannot_be_seen_is_dropped():
         ("{a, b}" * 6, TooManyPermutations),
         ('a fox --no "red', QuoteUnclosed),
         ('a fox --no "red" cat', QuoteUnclosed),
-        ("https://x.example/a.png a fox", ParameterNotSupported),
+        ("https://x.example/a.png a fox --family sd3", ParameterNotSupported),
         (" \n\t ", PromptEmpty),
         ("--ar 3:2", PromptEmpty),
         ("x" * 10_000, PromptTooLong),

@@ -8,7 +8,7 @@ from backend.prompt.house import shipped_house
 from backend.prompt.page import PAGE
 from backend.prompt.parse import parse
 from backend.prompt.spellings import PARAMETERS, SPELLINGS, find
-from backend.prompt.support import SUPPORT, Support, page
+from backend.prompt.support import LINKS, SUPPORT, Support, page
 from tests.builders import a_request
 
 VALUES = {
@@ -30,6 +30,10 @@ VALUES = {
     "lora": "ink:0.8",
     "iw": "1.5",
     "zoom": "1.5",
+    "sref": "https://x.example/a.png",
+    "sw": "300",
+    "cref": "upl_0a1b",
+    "cw": "50",
 }
 NAMES = [parameter.name for parameter in PARAMETERS]
 
@@ -67,6 +71,19 @@ def test_a_family_keeps_a_parameter_as_the_table_says(name: str, family: ModelFa
         support = SUPPORT[name][variant.spec.family].support
         is_told = name in variant.spec.approximated
         assert is_told == (support is Support.APPROXIMATED and name != "ar")
+
+
+@pytest.mark.parametrize("family", ModelFamily)
+def test_a_family_takes_links_as_the_table_says(family: ModelFamily) -> None:
+    request = a_request("https://x.example/a.png a fox", family=family)
+    cell = LINKS[family]
+    if cell.support is Support.REFUSED:
+        with pytest.raises(ParameterNotSupported) as caught:
+            parse(request, default_family=family, house=shipped_house())
+        assert (caught.value.position, caught.value.way_out) == (0, cell.way_out)
+        return
+    (one,) = parse(request, default_family=family, house=shipped_house())
+    assert [picture.name for picture in one.spec.pictures] == ["https://x.example/a.png"]
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)

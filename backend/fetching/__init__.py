@@ -1,0 +1,1 @@
+"""Fetches pictures that people link to, from public addresses and from nowhere else."""
