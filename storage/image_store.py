@@ -1,6 +1,7 @@
 """Pictures as the other packages keep and read them: an original and its smaller copies."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +23,8 @@ from storage.keys import (
     upload_key,
 )
 from storage.object_store import ObjectStore
+from storage.purger import Purger
+from storage.removal import LeadsSomewhere, RemovalProof, remove
 from storage.thumbnails import SIDES_PX, thumbnail
 
 
@@ -39,8 +42,17 @@ class KeptImage:
 class ImageStore:
     """Keeps pictures in an object store."""
 
-    def __init__(self, *, objects: ObjectStore) -> None:
+    def __init__(
+        self,
+        *,
+        objects: ObjectStore,
+        purger: Purger | None = None,
+        leads_somewhere: LeadsSomewhere | None = None,
+    ) -> None:
+        """Take a store, what is told of removals, and what follows links that others serve."""
         self._objects = objects
+        self._purger = purger
+        self._leads_somewhere = leads_somewhere
 
     def keep(self, png_bytes: bytes) -> KeptImage:
         """Store a PNG, byte for byte, with its WebP and thumbnails; a second time changes nothing.
@@ -91,6 +103,24 @@ class ImageStore:
         if not check_key(key).startswith(UPLOAD_PREFIX):
             raise InvalidKey(f"only {UPLOAD_PREFIX} is dropped here, not {key[:80]!r}")
         self._objects.delete(key)
+
+    def remove(self, keys: Iterable[str], *, now: datetime) -> RemovalProof:
+        """Remove pictures or copies for good and prove it; see `storage.removal.remove`.
+
+        Two jobs with the same pixels share their files: ask first whether others refer to them.
+
+        Raises:
+            InvalidKey: one of them is malformed or lies outside `images/`; nothing was removed.
+            StorageUnavailable: the store cannot be used; remove them again.
+
+        """
+        return remove(
+            self._objects,
+            keys,
+            now=now,
+            purger=self._purger,
+            leads_somewhere=self._leads_somewhere,
+        )
 
     def read(self, key: str) -> bytes:
         """Return the bytes of a kept picture, one of its copies, or an upload.

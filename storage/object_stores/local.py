@@ -69,7 +69,8 @@ class LocalObjectStore:
         return f"{self._public_url}/images/{key}?{query}"
 
     def list_keys(self, prefix: str) -> Iterator[str]:
-        for folder, _, names in os.walk(self._root):
+        # A picture's keys share a folder: no need to walk through all others.
+        for folder, _, names in os.walk(self._root / prefix.rpartition("/")[0]):
             place = Path(folder).relative_to(self._root)
             for name in names:
                 key = (place / name).as_posix()
