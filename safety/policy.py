@@ -166,7 +166,7 @@ class Policy:
 def _doubted(finding: Finding) -> Finding:
     """Return a block that only one witness speaks for as a hold; not where a doubt is no excuse."""
     if finding.outcome is Outcome.BLOCK and finding.category not in NEVER_CLEARED:
-        return replace(finding, outcome=Outcome.REVIEW)
+        return replace(finding, outcome=Outcome.REVIEW, said=finding.said or finding.outcome)
     return finding
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from backend.bootstrap import open_database
+from backend.cli import guild_policy
 from backend.cli.terminal import Subparsers, say
 from backend.db.audit import SqlAudit
 from backend.db.migrate import upgrade
@@ -21,13 +22,14 @@ from safety.verdict import Outcome
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
-    parser = subparsers.add_parser("policy", help="try a safety policy on the last prompts")
+    parser = subparsers.add_parser("policy", help="set, show and try safety policies")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     trying = actions.add_parser("try", help="show which of the last prompts would be judged anew")
     trying.add_argument("file", type=Path, help="a policy document")
     trying.add_argument("--last", type=int, default=1_000, help="how many prompts (1000)")
     trying.add_argument("--json", action="store_true", help="print one JSON object")
     trying.set_defaults(run=run)
+    guild_policy.add_parsers(actions)
 
 
 def run(arguments: argparse.Namespace) -> int:

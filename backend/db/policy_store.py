@@ -5,9 +5,11 @@ from datetime import datetime
 from sqlmodel import col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from backend.db.audit_log import append
 from backend.db.sessions import Database
 from backend.db.tables import GuildPolicyRow
 from backend.domain.policies import PolicyRevision
+from backend.service import on_record
 
 # Any number will do, as long as nobody else on the server uses it with a second one: "poli".
 CHANGING_LOCK = int.from_bytes(b"poli", "big")
@@ -45,8 +47,9 @@ class SqlGuildPolicies:
                 guild_id=guild_id, version=version, document=document, author=author, at=at
             )
             session.add(row)
-            await session.flush()
-            return _revision_of(row)
+            revision = _revision_of(row)
+            append(session, on_record.policy_change(revision))
+            return revision
 
 
 def _of(guild_id: str) -> SelectOfScalar[GuildPolicyRow]:

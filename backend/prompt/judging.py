@@ -146,7 +146,7 @@ def _again(looks: Sequence[Look], policy: Policy) -> PromptVerdict | None:
 
 
 def _verdict_of(found: Iterable[Found], policy: Policy) -> PromptVerdict:
-    return _told(SafetyVerdict.fold(policy.apply(finding_of(one)) for one in found), policy, "")
+    return _told(SafetyVerdict.fold(policy.judge(map(finding_of, found))), policy, "")
 
 
 def _told(verdict: SafetyVerdict, policy: Policy, rules: str) -> PromptVerdict:

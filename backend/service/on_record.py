@@ -1,8 +1,11 @@
 """What the audit log says of decisions: the entries that go with changes, reviews and keys."""
 
+import hashlib
+
 from backend.domain.accounts import ApiKey
 from backend.domain.events import JobEventKind
 from backend.domain.jobs import Block, Change, Job
+from backend.domain.policies import PolicyRevision
 from backend.domain.requests import AccountId, JobId
 from backend.domain.reviews import Decision, Review, ReviewId
 from safety.moderation.audit import AuditEntry
@@ -90,6 +93,20 @@ def key_revoked(key: ApiKey) -> AuditEntry:
         outcome="revoked",
         detail={"account": key.account_id},
         at=key.revoked_at,
+    )
+
+
+def policy_change(revision: PolicyRevision) -> AuditEntry:
+    """Return the entry for a guild's policy; what it says stays in the history of policies."""
+    is_set = revision.document is not None
+    digest = hashlib.sha256((revision.document or "").encode()).hexdigest()
+    return AuditEntry(
+        action="policy.set" if is_set else "policy.unset",
+        actor=f"{OPERATOR}:{revision.author}",
+        subject=f"guild:{revision.guild_id}",
+        outcome="set" if is_set else "unset",
+        detail={"version": str(revision.version), **({"sha256": digest} if is_set else {})},
+        at=revision.at,
     )
 
 

@@ -57,6 +57,13 @@ def test_whatever_a_guild_says_nothing_gets_softer(house, guild, finding):
     assert overlay(house, guild).apply(finding).outcome.severity >= in_house.severity
 
 
+@given(house=houses, guild=guilds, found=st.lists(findings, max_size=4))
+def test_nothing_gets_softer_where_findings_are_judged_together(house, guild, found):
+    before, after = house.judge(found), overlay(house, guild).judge(found)
+    pairs = zip(before, after, strict=True)
+    assert all(now.outcome.severity >= then.outcome.severity for then, now in pairs)
+
+
 @given(house=houses, guild=guilds, finding=findings, soft=st.sets(st.sampled_from(CATEGORIES[:3])))
 def test_child_safety_and_failed_checks_stay_a_block_wherever_softening_is_allowed(
     house, guild, finding, soft
