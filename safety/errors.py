@@ -3,6 +3,8 @@
 SafetyError
 ├── NotApproved     a picture without a clear verdict
 ├── CheckFailed     a check that came to no judgement; whoever runs it blocks
+│   └── HashListUnusable  a list of known pictures is empty, corrupt, stale or out of reach
+├── HashListsInvalid  the document that names those lists cannot be read
 ├── LexiconInvalid  a rule file that cannot be read; found when a check is opened
 ├── PolicyInvalid   a policy document that cannot be read
 ├── MarkImpossible  a picture or an installation that cannot carry a watermark
@@ -36,3 +38,16 @@ class MarkImpossible(SafetyError):
 
 class AuditKeysUnusable(SafetyError):
     """The keys that sign the audit log cannot be used."""
+
+
+class HashListUnusable(CheckFailed):
+    """A list of known pictures cannot be relied on; `reason` is one word, such as "stale"."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"the list {name} is {reason}")
+        self.name = name
+        self.reason = reason
+
+
+class HashListsInvalid(SafetyError):
+    """The document that names the lists of known pictures is not what it should be."""

@@ -1,8 +1,10 @@
-"""The seam of the lists of known pictures. Lists hold hashes, never pictures; none ships yet."""
+"""The seam of the lists of known pictures. A list holds hashes, never pictures; none ships."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from PIL import Image
+from safety.fingerprint import Fingerprint
+from safety.verdict import KnownMatch
 
 
 class HashList(Protocol):
@@ -12,5 +14,17 @@ class HashList(Protocol):
     def name(self) -> str:
         """A short stable name, used in findings."""
 
-    def distance(self, pixels: Image.Image) -> int | None:
-        """Return how many bits a picture is from the nearest listed one; None if none is."""
+    @property
+    def category(self) -> str:
+        """What a copy of a listed picture is found to be: `child_safety`, unless said otherwise."""
+
+    def find(self, prints: Sequence[Fingerprint]) -> KnownMatch | None:
+        """Return the listed picture nearest to one of several fingerprints, if it is a copy.
+
+        Raises:
+            HashListUnusable: the list is empty, corrupt, too old or was never reached.
+
+        """
+
+    def trouble(self) -> str:
+        """Return why nothing could be looked up now, as a word; "" if all is well."""

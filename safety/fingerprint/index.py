@@ -56,6 +56,10 @@ class HashIndex:
     def __len__(self) -> int:
         return len(self._hashes)
 
+    def hash_of(self, row: int) -> bytes:
+        """Return the 32 bytes of a row."""
+        return bytes(self._hashes[row])
+
     @property
     def size_bytes(self) -> int:
         """How much memory it takes."""

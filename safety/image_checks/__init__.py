@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
+from safety.hash_list import HashList
 from safety.image_check import ImageCheck
 from safety.policy import NSFW, NSFW_SECOND
 from safety.scoring import ScoredImageCheck
 from safety.weighing import AGE_CHECK
 
-ImageCheckName = Literal["nsfw", "nsfw_second", "age"]
+ImageCheckName = Literal["nsfw", "nsfw_second", "age", "known_pictures"]
 
 # What networks call explicit pictures, and what age estimators call the young.
 EXPLICIT_LABELS = ("nsfw", "porn", "hentai", "sexy", "explicit", "sexual", "nudity")
@@ -20,13 +21,16 @@ class WantedChecks:
     """What an installation runs beside the network in the package.
 
     Each source is the folder or hub id of an image classifier for transformers, "" for none; its
-    labels are those whose probabilities are added up.
+    labels are those whose probabilities are added up. Copies of what is in `hash_lists` are
+    looked for; in parts of a picture too, if `looks_at_crops`.
     """
 
     nsfw_second: str = ""
     nsfw_second_labels: tuple[str, ...] = EXPLICIT_LABELS
     age: str = ""
     age_labels: tuple[str, ...] = YOUNG_LABELS
+    hash_lists: tuple[HashList, ...] = ()
+    looks_at_crops: bool = False
 
 
 ONLY_SHIPPED = WantedChecks()
@@ -54,6 +58,10 @@ def open_image_check(name: ImageCheckName, *, wanted: WantedChecks = ONLY_SHIPPE
 
             score = load_classifier(wanted.age, labels=wanted.age_labels)
             return ScoredImageCheck(name=AGE_CHECK, score=score)
+        case "known_pictures":
+            from safety.image_checks.known_pictures import KnownPicturesCheck
+
+            return KnownPicturesCheck(lists=wanted.hash_lists, looks_at_crops=wanted.looks_at_crops)
         case _:
             assert_never(name)
 
@@ -70,4 +78,6 @@ def open_image_checks(*, wanted: WantedChecks = ONLY_SHIPPED) -> tuple[ImageChec
         names.append("nsfw_second")
     if wanted.age:
         names.append("age")
+    if wanted.hash_lists:
+        names.append("known_pictures")
     return tuple(open_image_check(name, wanted=wanted) for name in names)

@@ -81,11 +81,20 @@ def test_other_pictures_are_far_away() -> None:
 
 def test_a_picture_set_into_a_margin_is_found_by_its_crops() -> None:
     picture = made_picture(5, size=(450, 450))
-    framed = Image.new("RGB", (500, 500), "white")
-    framed.paste(picture, (25, 25))
+    framed = Image.new("RGB", (512, 530), "white")
+    framed.paste(picture, (25, 60))
 
     assert fingerprint(framed).distance(fingerprint(picture)) > MATCH_DISTANCE
     assert min(fingerprint(c).distance(fingerprint(picture)) for c in crops(framed)) == 0
+
+
+def test_a_picture_on_another_is_found_by_its_crops() -> None:
+    picture = made_picture(5, size=(450, 450))
+    collage = made_picture(6, size=(500, 500))
+    collage.paste(picture, (50, 50))
+
+    found = min(fingerprint(c).distance(fingerprint(picture)) for c in crops(collage))
+    assert found == 0
 
 
 def test_a_picture_of_nothing_tells_nothing() -> None:
