@@ -24,6 +24,7 @@ from gpu_worker.engine.pace import Bounds
 from gpu_worker.engine.rehearsal import AdapterShelf, SleepingArtist
 from gpu_worker.engine.stock import LateStock
 from gpu_worker.health import HealthServer
+from gpu_worker.marks import open_marker
 from gpu_worker.messenger import Messenger
 from gpu_worker.release.pipeline import ReleasedPreview, ReleasePipeline
 from gpu_worker.release.previews import Previews, Sketch
@@ -133,6 +134,7 @@ def open_worker(settings: Settings, *, family: ModelFamily, name: str) -> Worker
         policy=DEFAULT_POLICY,
         check_timeout_s=settings.image_check_timeout_s,
         images=images,
+        marker=open_marker(settings),
         store_retry_s=settings.store_retry_s,
         preview_timeout_s=settings.preview_check_timeout_s,
         preview_blur_score=settings.preview_blur_score,

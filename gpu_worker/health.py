@@ -27,6 +27,10 @@ _log = structlog.get_logger(__name__)
 _GAUGES: Final[Mapping[str, tuple[str, Callable[[Vitals], float]]]] = {
     "impasto_worker_ready": ("Whether it takes jobs.", lambda v: v.takes_jobs),
     "impasto_worker_hung": ("Whether something hangs that nothing frees.", lambda v: v.is_hung),
+    "impasto_worker_provenance_ready": (
+        "Whether pictures can be signed; none leaves unsigned.",
+        lambda v: not v.provenance_trouble,
+    ),
     "impasto_worker_jobs_in_hand": ("Jobs drawn, waiting or stored.", lambda v: v.in_hand),
     "impasto_worker_jobs_wanted": ("Jobs asked for besides.", lambda v: v.wanted),
     "impasto_worker_steps_per_second": (
@@ -114,7 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
             case "/livez":
                 self._answer(not vitals.is_hung, _in_short(vitals))
             case "/readyz":
-                self._answer(vitals.takes_jobs and not vitals.is_hung, _in_short(vitals))
+                is_ready = vitals.takes_jobs and not vitals.is_hung
+                self._answer(is_ready and not vitals.provenance_trouble, _in_short(vitals))
             case "/metrics":
                 body, content_type = expose(vitals, accept=self.headers.get("Accept", ""))
                 self._send(200, body, content_type)
@@ -220,4 +225,5 @@ def _in_short(vitals: Vitals) -> Mapping[str, object]:
         "takes_jobs": vitals.takes_jobs,
         "is_hung": vitals.is_hung,
         "jobs_in_hand": vitals.in_hand,
+        "provenance_trouble": vitals.provenance_trouble,
     }

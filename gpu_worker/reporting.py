@@ -14,10 +14,13 @@ from backend.contracts import (
     Reproduction,
     StageTimings,
 )
+from gpu_worker.release.papers import Papers, papers_of
+from gpu_worker.release.parameters import PARAMETERS_NAME, parameters_text
 from gpu_worker.release.pipeline import StoredImage
 from gpu_worker.render.drawing import Drawing
 from gpu_worker.render.exact import compare
 from gpu_worker.render.pixel_digest import hash_pixels
+from safety.provenance.c2pa import Ingredient
 
 # The name under which a picture's file says how it was made.
 RECIPE_NAME: Final = "impasto_recipe"
@@ -35,6 +38,8 @@ def rendered(job: RenderJob, index: int, image: StoredImage) -> RenderedImage:
         sha256=kept.sha256,
         size_bytes=kept.size_bytes,
         keys={ImageVariant(variant): key for variant, key in kept.keys.items()},
+        registry_id=image.registry_id,
+        digests={ImageVariant(variant): one for variant, one in kept.digests.items()},
     )
 
 
@@ -62,12 +67,30 @@ def reproduction_of(job: RenderJob, ours: Recipe | None) -> Reproduction | None:
     return compare(job.recipe, ours) if job.recipe and ours else None
 
 
-def metadata_of(job: RenderJob, recipe: Recipe | None) -> tuple[dict[str, str], ...]:
-    """Return what is written into each picture's file: how it was made, and of nobody for whom."""
-    if recipe is None:
-        return ()
+def papers_for(
+    job: RenderJob, drawing: Drawing, recipe: Recipe | None, ingredient: Ingredient | None
+) -> Papers:
+    """Return what travels with the pictures of a job.
+
+    Where their asker wants it so, their files say how they were made, in our words and in those
+    that other programs read.
+    """
+    count = len(drawing.pictures)
+    papers = papers_of(job, recipe, count=count, ingredient=ingredient)
+    if recipe is None or not job.writes_parameters:
+        return papers
     made = _RECIPE.dump_python(recipe, mode="json")
-    return tuple(
-        {RECIPE_NAME: json.dumps({"index": index, "seed": job.seed_of(index), "recipe": made})}
-        for index in range(len(recipe.pixels_sha256))
+    texts = tuple(parameters_text(recipe, seed=job.seed_of(index)) for index in range(count))
+    return replace(
+        papers,
+        comments=texts,
+        metadata=tuple(
+            {
+                RECIPE_NAME: json.dumps(
+                    {"index": index, "seed": job.seed_of(index), "recipe": made}
+                ),
+                PARAMETERS_NAME: text,
+            }
+            for index, text in enumerate(texts)
+        ),
     )

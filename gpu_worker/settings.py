@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     preview_blur_score: Annotated[float, Field(ge=0, le=1)] = 0.2
     # Where a model's preview decoder is looked for, by the name that the model gives.
     previewers: Path = Path(__file__).parent / "starter/models"
+    # What pictures are marked and signed with; all hosts of an installation share it.
+    provenance: Path | None = None
+    # A chain and key brought from elsewhere, in place of our own.
+    c2pa_chain: Path | None = None
+    c2pa_key: Path | None = None
     image_check_timeout_s: Annotated[float, Field(gt=0)] = 30.0
 
     @field_validator("loras_hot", "controlnets_hot", mode="before")
@@ -79,6 +84,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(word.strip() for word in value.split(",") if word.strip())
         return value
+
+    @property
+    def provenance_folder(self) -> Path:
+        """Where the keys lie that pictures are marked and signed with."""
+        return self.provenance or self.home / "provenance"
 
     def model_source(self, family: ModelFamily) -> str | None:
         """Return the family's model folder or hub id; an empty setting is none."""

@@ -68,3 +68,4 @@ class Vitals:
     seconds: Mapping[WorkerState, float]
     entered: Mapping[WorkerState, int]
     artist: ArtistReading
+    provenance_trouble: str = ""  # why no picture could leave signed; "" if all is well

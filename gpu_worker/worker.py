@@ -34,11 +34,12 @@ from gpu_worker.engine.steps import StepWatch
 from gpu_worker.engine.stock import LateStock, Stock, Storekeeper
 from gpu_worker.herald import Herald
 from gpu_worker.messenger import Messenger
-from gpu_worker.orders import read_order
+from gpu_worker.orders import read_ingredient, read_order
+from gpu_worker.release.marking import NO_CREDENTIALS
 from gpu_worker.release.pipeline import Held, ReleasePipeline
 from gpu_worker.release.previews import Previews
 from gpu_worker.render.drawing import OnStep
-from gpu_worker.reporting import metadata_of, recipe_of, rendered, reproduction_of, timings
+from gpu_worker.reporting import papers_for, recipe_of, rendered, reproduction_of, timings
 from gpu_worker.sickbed import Sickbed, reason_of
 from gpu_worker.state import (
     BadRequest,
@@ -182,6 +183,7 @@ class Worker:
             seconds=self._course.seconds(),
             entered=self._course.entered(),
             artist=self._dials.read(),
+            provenance_trouble=self._release.provenance_trouble(),
         )
 
     def stop_asking(self) -> None:
@@ -271,10 +273,10 @@ class Worker:
             course.move(WorkerState.IDLE)
         with self._counting:
             self._ended[report.kind] += 1
-        self._mind_memory(report)
+        self._mind_health(report)
 
-    def _mind_memory(self, report: RenderReport) -> None:
-        """Rest when jobs in a row were lost for want of memory; after that, one drawn is proof."""
+    def _mind_health(self, report: RenderReport) -> None:
+        """Rest when jobs in a row found no memory, or none can be signed; one drawn is proof."""
         if isinstance(report, RenderFinished):
             self._quarantine = self._quarantine.succeeded()
             if self._course.recover():
@@ -285,6 +287,10 @@ class Worker:
                 _log.error("worker_rests", seconds=REST_S, lost=len(self._quarantine.failed_at_s))
                 self._course.fall_ill("several jobs in a row found no memory")
                 self.desk.rest(REST_S)
+        elif isinstance(report, RenderBlocked) and report.rule.startswith(NO_CREDENTIALS):
+            _log.error("worker_rests", seconds=REST_S, reason=report.rule)
+            self._course.fall_ill("pictures cannot be signed")
+            self.desk.rest(REST_S)
 
     def _report_on(self, job: RenderJob, watch: StepWatch, course: StateMachine) -> RenderReport:
         address = self._address(job)
@@ -315,6 +321,7 @@ class Worker:
             raise BadRequest(f"This worker draws {self.family}, not {job.family}.")
         with self._at_hand(job, watch, course):
             order = read_order(job, self._images)
+            ingredient = read_ingredient(job, self._images)
             drawing = self._engine.submit(order, _following(watch, course)).result()
         watch.drawn()
         course.move(WorkerState.POST_PROCESSING)
@@ -323,7 +330,7 @@ class Worker:
         stored = self._release.release(
             drawing.pictures,
             clearances=frozenset(job.clearances),
-            metadata=metadata_of(job, recipe),
+            papers=papers_for(job, drawing, recipe, ingredient),
             must_go_on=watch.wait_on,
         )
         ended_at = time.perf_counter()

@@ -7,6 +7,8 @@ SafetyError
 ├── HashListsInvalid  the document that names those lists cannot be read
 ├── LexiconInvalid  a rule file that cannot be read; found when a check is opened
 ├── PolicyInvalid   a policy document that cannot be read
+├── CredentialsInvalid  nothing to mark or sign with: missing, expired, or of two minds
+├── NotMarked       a picture that could not be watermarked or signed, so it may not leave
 ├── MarkImpossible  a picture or an installation that cannot carry a watermark
 └── AuditKeysUnusable   a key file of the audit log that is missing, unreadable or something else
 """
@@ -51,3 +53,19 @@ class HashListUnusable(CheckFailed):
 
 class HashListsInvalid(SafetyError):
     """The document that names the lists of known pictures is not what it should be."""
+
+
+class CredentialsInvalid(SafetyError):
+    """There is nothing to sign manifests with; `reason` is a word that never changes."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class NotMarked(SafetyError):
+    """A picture could not be marked or signed; `reason` is a word that never changes."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

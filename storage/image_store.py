@@ -1,19 +1,13 @@
-"""Pictures as the other packages keep and read them: an original and its smaller copies."""
+"""Pictures as the other packages keep and read them: the files of one picture, byte for byte."""
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
-from storage.errors import InvalidImage, InvalidKey
-from storage.formats import (
-    ImageFormat,
-    content_type,
-    decode,
-    encode_webp,
-    size_of,
-    sniff,
-)
+from storage.errors import InvalidImage, InvalidKey, ObjectNotFound
+from storage.formats import ImageFormat, content_type, size_of, sniff
 from storage.keys import (
     UPLOAD_PREFIX,
     check_key,
@@ -25,18 +19,20 @@ from storage.keys import (
 from storage.object_store import ObjectStore
 from storage.purger import Purger
 from storage.removal import LeadsSomewhere, RemovalProof, remove
-from storage.thumbnails import SIDES_PX, thumbnail
+
+ORIGINAL: Final = "original"
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeptImage:
-    """A stored picture; `keys` has "original", "webp", "thumbnail_256" and "thumbnail_512"."""
+    """A stored picture: the original's digest and size, and for each file its key and digest."""
 
     sha256: str
     size_bytes: int
     width: int
     height: int
     keys: dict[str, str]
+    digests: dict[str, str] = field(default_factory=dict)
 
 
 class ImageStore:
@@ -54,27 +50,38 @@ class ImageStore:
         self._purger = purger
         self._leads_somewhere = leads_somewhere
 
-    def keep(self, png_bytes: bytes) -> KeptImage:
-        """Store a PNG, byte for byte, with its WebP and thumbnails; a second time changes nothing.
+    def keep(self, files: Mapping[str, bytes], *, name: str) -> KeptImage:
+        """Store the files of a picture, untouched, by what each is for; one is the "original".
 
-        The original is written last: where it exists, so do the others.
+        `name`, a SHA-256, tells the picture: files that lie under it already stay, and are what is
+        told of. The original is written last: where it exists, so do the others.
 
         Raises:
-            InvalidImage: the bytes are no PNG, or a damaged or too large one.
+            InvalidImage: the original is no PNG, or a file is no picture.
+            InvalidKey: the name is no SHA-256.
             StorageFull: there is no room.
             StorageUnavailable: the store cannot be used.
 
         """
-        if sniff(png_bytes) is not ImageFormat.PNG:
+        formats = {variant: sniff(data) for variant, data in files.items()}
+        if formats.get(ORIGINAL) is not ImageFormat.PNG:
             raise InvalidImage("an original must be a PNG")
-        width, height = size_of(png_bytes)
-        sha256 = hashlib.sha256(png_bytes).hexdigest()
-        keys = _keys(sha256)
-        if not self._objects.exists(keys["original"]):
-            self._put_copies(png_bytes, keys)
-            self._objects.put(keys["original"], png_bytes, content_type(ImageFormat.PNG))
+        width, height = size_of(files[ORIGINAL])
+        keys = {variant: image_key(name, variant, formats[variant]) for variant in files}
+        if self._objects.exists(keys[ORIGINAL]):
+            kept = {variant: self._found(keys[variant], data) for variant, data in files.items()}
+        else:
+            kept = dict(files)
+            for variant in sorted(files, key=lambda one: one == ORIGINAL):
+                self._put(keys[variant], files[variant])
+        digests = {variant: hashlib.sha256(data).hexdigest() for variant, data in kept.items()}
         return KeptImage(
-            sha256=sha256, size_bytes=len(png_bytes), width=width, height=height, keys=keys
+            sha256=digests[ORIGINAL],
+            size_bytes=len(kept[ORIGINAL]),
+            width=width,
+            height=height,
+            keys=keys,
+            digests=digests,
         )
 
     def keep_upload(self, upload_id: str, png_bytes: bytes) -> str:
@@ -142,15 +149,13 @@ class ImageStore:
         """
         return self._objects.link(check_public_key(key), ttl_s, now)
 
-    def _put_copies(self, png_bytes: bytes, keys: dict[str, str]) -> None:
-        image = decode(png_bytes)
-        copies = {"webp": encode_webp(image)}
-        copies |= {f"thumbnail_{side_px}": thumbnail(image, side_px) for side_px in SIDES_PX}
-        for variant, data in copies.items():
-            self._objects.put(keys[variant], data, content_type(ImageFormat.WEBP))
+    def _found(self, key: str, data: bytes) -> bytes:
+        """Return what lies under a key; where nothing does, `data`, which does from now on."""
+        try:
+            return self._objects.get(key)
+        except ObjectNotFound:
+            self._put(key, data)
+            return data
 
-
-def _keys(sha256: str) -> dict[str, str]:
-    keys = {"original": image_key(sha256, "original", ImageFormat.PNG)}
-    copies = ["webp", *(f"thumbnail_{side_px}" for side_px in SIDES_PX)]
-    return keys | {copy: image_key(sha256, copy, ImageFormat.WEBP) for copy in copies}
+    def _put(self, key: str, data: bytes) -> None:
+        self._objects.put(key, data, content_type(sniff(data)))

@@ -172,7 +172,8 @@ class RenderJob(Message):
     of which the first has three terms. So it is with `negative_parts`.
 
     One that `is_exact` shares no look of the network with others; `recipe` says what its pictures
-    were made with the first time, and is held against what they are made with now.
+    were made with the first time, and is held against what they are made with now. Only where it
+    `writes_parameters` do its pictures' files tell its words.
     """
 
     kind: Literal["render_job"] = "render_job"
@@ -200,6 +201,7 @@ class RenderJob(Message):
     is_tiled: bool = False
     is_exact: bool = False
     recipe: Recipe | None = None
+    writes_parameters: bool = False
 
     def seed_of(self, index: int) -> int:
         """Return the seed of a picture: the job's plus its index, if each has one of its own."""
@@ -244,6 +246,7 @@ class RenderJob(Message):
             "is_tiled": self.is_tiled,
             "is_exact": self.is_exact,
             "recipe": self.recipe,
+            "writes_parameters": self.writes_parameters,
         }
         silent = {name for name, value in said.items() if not value} | {"adapters"}
         return self.model_dump(mode="json", exclude=silent)
@@ -275,7 +278,7 @@ class RenderPreview(Message):
 
 
 class RenderedImage(BaseModel):
-    """One stored picture, by object key for each variant."""
+    """One stored picture, by object key for each variant, and by what it is known again."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     index: int
@@ -285,6 +288,10 @@ class RenderedImage(BaseModel):
     sha256: str
     size_bytes: int
     keys: dict[ImageVariant, str]
+    registry_id: Annotated[int, Field(ge=0, lt=2**48)] | None = None
+    digests: dict[ImageVariant, str] = Field(default_factory=dict)
+    fingerprint: str = ""
+    fingerprint_quality: int = 0
 
 
 class RenderNote(StrEnum):

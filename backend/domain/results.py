@@ -7,17 +7,25 @@ from backend.domain.recipes import Recipe, Reproduction
 
 
 class ImageVariant(StrEnum):
-    """The files kept of one picture."""
+    """The files kept of one picture; the first of several also has those of their grid."""
 
     ORIGINAL = "original"
     WEBP = "webp"
+    JPEG = "jpeg"
+    AVIF = "avif"
     THUMBNAIL_256 = "thumbnail_256"
     THUMBNAIL_512 = "thumbnail_512"
+    GRID = "grid"
+    GRID_SMALL = "grid_small"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageRef:
-    """One stored picture; `keys` names its object for each variant, `sha256` is the original's."""
+    """One stored picture; `keys` names its object for each variant, `sha256` is the original's.
+
+    `registry_id` is what its watermark says and `digests` are the SHA-256 of its files; pictures
+    of older releases have neither. `fingerprint` is its perceptual hash in hexadecimal digits.
+    """
 
     index: int
     seed: int
@@ -26,6 +34,10 @@ class ImageRef:
     sha256: str
     size_bytes: int
     keys: dict[ImageVariant, str]
+    registry_id: int | None = None
+    digests: dict[ImageVariant, str] = field(default_factory=dict)
+    fingerprint: str = ""
+    fingerprint_quality: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

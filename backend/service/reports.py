@@ -247,4 +247,8 @@ def _image(image: RenderedImage) -> ImageRef:
         sha256=image.sha256,
         size_bytes=image.size_bytes,
         keys=dict(image.keys),
+        registry_id=image.registry_id,
+        digests=dict(image.digests),
+        fingerprint=image.fingerprint,
+        fingerprint_quality=image.fingerprint_quality,
     )

@@ -1,4 +1,4 @@
-"""Pixels → ApprovedImage → MarkedImage → StoredImage; each stage takes only what the last one made.
+"""Pixels → ApprovedImage → MarkedImage → SignedImage → StoredImage: each stage takes the last's.
 
 All pictures of a job are screened before any is stored: one held picture holds the job.
 """
@@ -7,21 +7,30 @@ import gc
 import random
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Final
 
 import structlog
 from PIL import Image, ImageFilter
 
+from gpu_worker.release.marking import Marker, SignedImage, lay_out
+from gpu_worker.release.papers import Papers
 from gpu_worker.state import OutOfMemory, StorageFull, StorageUnavailable
+from safety.errors import NotMarked
 from safety.image_check import ImageCheck
 from safety.policy import Policy
 from safety.screen_image import screen_images
-from safety.verdict import NEVER_CLEARED, ApprovedImage, Finding, Outcome, SafetyVerdict
+from safety.verdict import (
+    NEVER_CLEARED,
+    ApprovedImage,
+    Finding,
+    Outcome,
+    SafetyVerdict,
+    failed_check,
+)
 from storage import errors as storage_errors
-from storage.formats import encode_png
 from storage.image_store import ImageStore, KeptImage
 
 # The first pause before a store that is away is asked again, and the longest.
@@ -43,17 +52,11 @@ class Held(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MarkedImage:
-    """The final bytes of a picture, made by `mark` from an approved one."""
-
-    png: bytes
-
-
-@dataclass(frozen=True, kw_only=True)
 class StoredImage:
-    """A picture in the store, made by `store` from a marked one."""
+    """A picture in the store, made by `store` from a signed one."""
 
     kept: KeptImage
+    registry_id: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +81,6 @@ def approve(
     return ApprovedImage(pixels=pixels, verdict=verdict, clearances=clearances)
 
 
-def mark(image: ApprovedImage, metadata: Mapping[str, str] | None = None) -> MarkedImage:
-    """Encode a picture as it will leave: the same pixels and metadata give the same bytes."""
-    return MarkedImage(png=encode_png(image.pixels, metadata=metadata))
-
-
 def show_together(images: Sequence[ApprovedImage], *, blur_score: float) -> ReleasedPreview:
     """Lay pictures side by side, all blurred if a check's score of any reaches `blur_score`."""
     is_blurred = any(
@@ -97,34 +95,24 @@ def show_together(images: Sequence[ApprovedImage], *, blur_score: float) -> Rele
     return ReleasedPreview(webp=buffer.getvalue(), is_blurred=is_blurred)
 
 
-def lay_out(pictures: Sequence[Image.Image]) -> Image.Image:
-    """Return pictures of one size as one: two in a row, then the next row."""
-    columns = min(2, len(pictures))
-    width, height = pictures[0].size
-    grid = Image.new("RGB", (columns * width, -(-len(pictures) // columns) * height))
-    for place, picture in enumerate(pictures):
-        row, column = divmod(place, columns)
-        grid.paste(picture, (column * width, row * height))
-    return grid
-
-
 def _worst_score(verdict: SafetyVerdict) -> float:
     return max((finding.score or 0.0 for finding in verdict.findings), default=0.0)
 
 
-def store(image: MarkedImage, *, images: ImageStore) -> StoredImage:
-    """Keep a picture and its smaller copies.
+def store(image: SignedImage, *, images: ImageStore) -> StoredImage:
+    """Keep the files of a picture as they were signed.
 
     Raises:
         StorageFull, StorageUnavailable: it could not be kept.
 
     """
     try:
-        return StoredImage(kept=images.keep(image.png))
+        kept = images.keep({str(one): data for one, data in image.files.items()}, name=image.name)
     except storage_errors.StorageFull as error:
         raise StorageFull("The picture could not be stored: the disk is full.") from error
     except storage_errors.StorageError as error:
         raise StorageUnavailable(f"The picture could not be stored ({error.code}).") from error
+    return StoredImage(kept=kept, registry_id=image.registry_id)
 
 
 class ReleasePipeline:
@@ -137,6 +125,7 @@ class ReleasePipeline:
         policy: Policy,
         check_timeout_s: float,
         images: ImageStore,
+        marker: Marker,
         preview_timeout_s: float = 5.0,
         preview_blur_score: float = 0.2,
         store_retry_s: float = 0.0,
@@ -147,6 +136,7 @@ class ReleasePipeline:
         self._policy = policy
         self._check_timeout_s = check_timeout_s
         self._images = images
+        self._marker = marker
         self._preview_timeout_s = preview_timeout_s
         self._preview_blur_score = preview_blur_score
         self._store_retry_s = store_retry_s
@@ -158,24 +148,24 @@ class ReleasePipeline:
         pictures: Sequence[Image.Image],
         *,
         clearances: frozenset[str],
-        metadata: Sequence[Mapping[str, str]] = (),
+        papers: Papers,
         must_go_on: Callable[[], None] = lambda: None,
     ) -> tuple[StoredImage, ...]:
-        """Screen, mark and store pictures; a store that is away is waited for.
+        """Screen, mark, sign and store pictures; a store that is away is waited for.
 
-        `metadata` is written into the pictures' files, one for each. `must_go_on` is called while
-        waiting, and ends that by raising. Where the host has no memory for it, it is tried once
-        more: what was stored already is found, and not stored again.
+        `must_go_on` is called while waiting, and ends that by raising. Where the host has no
+        memory for it, it is tried once more: what was stored already is found, and not stored
+        again.
 
         Raises:
-            Held: at least one may not leave; nothing was stored.
+            Held: at least one may not leave, or cannot be marked; nothing was stored.
             StorageFull, StorageUnavailable: they could not all be kept.
             OutOfMemory: there was no memory for it.
 
         """
         for is_last in (False, True):
             try:
-                return self._release(pictures, clearances, metadata, must_go_on)
+                return self._release(pictures, clearances, papers, must_go_on)
             except MemoryError as error:
                 _log.warning("out_of_memory", stage="release", again=not is_last)
                 traceback.clear_frames(error.__traceback__)
@@ -186,29 +176,55 @@ class ReleasePipeline:
         self,
         pictures: Sequence[Image.Image],
         clearances: frozenset[str],
-        metadata: Sequence[Mapping[str, str]],
+        papers: Papers,
         must_go_on: Callable[[], None],
     ) -> tuple[StoredImage, ...]:
         approved = self._approve(pictures, clearances, self._check_timeout_s)
-        written = metadata or [{}] * len(approved)
-        marked = [mark(image, one) for image, one in zip(approved, written, strict=True)]
+        signed = self._sign(approved, papers)
         give_up_at = self._clock() + self._store_retry_s
-        return tuple(self._store(image, give_up_at, must_go_on) for image in marked)
+        return tuple(self._store(image, give_up_at, must_go_on) for image in signed)
+
+    def _sign(
+        self, approved: Sequence[ApprovedImage], papers: Papers
+    ) -> tuple[SignedImage, ...]:
+        """Mark and sign pictures.
+
+        Raises:
+            Held: one cannot be; unmarked and unsigned nothing leaves.
+
+        """
+        try:
+            marked = [
+                self._marker.mark(image, registry_id)
+                for image, registry_id in zip(approved, papers.registry_ids, strict=True)
+            ]
+            return self._marker.sign(marked, papers)
+        except NotMarked as error:
+            _log.error("provenance_failed", reason=error.reason)
+            raise Held(failed_check("provenance", error.reason)) from error
+
+    def provenance_trouble(self) -> str:
+        """Return why no picture could leave signed now, as a word; "" if all is well."""
+        return self._marker.trouble()
 
     def release_preview(
-        self, pictures: Sequence[Image.Image], *, clearances: frozenset[str]
+        self, pictures: Sequence[Image.Image], *, clearances: frozenset[str], papers: Papers
     ) -> ReleasedPreview:
-        """Screen pictures that are still being drawn; nothing is stored.
+        """Screen pictures that are still being drawn, and sign what shows them; nothing is stored.
 
         Raises:
             Held: at least one may not be shown, or no check came to a judgement in time.
 
         """
         approved = self._approve(pictures, clearances, self._preview_timeout_s)
-        return show_together(approved, blur_score=self._preview_blur_score)
+        shown = show_together(approved, blur_score=self._preview_blur_score)
+        try:
+            return replace(shown, webp=self._marker.sign_preview(shown.webp, papers))
+        except NotMarked as error:
+            raise Held(failed_check("provenance", error.reason)) from error
 
     def _store(
-        self, image: MarkedImage, give_up_at: float, must_go_on: Callable[[], None]
+        self, image: SignedImage, give_up_at: float, must_go_on: Callable[[], None]
     ) -> StoredImage:
         """Store a picture, again and again: it is drawn, and drawing it anew helps nobody.
 

@@ -12,6 +12,7 @@ import structlog
 from PIL import Image
 
 from backend.contracts import RenderJob
+from gpu_worker.release.papers import Papers, papers_of
 from gpu_worker.release.pipeline import Held, ReleasedPreview
 from safety.verdict import CHECK_FAILED
 
@@ -35,7 +36,7 @@ class Screen(Protocol):
     """What lets a preview leave."""
 
     def release_preview(
-        self, pictures: Sequence[Image.Image], *, clearances: frozenset[str]
+        self, pictures: Sequence[Image.Image], *, clearances: frozenset[str], papers: Papers
     ) -> ReleasedPreview:
         """Return what may be shown.
 
@@ -133,7 +134,9 @@ class Previews:
         job = sketch.job
         try:
             preview = self._screen.release_preview(
-                sketch.draw(), clearances=frozenset(job.clearances)
+                sketch.draw(),
+                clearances=frozenset(job.clearances),
+                papers=papers_of(job, None, count=0, ingredient=None),
             )
         except Held as held:
             if held.finding.category == CHECK_FAILED:

@@ -1,0 +1,190 @@
+"""ApprovedImage → MarkedImage → SignedImage: watermark, encode every file, sign each one last.
+
+What leaves are the very bytes that were signed. A picture that cannot be marked or signed does not
+leave at all.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import structlog
+from PIL import Image
+
+from backend.contracts import ImageVariant
+from gpu_worker.release.papers import Papers
+from safety.errors import CredentialsInvalid, NotMarked
+from safety.provenance.c2pa import Facts, Signer, SoftBinding
+from safety.provenance.watermark import Watermark
+from safety.verdict import ApprovedImage
+from storage.formats import (
+    content_type,
+    encode_avif,
+    encode_jpeg,
+    encode_png,
+    encode_webp,
+    sniff,
+)
+from storage.thumbnails import SIDES_PX, thumbnail
+
+# What the reasons begin with for which nothing at all can be signed.
+NO_CREDENTIALS: Final = "credentials_"
+
+GRID_GAP_PX: Final = 4
+_SMALL_GRID_PX: Final = 1024
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarkedImage:
+    """Pixels that carry their registry id, made by `mark` from an approved picture."""
+
+    pixels: Image.Image
+    registry_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedImage:
+    """The files of a picture as they leave, made by `sign` from marked ones.
+
+    `name` is the SHA-256 of the original before it was signed: a picture drawn again has the same,
+    while its signatures are others.
+    """
+
+    name: str
+    registry_id: int
+    files: Mapping[ImageVariant, bytes]
+
+
+class Marker:
+    """Marks and signs pictures with the installation's watermark and credentials."""
+
+    def __init__(
+        self,
+        *,
+        watermark: Watermark,
+        signer: Signer,
+        version: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._watermark = watermark
+        self._signer = signer
+        self._version = version
+        self._clock = clock
+
+    def trouble(self) -> str:
+        """Return why nothing could be signed now, as a word; "" if all is well."""
+        try:
+            self._signer.must_be_able()
+        except CredentialsInvalid as error:
+            return f"{NO_CREDENTIALS}{error.reason}"
+        return ""
+
+    def mark(self, image: ApprovedImage, registry_id: int) -> MarkedImage:
+        """Hide a registry id in a picture.
+
+        Raises:
+            NotMarked: it cannot be hidden there.
+
+        """
+        try:
+            pixels = self._watermark.embed(image.pixels, registry_id)
+        except Exception as error:
+            _log.warning("watermark_failed", reason=type(error).__name__)
+            raise NotMarked("watermark_failed", "the picture could not be watermarked") from error
+        return MarkedImage(pixels=pixels, registry_id=registry_id)
+
+    def sign(self, images: Sequence[MarkedImage], papers: Papers) -> tuple[SignedImage, ...]:
+        """Encode all files of a job's pictures and sign each; the first brings those of the grid.
+
+        Raises:
+            NotMarked: one cannot be signed.
+
+        """
+        signed = []
+        for place, image in enumerate(images):
+            files = encode(
+                image.pixels,
+                metadata=papers.metadata_of(place),
+                comment=papers.comment_of(place),
+            )
+            name = hashlib.sha256(files[ImageVariant.ORIGINAL]).hexdigest()
+            done = self._sign_all(files, papers, [image])
+            if place == 0 and len(images) > 1:
+                done |= self._sign_all(encode_grid([one.pixels for one in images]), papers, images)
+            signed.append(SignedImage(name=name, registry_id=image.registry_id, files=done))
+        return tuple(signed)
+
+    def sign_preview(self, webp: bytes, papers: Papers) -> bytes:
+        """Sign what shows pictures on their way; they carry no watermark yet.
+
+        Raises:
+            NotMarked: it cannot be signed.
+
+        """
+        return self._signer.sign(webp, "image/webp", self._facts(papers, []))
+
+    def _sign_all(
+        self,
+        files: Mapping[ImageVariant, bytes],
+        papers: Papers,
+        images: Sequence[MarkedImage],
+    ) -> dict[ImageVariant, bytes]:
+        facts = self._facts(papers, images)
+        return {
+            variant: self._signer.sign(data, content_type(sniff(data)), facts)
+            for variant, data in files.items()
+        }
+
+    def _facts(self, papers: Papers, images: Sequence[MarkedImage]) -> Facts:
+        return Facts(
+            version=self._version,
+            family=papers.family,
+            model=papers.model,
+            model_sha256=papers.model_sha256,
+            made_at=self._clock(),
+            soft_bindings=tuple(
+                SoftBinding(algorithm=self._watermark.name, registry_id=image.registry_id)
+                for image in images
+            ),
+            ingredient=papers.ingredient,
+        )
+
+
+def encode(
+    pixels: Image.Image, *, metadata: Mapping[str, str], comment: str
+) -> dict[ImageVariant, bytes]:
+    """Return every file in which a picture is served, unsigned; the original keeps each pixel."""
+    return {
+        ImageVariant.ORIGINAL: encode_png(pixels, metadata=metadata),
+        ImageVariant.WEBP: encode_webp(pixels, comment=comment),
+        ImageVariant.JPEG: encode_jpeg(pixels, comment=comment),
+        ImageVariant.AVIF: encode_avif(pixels, comment=comment),
+        **{ImageVariant(f"thumbnail_{side}"): thumbnail(pixels, side) for side in SIDES_PX},
+    }
+
+
+def encode_grid(pictures: Sequence[Image.Image]) -> dict[ImageVariant, bytes]:
+    """Return a job's pictures as one, in two sizes, unsigned."""
+    grid = lay_out(pictures, gap_px=GRID_GAP_PX)
+    return {
+        ImageVariant.GRID: encode_webp(grid),
+        ImageVariant.GRID_SMALL: thumbnail(grid, _SMALL_GRID_PX),
+    }
+
+
+def lay_out(pictures: Sequence[Image.Image], *, gap_px: int = 0) -> Image.Image:
+    """Return pictures as one, two in a row, then the next row; each in a place of equal size."""
+    columns = min(2, len(pictures))
+    rows = -(-len(pictures) // columns)
+    width = max(picture.width for picture in pictures)
+    height = max(picture.height for picture in pictures)
+    size = (columns * (width + gap_px) - gap_px, rows * (height + gap_px) - gap_px)
+    grid = Image.new("RGB", size, "white" if gap_px else "black")
+    for place, picture in enumerate(pictures):
+        row, column = divmod(place, columns)
+        grid.paste(picture, (column * (width + gap_px), row * (height + gap_px)))
+    return grid

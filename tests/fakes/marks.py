@@ -1,0 +1,87 @@
+"""Marking and signing for tests: real manifests, signed by a chain that is made once.
+
+The watermark leaves pixels as they are and remembers which pictures it has seen: what a real one
+does to pixels, and how well it is found again, is the business of its own tests.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from PIL import Image
+
+from backend.contracts import ModelFamily
+from gpu_worker.release.marking import Marker
+from gpu_worker.release.papers import Papers
+from safety.provenance.c2pa import Signer
+from safety.provenance.certificates import Credentials, make_own
+from safety.provenance.watermark import WatermarkReading
+
+
+class RememberedMark:
+    """A watermark that knows the pictures it has marked by their pixels."""
+
+    name = "remembered"
+
+    def __init__(self) -> None:
+        self.seen: dict[bytes, int] = {}
+
+    def embed(self, pixels: Image.Image, payload: int) -> Image.Image:
+        self.seen[_digest(pixels)] = payload
+        return pixels
+
+    def read(self, pixels: Image.Image) -> WatermarkReading:
+        payload = self.seen.get(_digest(pixels))
+        if payload is None:
+            return WatermarkReading(
+                is_present=False, payload=None, p_value=0.5, bits_matched=24, bits=48
+            )
+        return WatermarkReading(
+            is_present=True, payload=payload, p_value=1e-14, bits_matched=48, bits=48
+        )
+
+
+class FailingMark(RememberedMark):
+    """A watermark that cannot be embedded."""
+
+    def embed(self, pixels: Image.Image, payload: int) -> Image.Image:
+        raise RuntimeError("no room in these pixels")
+
+
+@cache
+def some_credentials() -> Credentials:
+    """Return a chain of our own, good for ten years from now."""
+    with TemporaryDirectory() as folder:
+        return make_own(Path(folder) / "c2pa", now=datetime.now(UTC)).current()
+
+
+def a_signer(
+    *,
+    credentials: Callable[[], Credentials] = some_credentials,
+    after: timedelta = timedelta(0),
+) -> Signer:
+    """Return a signer whose clock is so much ahead."""
+    return Signer(credentials=credentials, clock=lambda: datetime.now(UTC) + after)
+
+
+def a_marker(*, watermark: RememberedMark | None = None, signer: Signer | None = None) -> Marker:
+    """Return what marks and signs."""
+    return Marker(
+        watermark=watermark or RememberedMark(),
+        signer=signer or a_signer(),
+        version="0.1.0",
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+def some_papers(count: int = 1, **fields: object) -> Papers:
+    """Return the papers of so many pictures."""
+    values = {"registry_ids": tuple(range(1, count + 1)), "family": ModelFamily.SDXL, **fields}
+    return Papers(**values)  # type: ignore[arg-type]  # whatever a test gives
+
+
+def _digest(pixels: Image.Image) -> bytes:
+    return hashlib.sha256(pixels.convert("RGB").tobytes()).digest()
