@@ -1,6 +1,6 @@
 """How one transition is written: the job, its event, its entries in the ledger and on record.
 
-A held job also opens a review.
+A delivered job also registers its pictures, a held one opens a review.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.billing.ledger import Entry, entries_of
 from backend.db.audit_log import append
 from backend.db.codecs import BLOCK, encode, job_columns, job_of
+from backend.db.picture_store import rows_of
 from backend.db.tables import JobEventRow, JobRow, LedgerRow, ReviewRow
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.jobs import Block, Change, Job, JobState
@@ -56,6 +57,7 @@ def record_change(session: AsyncSession, change: Change) -> None:
     session.add_all(_ledger_row(change, entry) for entry in entries_of(change))
     for entry in on_record.entries_of(change):
         append(session, entry)
+    session.add_all(rows_of(change))
     if change.job.state is JobState.BLOCKED and change.job.block is not None:
         review = _review_row(change.event, change.job.block)
         session.add(review)

@@ -28,7 +28,9 @@ def parameters_text(recipe: Recipe, *, seed: int) -> str:
     prompt = " ".join([_words(recipe.parts, recipe.prompt), *(_lora(file) for file in loras)])
     negative = _words(recipe.negative_parts, recipe.negative_prompt)
     lines = [prompt, f"Negative prompt: {negative}"] if negative else [prompt]
-    return "\n".join([*lines, ", ".join(f"{name}: {value}" for name, value in _facts(recipe, seed))])
+    return "\n".join(
+        [*lines, ", ".join(f"{name}: {value}" for name, value in _facts(recipe, seed))]
+    )
 
 
 def _facts(recipe: Recipe, seed: int) -> list[tuple[str, str]]:

@@ -184,9 +184,7 @@ class ReleasePipeline:
         give_up_at = self._clock() + self._store_retry_s
         return tuple(self._store(image, give_up_at, must_go_on) for image in signed)
 
-    def _sign(
-        self, approved: Sequence[ApprovedImage], papers: Papers
-    ) -> tuple[SignedImage, ...]:
+    def _sign(self, approved: Sequence[ApprovedImage], papers: Papers) -> tuple[SignedImage, ...]:
         """Mark and sign pictures.
 
         Raises:

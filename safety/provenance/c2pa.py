@@ -17,7 +17,7 @@ import c2pa
 from c2pa import C2paError, C2paSigningAlg
 
 from safety.errors import CredentialsInvalid, NotMarked
-from safety.provenance.certificates import Credentials, RENEW_BEFORE
+from safety.provenance.certificates import RENEW_BEFORE, Credentials
 
 GENERATOR: Final = "Impasto"
 MODEL_LABEL: Final = "impasto.model"
@@ -225,7 +225,9 @@ def _reading(document: dict[str, Any], state: str) -> C2paReading:
     return C2paReading(
         state=_STATES.get(state, C2paState.INVALID),
         issuer=str(signature.get("issuer", "")),
-        generator=" ".join(str(generators[0].get(part, "")) for part in ("name", "version")).strip(),
+        generator=" ".join(
+            str(generators[0].get(part, "")) for part in ("name", "version")
+        ).strip(),
         source_type=str(actions[-1].get("digitalSourceType", "")).removeprefix(_SOURCE_TYPES),
         family=str(model.get("family", "")),
         model=str(model.get("model", "")),
@@ -235,6 +237,7 @@ def _reading(document: dict[str, Any], state: str) -> C2paReading:
     )
 
 
+_NAMED_BY: Final = ("name", "version")
 _STATES: Final = {"Trusted": C2paState.TRUSTED, "Valid": C2paState.UNTRUSTED}
 
 

@@ -10,6 +10,7 @@ import secrets
 import shutil
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -198,7 +199,7 @@ def _parse(chain_pem: bytes, key_pem: bytes) -> Credentials:
     try:
         chain = x509.load_pem_x509_certificates(chain_pem)
         key = serialization.load_pem_private_key(key_pem, password=None)
-        for below, above in zip(chain, chain[1:], strict=False):
+        for below, above in pairwise(chain):
             below.verify_directly_issued_by(above)
     except (ValueError, TypeError, InvalidSignature) as error:
         raise CredentialsInvalid("broken", "the signing chain or key is not readable") from error

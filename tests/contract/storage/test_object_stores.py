@@ -14,7 +14,7 @@ from storage.image_store import ImageStore
 from storage.object_store import ObjectStore
 from storage.thumbnails import SIDES_PX
 from tests.contract.storage.conftest import clock
-from tests.unit.storage.pictures import a_png
+from tests.unit.storage.pictures import a_png, keep
 
 KEY = "images/ab/abc/original.png"
 OTHER = "images/cd/cde/original.png"
@@ -181,8 +181,8 @@ def test_an_altered_link_is_refused(
 
 def test_a_picture_is_kept_with_all_its_copies(objects: ObjectStore) -> None:
     images = ImageStore(objects=objects)
-    kept = images.keep(a_png(width=700, height=350))
+    kept = keep(images, a_png(width=700, height=350))
     assert set(objects.list_keys("")) == set(kept.keys.values())
     assert images.read(kept.keys["original"]) == a_png(width=700, height=350)
     assert len(kept.keys) == 2 + len(SIDES_PX)
-    assert images.keep(a_png(width=700, height=350)) == kept
+    assert keep(images, a_png(width=700, height=350)) == kept

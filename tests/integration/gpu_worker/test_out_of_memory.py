@@ -29,6 +29,7 @@ from safety.verdict import Finding
 from storage.image_store import ImageStore
 from storage.object_stores.memory import MemoryObjectStore
 from tests.fakes.image_checks import EachByItself
+from tests.fakes.marks import a_marker
 from tests.integration.gpu_worker.conftest import Line, a_render_job
 from tests.unit.gpu_worker.compose.loras import style_lora
 from tests.unit.gpu_worker.test_upscale import untrained
@@ -130,7 +131,11 @@ def open_house(line: Line, redis_url: str, folder: Path, loras: Path, shortage: 
         messenger=Messenger(redis_url=redis_url, worker="worker-1"),
         images=images,
         release=ReleasePipeline(
-            checks=[NoCheck()], policy=DEFAULT_POLICY, check_timeout_s=30.0, images=images
+            checks=[NoCheck()],
+            policy=DEFAULT_POLICY,
+            check_timeout_s=30.0,
+            marker=a_marker(),
+            images=images,
         ),
         report_retry_s=5.0,
     )

@@ -36,6 +36,7 @@ from storage.image_store import ImageStore
 from storage.object_stores.memory import MemoryObjectStore
 from tests.builders import a_job
 from tests.fakes.image_checks import EachByItself
+from tests.fakes.marks import a_marker
 from tests.integration.gpu_worker.conftest import (
     PATIENCE_S,
     Line,
@@ -89,6 +90,7 @@ class House:
             policy=DEFAULT_POLICY,
             check_timeout_s=0.3,
             preview_timeout_s=0.3,
+            marker=a_marker(),
             images=images,
         )
         messenger = Messenger(redis_url=redis_url, worker="worker-1")
@@ -283,7 +285,11 @@ def test_a_worker_told_to_show_nothing_takes_no_sketches(
         messenger=Messenger(redis_url=redis_url, worker="worker-1"),
         images=images,
         release=ReleasePipeline(
-            checks=[ToldCheck()], policy=DEFAULT_POLICY, check_timeout_s=5.0, images=images
+            checks=[ToldCheck()],
+            policy=DEFAULT_POLICY,
+            check_timeout_s=5.0,
+            marker=a_marker(),
+            images=images,
         ),
     )
     worker.start()

@@ -28,6 +28,7 @@ from safety.verdict import Finding, Outcome
 from storage.image_store import ImageStore
 from storage.object_stores.memory import MemoryObjectStore
 from tests.fakes.image_checks import EachByItself
+from tests.fakes.marks import a_marker
 from tests.integration.gpu_worker.conftest import PATIENCE_S, Line, a_render_job, wait_for
 
 
@@ -117,6 +118,7 @@ def start(redis_url: str) -> Iterator[Start]:
                 checks=[SecondPictureCheck()],
                 policy=DEFAULT_POLICY,
                 check_timeout_s=30.0,
+                marker=a_marker(),
                 images=images,
             ),
             report_retry_s=5.0,

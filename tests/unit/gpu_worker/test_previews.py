@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from backend.contracts import RenderJob
+from gpu_worker.release.papers import Papers
 from gpu_worker.release.pipeline import Held, ReleasedPreview, ReleasePipeline
 from gpu_worker.release.previews import REST_S, Previews, Sketch
 from safety.policy import DEFAULT_POLICY
@@ -17,6 +18,7 @@ from safety.verdict import CHECK_FAILED, Finding, Outcome
 from storage.image_store import ImageStore
 from storage.object_stores.memory import MemoryObjectStore
 from tests.fakes.image_checks import EachByItself
+from tests.fakes.marks import a_marker, some_papers
 from tests.unit.gpu_worker.conftest import a_render_job
 
 PATIENCE_S = 20.0
@@ -36,7 +38,7 @@ class Gate:
     error: Exception | None = None
 
     def release_preview(
-        self, pictures: Sequence[Image.Image], *, clearances: frozenset[str]
+        self, pictures: Sequence[Image.Image], *, clearances: frozenset[str], papers: Papers
     ) -> ReleasedPreview:
         self.is_reached.set()
         assert self.is_open.wait(PATIENCE_S)
@@ -248,6 +250,7 @@ def a_release(objects: MemoryObjectStore) -> ReleasePipeline:
         checks=[ScoringCheck()],
         policy=DEFAULT_POLICY,
         check_timeout_s=30.0,
+        marker=a_marker(),
         images=ImageStore(objects=objects),
         preview_blur_score=0.2,
     )
@@ -261,7 +264,9 @@ def shown(preview: ReleasedPreview) -> Image.Image:
 def test_a_harmless_preview_is_one_picture_of_all_and_nothing_is_stored():
     objects = MemoryObjectStore()
     pictures = [a_striped(0, width=64, height=32) for _ in range(3)]
-    preview = a_release(objects).release_preview(pictures, clearances=frozenset())
+    preview = a_release(objects).release_preview(
+        pictures, clearances=frozenset(), papers=some_papers()
+    )
     assert not preview.is_blurred
     assert shown(preview).size == (128, 64)
     assert list(objects.list_keys("")) == []
@@ -277,7 +282,8 @@ def _sharpness(preview: ReleasedPreview) -> int:
 def test_a_preview_is_blurred_above_the_threshold():
     release = a_release(MemoryObjectStore())
     harmless, doubtful = (
-        release.release_preview([a_striped(red)], clearances=frozenset()) for red in (0, 80)
+        release.release_preview([a_striped(red)], clearances=frozenset(), papers=some_papers())
+        for red in (0, 80)
     )
     assert not harmless.is_blurred
     assert doubtful.is_blurred
@@ -287,12 +293,14 @@ def test_a_preview_is_blurred_above_the_threshold():
 
 def test_one_doubtful_picture_blurs_them_all():
     pictures = [a_striped(0), a_striped(80)]
-    preview = a_release(MemoryObjectStore()).release_preview(pictures, clearances=frozenset())
+    preview = a_release(MemoryObjectStore()).release_preview(
+        pictures, clearances=frozenset(), papers=some_papers()
+    )
     assert preview.is_blurred
 
 
 def test_one_picture_that_may_not_be_shown_holds_the_preview():
     with pytest.raises(Held):
         a_release(MemoryObjectStore()).release_preview(
-            [a_striped(0), a_striped(200)], clearances=frozenset()
+            [a_striped(0), a_striped(200)], clearances=frozenset(), papers=some_papers()
         )

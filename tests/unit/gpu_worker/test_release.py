@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from gpu_worker.release.pipeline import STORE_PAUSES_S, Held, ReleasePipeline
 from gpu_worker.state import Cancelled, StorageFull
@@ -18,6 +18,7 @@ from storage.formats import decode
 from storage.image_store import ImageStore
 from storage.object_stores.memory import MemoryObjectStore
 from tests.fakes.image_checks import EachByItself
+from tests.fakes.marks import a_marker, some_papers
 
 SNOW = Image.new("RGB", (64, 64), (250, 250, 255))
 NIGHT = Image.new("RGB", (64, 64), (5, 5, 20))
@@ -73,6 +74,7 @@ def a_release(
         policy=DEFAULT_POLICY,
         check_timeout_s=timeout_s,
         images=ImageStore(objects=objects),
+        marker=a_marker(),
     )
 
 
@@ -87,35 +89,43 @@ NOTHING: frozenset[str] = frozenset()
 def test_clear_pictures_are_stored_pixel_for_pixel_in_their_order(objects: MemoryObjectStore):
     snow = Image.new("RGB", (64, 64), SNOW.getpixel((0, 0)))
     snow.putpixel((63, 63), (1, 2, 3))
-    stored = a_release(DarknessCheck(), objects=objects).release([SNOW, snow], clearances=NOTHING)
+    stored = a_release(DarknessCheck(), objects=objects).release(
+        [SNOW, snow], papers=some_papers(2), clearances=NOTHING
+    )
     images = ImageStore(objects=objects)
     kept = [decode(images.read(one.kept.keys["original"])) for one in stored]
     assert [one.tobytes() for one in kept] == [SNOW.tobytes(), snow.tobytes()]
 
 
-def test_what_is_said_of_each_picture_is_in_its_file_and_not_in_its_copies(
-    objects: MemoryObjectStore,
-):
-    said = [{"impasto_recipe": "first"}, {"impasto_recipe": "second"}]
+def test_what_is_said_of_each_picture_is_in_its_files(objects: MemoryObjectStore):
+    said = tuple({"impasto_recipe": word} for word in ("first", "second"))
+    papers = some_papers(2, metadata=said, comments=("Steps: 1", "Steps: 2"))
     stored = a_release(DarknessCheck(), objects=objects).release(
-        [SNOW, SNOW], clearances=NOTHING, metadata=said
+        [SNOW, SNOW], clearances=NOTHING, papers=papers
     )
     images = ImageStore(objects=objects)
-    for one, text in zip(stored, ("first", "second"), strict=True):
+    for one, text, steps in zip(stored, ("first", "second"), ("1", "2"), strict=True):
         with Image.open(BytesIO(images.read(one.kept.keys["original"]))) as file:
             assert file.text["impasto_recipe"] == text
-        assert b"impasto" not in images.read(one.kept.keys["webp"])
+        for variant in ("webp", "jpeg", "avif"):
+            with Image.open(BytesIO(images.read(one.kept.keys[variant]))) as file:
+                comment = file.getexif().get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment]
+                assert comment == b"UNICODE\0" + f"Steps: {steps}".encode("utf-16-be")
 
 
 def test_the_same_pixels_are_stored_under_the_same_name(objects: MemoryObjectStore):
     release = a_release(DarknessCheck(), objects=objects)
-    first, second = (release.release([SNOW], clearances=NOTHING)[0].kept for _ in range(2))
+    first, second = (
+        release.release([SNOW], papers=some_papers(1), clearances=NOTHING)[0].kept for _ in range(2)
+    )
     assert first == second
 
 
 def test_one_held_picture_holds_the_whole_job_and_nothing_is_stored(objects: MemoryObjectStore):
     with pytest.raises(Held) as caught:
-        a_release(DarknessCheck(), objects=objects).release([SNOW, NIGHT], clearances=NOTHING)
+        a_release(DarknessCheck(), objects=objects).release(
+            [SNOW, NIGHT], papers=some_papers(2), clearances=NOTHING
+        )
     finding = caught.value.finding
     assert (finding.outcome, finding.category) == (Outcome.BLOCK, "sexual")
     assert (finding.rule, finding.score) == ("darkness.deep", 0.97)
@@ -125,34 +135,40 @@ def test_one_held_picture_holds_the_whole_job_and_nothing_is_stored(objects: Mem
 def test_a_review_holds_too(objects: MemoryObjectStore):
     check = DarknessCheck(outcome=Outcome.REVIEW)
     with pytest.raises(Held) as caught:
-        a_release(check, objects=objects).release([NIGHT], clearances=NOTHING)
+        a_release(check, objects=objects).release(
+            [NIGHT], papers=some_papers(1), clearances=NOTHING
+        )
     assert caught.value.finding.outcome is Outcome.REVIEW
     assert list(objects.list_keys("")) == []
 
 
 def test_a_cleared_category_is_released(objects: MemoryObjectStore):
     release = a_release(DarknessCheck(), objects=objects)
-    assert release.release([NIGHT], clearances=frozenset({"sexual"}))
+    assert release.release([NIGHT], papers=some_papers(1), clearances=frozenset({"sexual"}))
 
 
 def test_no_clearance_counts_for_child_safety(objects: MemoryObjectStore):
     release = a_release(DarknessCheck(category="child_safety"), objects=objects)
     with pytest.raises(Held) as caught:
-        release.release([NIGHT], clearances=frozenset({"child_safety", "sexual"}))
+        release.release(
+            [NIGHT], papers=some_papers(1), clearances=frozenset({"child_safety", "sexual"})
+        )
     assert caught.value.finding.category == "child_safety"
 
 
 def test_what_is_reported_is_what_still_stands(objects: MemoryObjectStore):
     with pytest.raises(Held) as caught:
         a_release(DarknessCheck(), BrokenCheck(), objects=objects).release(
-            [NIGHT], clearances=frozenset({"sexual"})
+            [NIGHT], papers=some_papers(), clearances=frozenset({"sexual"})
         )
     assert caught.value.finding.check == "broken"
 
 
 def test_a_check_that_fails_blocks(objects: MemoryObjectStore):
     with pytest.raises(Held) as caught:
-        a_release(BrokenCheck(), objects=objects).release([SNOW], clearances=NOTHING)
+        a_release(BrokenCheck(), objects=objects).release(
+            [SNOW], papers=some_papers(1), clearances=NOTHING
+        )
     assert caught.value.finding.category == "check_failed"
     assert list(objects.list_keys("")) == []
 
@@ -161,7 +177,9 @@ def test_a_check_that_hangs_blocks(objects: MemoryObjectStore):
     check = HangingCheck()
     try:
         with pytest.raises(Held) as caught:
-            a_release(check, objects=objects, timeout_s=0.05).release([SNOW], clearances=NOTHING)
+            a_release(check, objects=objects, timeout_s=0.05).release(
+                [SNOW], papers=some_papers(1), clearances=NOTHING
+            )
     finally:
         check.let_go.set()
     assert caught.value.finding.rule == "timed_out"
@@ -169,19 +187,23 @@ def test_a_check_that_hangs_blocks(objects: MemoryObjectStore):
 
 def test_without_any_check_nothing_leaves(objects: MemoryObjectStore):
     with pytest.raises(Held):
-        a_release(objects=objects).release([SNOW], clearances=frozenset({"sexual"}))
+        a_release(objects=objects).release(
+            [SNOW], papers=some_papers(1), clearances=frozenset({"sexual"})
+        )
 
 
 def test_every_picture_is_looked_at_as_it_leaves(objects: MemoryObjectStore):
     check = DarknessCheck()
-    a_release(check, objects=objects).release([SNOW] * 4, clearances=NOTHING)
+    a_release(check, objects=objects).release([SNOW] * 4, papers=some_papers(4), clearances=NOTHING)
     assert [one.tobytes() for one in check.seen] == [SNOW.tobytes()] * 4
 
 
 def test_a_full_store_is_said_to_be_full():
     full = MemoryObjectStore(capacity_bytes=10)
     with pytest.raises(StorageFull, match="disk is full") as caught:
-        a_release(DarknessCheck(), objects=full).release([SNOW], clearances=NOTHING)
+        a_release(DarknessCheck(), objects=full).release(
+            [SNOW], papers=some_papers(1), clearances=NOTHING
+        )
     assert caught.value.code == "storage_full"
     assert not caught.value.is_retryable
 
@@ -204,6 +226,7 @@ def a_patient_release(objects: MemoryObjectStore, slept: list[float]) -> Release
         policy=DEFAULT_POLICY,
         check_timeout_s=30.0,
         images=ImageStore(objects=objects),
+        marker=a_marker(),
         store_retry_s=60.0,
         sleep=slept.append,
         clock=lambda: sum(slept),
@@ -213,7 +236,9 @@ def a_patient_release(objects: MemoryObjectStore, slept: list[float]) -> Release
 def test_a_store_that_is_away_is_waited_for_with_growing_pauses():
     objects, slept = AwayStore(), []
     objects.away = 6
-    (stored,) = a_patient_release(objects, slept).release([SNOW], clearances=NOTHING)
+    (stored,) = a_patient_release(objects, slept).release(
+        [SNOW], papers=some_papers(1), clearances=NOTHING
+    )
     assert objects.exists(stored.kept.keys["original"])
     assert len(slept) == 6
     assert STORE_PAUSES_S[0] / 2 <= slept[0] <= STORE_PAUSES_S[0]
@@ -224,7 +249,7 @@ def test_a_store_that_stays_away_is_given_up_in_the_end():
     objects, slept = AwayStore(), []
     objects.away = 1000
     with pytest.raises(WorkerStorageUnavailable) as caught:
-        a_patient_release(objects, slept).release([SNOW], clearances=NOTHING)
+        a_patient_release(objects, slept).release([SNOW], papers=some_papers(1), clearances=NOTHING)
     assert caught.value.is_retryable
     assert 60 <= sum(slept) <= 60 + STORE_PAUSES_S[1]
 
@@ -238,5 +263,7 @@ def test_whoever_is_no_longer_wanted_does_not_wait_for_a_store():
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        a_patient_release(objects, slept).release([SNOW], clearances=NOTHING, must_go_on=must_go_on)
+        a_patient_release(objects, slept).release(
+            [SNOW], papers=some_papers(1), clearances=NOTHING, must_go_on=must_go_on
+        )
     assert len(slept) == 2

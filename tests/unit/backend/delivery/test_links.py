@@ -10,6 +10,7 @@ from backend.domain.errors import ImageNotFound
 from storage.image_store import ImageStore
 from storage.object_stores import MemoryStoreSettings, open_object_store
 from tests.builders import NOW
+from tests.unit.storage.pictures import keep
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def a_png() -> bytes:
 
 
 async def test_a_kept_picture_is_read_back(images: ImageStore) -> None:
-    kept = images.keep(a_png())
+    kept = keep(images, a_png())
     pictures = StoredPictures(images=images, clock=lambda: NOW)
     assert await pictures.read(kept.keys["original"]) == a_png()
     assert pictures.link(kept.keys["original"], ttl_s=60)
