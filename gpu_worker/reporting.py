@@ -39,6 +39,8 @@ def rendered(job: RenderJob, index: int, image: StoredImage) -> RenderedImage:
         size_bytes=kept.size_bytes,
         keys={ImageVariant(variant): key for variant, key in kept.keys.items()},
         registry_id=image.registry_id,
+        fingerprint=image.fingerprint.hex,
+        fingerprint_quality=image.fingerprint.quality,
         digests={ImageVariant(variant): one for variant, one in kept.digests.items()},
     )
 

@@ -5,6 +5,7 @@ from backend.db.job_store import SqlJobStore
 from backend.db.key_store import SqlKeyStore
 from backend.db.ledger_store import SqlBooks
 from backend.db.message_store import SqlMessageStore
+from backend.db.picture_store import SqlPictureStore
 from backend.db.policy_store import SqlGuildPolicies
 from backend.db.preference_store import SqlPreferenceStore
 from backend.db.queue_store import SqlQueueDocuments
@@ -19,6 +20,7 @@ __all__ = [
     "SqlJobStore",
     "SqlKeyStore",
     "SqlMessageStore",
+    "SqlPictureStore",
     "SqlPreferenceStore",
     "SqlQueueDocuments",
     "SqlReviewStore",

@@ -16,6 +16,7 @@ from PIL import Image
 from backend.contracts import ImageVariant
 from gpu_worker.release.papers import Papers
 from safety.errors import CredentialsInvalid, NotMarked
+from safety.fingerprint import Fingerprint, fingerprint
 from safety.provenance.c2pa import Facts, Signer, SoftBinding
 from safety.provenance.watermark import Watermark
 from safety.verdict import ApprovedImage
@@ -56,6 +57,7 @@ class SignedImage:
 
     name: str
     registry_id: int
+    fingerprint: Fingerprint
     files: Mapping[ImageVariant, bytes]
 
 
@@ -115,7 +117,14 @@ class Marker:
             done = self._sign_all(files, papers, [image])
             if place == 0 and len(images) > 1:
                 done |= self._sign_all(encode_grid([one.pixels for one in images]), papers, images)
-            signed.append(SignedImage(name=name, registry_id=image.registry_id, files=done))
+            signed.append(
+                SignedImage(
+                    name=name,
+                    registry_id=image.registry_id,
+                    fingerprint=fingerprint(image.pixels),
+                    files=done,
+                )
+            )
         return tuple(signed)
 
     def sign_preview(self, webp: bytes, papers: Papers) -> bytes:

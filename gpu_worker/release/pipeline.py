@@ -19,6 +19,7 @@ from gpu_worker.release.marking import Marker, SignedImage, lay_out
 from gpu_worker.release.papers import Papers
 from gpu_worker.state import OutOfMemory, StorageFull, StorageUnavailable
 from safety.errors import NotMarked
+from safety.fingerprint import Fingerprint
 from safety.image_check import ImageCheck
 from safety.policy import Policy
 from safety.screen_image import screen_images
@@ -57,6 +58,7 @@ class StoredImage:
 
     kept: KeptImage
     registry_id: int
+    fingerprint: Fingerprint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +114,7 @@ def store(image: SignedImage, *, images: ImageStore) -> StoredImage:
         raise StorageFull("The picture could not be stored: the disk is full.") from error
     except storage_errors.StorageError as error:
         raise StorageUnavailable(f"The picture could not be stored ({error.code}).") from error
-    return StoredImage(kept=kept, registry_id=image.registry_id)
+    return StoredImage(kept=kept, registry_id=image.registry_id, fingerprint=image.fingerprint)
 
 
 class ReleasePipeline:

@@ -6,7 +6,7 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
 # Their tables are part of the metadata.
-from backend.db import audit_tables, moderation_tables  # noqa: F401
+from backend.db import audit_tables, moderation_tables, picture_tables  # noqa: F401
 from backend.db.columns import Document, UtcMoment, Words
 from backend.db.tables import Row
 

@@ -12,6 +12,7 @@ from backend.db.stores import (
     SqlJobStore,
     SqlKeyStore,
     SqlMessageStore,
+    SqlPictureStore,
     SqlPreferenceStore,
     SqlQueueDocuments,
     SqlReviewStore,
@@ -19,6 +20,7 @@ from backend.db.stores import (
     SqlUploadStore,
 )
 from backend.service.moderation_ports import StandingStore
+from backend.service.picture_ports import PictureStore
 from backend.service.ports import (
     AuditLog,
     Books,
@@ -33,6 +35,7 @@ from backend.service.ports import (
 from safety.moderation.audit import AuditEntry
 from tests.fakes.audit import MemoryAuditLog
 from tests.fakes.moderation import MemoryStandingStore
+from tests.fakes.pictures import MemoryPictureStore
 from tests.fakes.stores import (
     Memory,
     MemoryBooks,
@@ -61,6 +64,7 @@ class Stores:
     standings: StandingStore
     audit: AuditLog
     recorded: Callable[[], Awaitable[list[AuditEntry]]]
+    pictures: PictureStore
 
 
 def sql_stores(database: Database) -> Stores:
@@ -80,6 +84,7 @@ def sql_stores(database: Database) -> Stores:
         standings=SqlStandingStore(database=database),
         audit=SqlAuditLog(database=database),
         recorded=recorded,
+        pictures=SqlPictureStore(database=database),
     )
 
 
@@ -101,6 +106,7 @@ def memory_stores() -> Stores:
         standings=MemoryStandingStore(memory=memory),
         audit=MemoryAuditLog(memory=memory),
         recorded=recorded,
+        pictures=MemoryPictureStore(memory=memory),
     )
 
 

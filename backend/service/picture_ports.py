@@ -1,0 +1,18 @@
+"""What telling a picture's origin needs from outside, as Protocols."""
+
+from typing import Protocol
+
+from backend.domain.pictures import RegisteredPicture
+
+
+class PictureStore(Protocol):
+    """The registry of delivered pictures, to be read; `JobStore` writes it."""
+
+    async def by_registry_id(self, registry_id: int) -> list[RegisteredPicture]:
+        """Return the pictures whose watermark says this: one, or by rare chance several."""
+
+    async def by_digest(self, sha256: str) -> RegisteredPicture | None:
+        """Return the picture of which this is a file, byte for byte, or None."""
+
+    async def delivered_after(self, sequence: int, limit: int) -> list[RegisteredPicture]:
+        """Return pictures that were delivered after one, in order of delivery."""
