@@ -293,6 +293,14 @@ class RenderedImage(BaseModel):
     fingerprint: str = ""
     fingerprint_quality: int = 0
 
+    @model_serializer(mode="wrap")
+    def _less_what_says_nothing(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what an older backend refuses, of a picture that was not marked."""
+        fields: dict[str, Any] = dump(self)
+        marks = ("registry_id", "digests", "fingerprint", "fingerprint_quality")
+        silent = marks if self.registry_id is None else ()
+        return {name: value for name, value in fields.items() if name not in silent}
+
 
 class RenderNote(StrEnum):
     """What was not done just as it was asked."""

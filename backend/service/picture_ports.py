@@ -16,3 +16,16 @@ class PictureStore(Protocol):
 
     async def delivered_after(self, sequence: int, limit: int) -> list[RegisteredPicture]:
         """Return pictures that were delivered after one, in order of delivery."""
+
+
+class Examiner(Protocol):
+    """Reads from a file what it tells of where it is from."""
+
+    async def examine(self, data: bytes) -> Examination:
+        """Look for a manifest, for our watermark, and take fingerprints.
+
+        Raises:
+            PictureInvalid: it is no picture, or damaged.
+            PictureTooLarge: it has too many pixels.
+
+        """

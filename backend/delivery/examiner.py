@@ -1,0 +1,98 @@
+"""Reads where a file is from: its manifest, our watermark, its fingerprints."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+
+from PIL import Image
+
+from backend.domain.errors import PictureInvalid, PictureTooLarge
+from backend.domain.provenance import Examination, Manifest, Mark
+from safety.fingerprint import dihedrals
+from safety.provenance.c2pa import C2paReading, read
+from safety.provenance.watermark import Watermark
+from storage import errors as storage_errors
+from storage.formats import content_type, read_foreign, sniff
+
+PIXELS_MAX = 50_000_000
+# A watermark is looked for in no more than that; it survives being made smaller.
+SIDE_MAX = 2048
+_AT_ONCE = 2
+_MANY_IDS = 32
+
+
+class FileExaminer:
+    """The `Examiner` with the installation's own keys; the watermark is opened when needed."""
+
+    def __init__(
+        self, *, open_watermark: Callable[[], Watermark], anchors: Callable[[], Sequence[str]]
+    ) -> None:
+        self._open_watermark = open_watermark
+        self._anchors = anchors
+        self._watermark: Watermark | None = None
+        self._places = asyncio.Semaphore(_AT_ONCE)
+
+    async def examine(self, data: bytes) -> Examination:
+        async with self._places:
+            return await asyncio.to_thread(self._examine, data)
+
+    def _examine(self, data: bytes) -> Examination:
+        pixels = _pixels(data)
+        if self._watermark is None:
+            self._watermark = self._open_watermark()
+        reading = self._watermark.read(pixels)
+        prints = dihedrals(pixels)
+        return Examination(
+            sha256=hashlib.sha256(data).hexdigest(),
+            manifest=_manifest(data, self._anchors(), algorithm=self._watermark.name),
+            mark=Mark(
+                is_present=reading.is_present,
+                payload=reading.payload,
+                p_value=reading.p_value,
+                bits_matched=reading.bits_matched,
+                bits=reading.bits,
+            ),
+            fingerprints=tuple(one.hex for one in prints),
+            fingerprint_quality=prints[0].quality,
+        )
+
+
+def _pixels(data: bytes) -> Image.Image:
+    try:
+        return read_foreign(data, max_pixels=PIXELS_MAX, max_side=SIDE_MAX)
+    except storage_errors.ImageTooLarge as error:
+        raise PictureTooLarge(limit=f"at most {PIXELS_MAX // 10**6} megapixels") from error
+    except storage_errors.InvalidImage as error:
+        raise PictureInvalid from error
+
+
+def _manifest(data: bytes, anchors: Sequence[str], *, algorithm: str) -> Manifest:
+    try:
+        media_type = content_type(sniff(data))
+    except storage_errors.InvalidImage:
+        # A GIF, which has none.
+        return Manifest(state="absent")
+    reading = read(data, media_type, anchors_pem=anchors)
+    return Manifest(
+        state=reading.state,
+        issuer=reading.issuer,
+        generator=reading.generator,
+        source_type=reading.source_type,
+        family=reading.family,
+        model=reading.model,
+        made_at=reading.made_at,
+        registry_ids=_registry_ids(reading, algorithm),
+        problems=reading.problems,
+    )
+
+
+def _registry_ids(reading: C2paReading, algorithm: str) -> tuple[int, ...]:
+    found = []
+    for named, value in reading.soft_bindings[:_MANY_IDS]:
+        try:
+            found.append(int(value, 16))
+        except ValueError:
+            continue
+        if named != algorithm:
+            found.pop()
+    return tuple(found)
