@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     worker_patience_s: Annotated[float, Field(gt=0)] = 120.0
     running_max: Annotated[TierLimits, NoDecode] = Field(default_factory=dict)
     waiting_max: Annotated[TierLimits, NoDecode] = Field(default_factory=dict)
+    provenance: Path | None = None
+    c2pa_chain: Path | None = None
+    c2pa_key: Path | None = None
     metrics_token: SecretStr | None = None
     discord_token: SecretStr | None = None
     dispatch_lease_s: Annotated[float, Field(gt=0)] = 4.0
@@ -202,6 +205,16 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database URL, SQLite under `home` unless one is set."""
         return self.database_url or f"sqlite+aiosqlite:///{self.home / 'impasto.db'}"
+
+    @property
+    def has_database(self) -> bool:
+        """Whether there is a database already, or one elsewhere."""
+        return bool(self.database_url) or (self.home / "impasto.db").is_file()
+
+    @property
+    def provenance_folder(self) -> Path:
+        """Where the keys lie that pictures are marked and signed with."""
+        return self.provenance or self.home / "provenance"
 
     @property
     def objects_folder(self) -> Path:

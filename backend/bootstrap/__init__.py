@@ -20,6 +20,7 @@ from backend.bootstrap.opening import (
     open_services,
 )
 from backend.bootstrap.policies import make_policies
+from backend.bootstrap.provenance import open_provenance
 
 __all__ = [
     "make_accounts",
@@ -37,6 +38,7 @@ __all__ = [
     "open_interpreter",
     "open_measures",
     "open_objects",
+    "open_provenance",
     "open_redis",
     "open_screen",
     "open_services",

@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from backend.bootstrap.links import open_named_pictures
 from backend.bootstrap.moderation import make_standings
 from backend.bootstrap.policies import make_policies
+from backend.bootstrap.provenance import make_provenance
 from backend.db.sessions import Database
 from backend.db.stores import (
     SqlBooks,
@@ -123,6 +124,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             ),
             uploads=uploads,
             reviews=_make_reviews(database, outbox),
+            provenance=make_provenance(settings, database),
             accounts=make_accounts(database),
             messages=SqlMessageStore(database=database),
             events=bus,
@@ -175,7 +177,7 @@ async def open_explanations(settings: Settings) -> AsyncIterator[Explanations]:
         documents: SqlQueueDocuments | None = None
         presence: Presence = _NobodyToAsk()
         expectations = None
-        if settings.database_url or (settings.home / "impasto.db").is_file():
+        if settings.has_database:
             database = await stack.enter_async_context(open_database(settings))
             documents = SqlQueueDocuments(database=database)
             if settings.redis_url is not None:

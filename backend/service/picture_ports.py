@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from backend.domain.pictures import RegisteredPicture
+from backend.domain.provenance import Examination
 
 
 class PictureStore(Protocol):

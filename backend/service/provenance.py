@@ -59,10 +59,7 @@ class ProvenanceChecks:
         if self._likenesses is None:
             return None
         return await self._likenesses.nearest(
-            [
-                Fingerprint(bytes.fromhex(one), seen.fingerprint_quality)
-                for one in seen.fingerprints
-            ]
+            [Fingerprint(bytes.fromhex(one), seen.fingerprint_quality) for one in seen.fingerprints]
         )
 
     async def _by_digest(self, seen: Examination) -> RegisteredPicture | None:
@@ -85,9 +82,7 @@ class ProvenanceChecks:
         return None
 
 
-def _likeliest(
-    found: Sequence[RegisteredPicture], likeness: Likeness | None
-) -> RegisteredPicture:
+def _likeliest(found: Sequence[RegisteredPicture], likeness: Likeness | None) -> RegisteredPicture:
     """Of pictures that share an id by chance, return the one that it looks like, else the first."""
     alike = likeness and likeness.picture
     return next((one for one in found if one == alike), found[0])

@@ -8,6 +8,7 @@ from backend.service.fleet import Fleet
 from backend.service.generations import Generations
 from backend.service.ports import EventBus, MessageStore
 from backend.service.preferences import SavedPreferences
+from backend.service.provenance import ProvenanceChecks
 from backend.service.reviews import Reviews
 from backend.service.standings import Standings
 from backend.service.uploads import Uploads
@@ -26,4 +27,5 @@ class Services:
     fleet: Fleet
     explanations: Explanations
     preferences: SavedPreferences
+    provenance: ProvenanceChecks
     standings: Standings

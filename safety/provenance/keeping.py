@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from safety.errors import CredentialsInvalid
-from safety.provenance.certificates import CredentialFiles, make_own
+from safety.provenance.certificates import (
+    CHAIN_FILE,
+    KEY_FILE,
+    CredentialFiles,
+    make_own,
+)
 from safety.provenance.watermark import KEY_BYTES
 
 WATERMARK_KEY_FILE: Final = "watermark.key"
@@ -25,9 +30,16 @@ def open_credentials(
     """Return the credentials brought from elsewhere, where any are named, else those of our own."""
     own = folder / C2PA_FOLDER
     if chain is None and key is None:
-        return make_own(own, now=now)
+        make_own(own, now=now)
+        return own_credentials(folder)
     # Half a pair is not made whole with ours: whoever signs is told that a file is missing.
     return CredentialFiles(chain=chain or own / "unset", key=key or own / "unset")
+
+
+def own_credentials(folder: Path) -> CredentialFiles:
+    """Return the credentials of our own, whether they are there or not."""
+    own = folder / C2PA_FOLDER
+    return CredentialFiles(chain=own / CHAIN_FILE, key=own / KEY_FILE)
 
 
 def load_or_create_watermark_key(folder: Path) -> bytes:

@@ -48,6 +48,7 @@ from tests.fakes.events import (
 from tests.fakes.explaining import make_explanations, make_preferences
 from tests.fakes.moderation import make_standings
 from tests.fakes.openapi import openapi_document
+from tests.fakes.provenance import make_provenance
 from tests.fakes.stores import (
     Memory,
     MemoryBooks,
@@ -158,6 +159,7 @@ class Town:
             events=self.bus,
             fleet=fleet,
             explanations=make_explanations(screen=screen, fleet=fleet, preferences=preferences),
+            provenance=make_provenance(memory),
             preferences=preferences,
             standings=self.standings,
         )

@@ -27,6 +27,7 @@ from tests.fakes.events import (
 )
 from tests.fakes.explaining import make_explanations, make_preferences
 from tests.fakes.moderation import make_standings
+from tests.fakes.provenance import make_provenance
 from tests.fakes.stores import (
     Memory,
     MemoryBooks,
@@ -114,6 +115,7 @@ class FakeWorkshop:
                 preferences=preferences,
                 named=self.darkroom.named,
             ),
+            provenance=make_provenance(memory),
             preferences=preferences,
             standings=standings,
         )

@@ -42,6 +42,7 @@ from tests.fakes.events import (
 )
 from tests.fakes.explaining import make_explanations, make_preferences
 from tests.fakes.moderation import make_standings
+from tests.fakes.provenance import make_provenance
 from tests.fakes.stores import (
     Memory,
     MemoryBooks,
@@ -249,6 +250,7 @@ async def open_workshop(
         events=bus,
         fleet=fleet,
         explanations=make_explanations(screen=screen, fleet=fleet, preferences=preferences),
+        provenance=make_provenance(memory),
         preferences=preferences,
         standings=standings,
     )

@@ -1,0 +1,60 @@
+"""Wires what tells where pictures are from."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from backend.db.sessions import Database
+from backend.db.stores import SqlPictureStore
+from backend.delivery.examiner import FileExaminer
+from backend.service.provenance import ProvenanceChecks
+from backend.settings import Settings
+from safety.errors import CredentialsInvalid
+from safety.provenance.keeping import (
+    load_or_create_watermark_key,
+    open_credentials,
+    own_credentials,
+)
+from safety.provenance.watermark import Watermark
+from safety.provenance.watermarks import open_watermark
+
+
+def make_provenance(settings: Settings, database: Database | None) -> ProvenanceChecks:
+    """Make the use case over the installation's own keys and, where there is one, its registry."""
+    return ProvenanceChecks(
+        examiner=FileExaminer(
+            open_watermark=partial(_open_watermark, settings.provenance_folder),
+            anchors=partial(_anchors, settings),
+        ),
+        pictures=None if database is None else SqlPictureStore(database=database),
+    )
+
+
+@asynccontextmanager
+async def open_provenance(settings: Settings) -> AsyncIterator[ProvenanceChecks]:
+    """Open the use case alone: with the registry, where there is a database."""
+    if not settings.has_database:
+        yield make_provenance(settings, None)
+        return
+    database = Database(settings.database)
+    try:
+        yield make_provenance(settings, database)
+    finally:
+        await database.close()
+
+
+def _open_watermark(folder: Path) -> Watermark:
+    return open_watermark("spread", key=load_or_create_watermark_key(folder))
+
+
+def _anchors(settings: Settings) -> list[str]:
+    """Return the roots of the chain that signs now and of that of our own, which signed before."""
+    folder, now = settings.provenance_folder, datetime.now(UTC)
+    chosen = open_credentials(folder, chain=settings.c2pa_chain, key=settings.c2pa_key, now=now)
+    anchors = []
+    for credentials in (chosen, own_credentials(folder)):
+        with suppress(CredentialsInvalid):
+            anchors.append(credentials.current().anchors_pem)
+    return list(dict.fromkeys(anchors))
