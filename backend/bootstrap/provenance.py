@@ -1,5 +1,6 @@
 """Wires what tells where pictures are from."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 from backend.db.sessions import Database
 from backend.db.stores import SqlPictureStore
 from backend.delivery.examiner import FileExaminer
+from backend.limits.memory_limiter import MemoryLimiter
 from backend.service.provenance import ProvenanceChecks
 from backend.settings import Settings
 from safety.errors import CredentialsInvalid
@@ -20,6 +22,10 @@ from safety.provenance.keeping import (
 from safety.provenance.watermark import Watermark
 from safety.provenance.watermarks import open_watermark
 
+# Looking for a watermark takes a second or so of a core.
+_BURST = 10
+_PER_MINUTE = 10
+
 
 def make_provenance(settings: Settings, database: Database | None) -> ProvenanceChecks:
     """Make the use case over the installation's own keys and, where there is one, its registry."""
@@ -29,6 +35,7 @@ def make_provenance(settings: Settings, database: Database | None) -> Provenance
             anchors=partial(_anchors, settings),
         ),
         pictures=None if database is None else SqlPictureStore(database=database),
+        limiter=MemoryLimiter(burst=_BURST, per_minute=_PER_MINUTE, clock=time.monotonic),
     )
 
 

@@ -20,6 +20,7 @@ from backend.cli import (
     queue_view,
     simulate,
     up,
+    verify,
 )
 from backend.cli.extras import NotInstalled
 from backend.cli.stack import NotReady
@@ -46,6 +47,7 @@ COMMANDS = (
     queue_view,
     key,
     models,
+    verify,
     simulate,
     drill,
     doctor,

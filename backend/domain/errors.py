@@ -17,7 +17,7 @@ ImpastoError
 │   └── JobNotFound · ImageNotFound · UploadNotFound · ReviewNotFound · FamilyUnavailable ·
 │       NoLiveWorker · RecipeNotFound
 ├── OverLimit
-│   └── TooManyWaiting · TooManyUploads
+│   └── TooManyWaiting · TooManyUploads · TooManyChecks
 ├── Conflict
 │   └── JobFinished · JobNotDelivered · IdempotencyMismatch
 ├── AccountSuspended
@@ -303,6 +303,18 @@ class TooManyUploads(OverLimit):
         super().__init__(
             f"You have {limit} uploads lying here, the most at once.",
             way_out="Use those, or wait until the oldest expires.",
+        )
+
+
+class TooManyChecks(OverLimit):
+    """Whoever asks where pictures are from has asked too often."""
+
+    code = "too_many_checks"
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        super().__init__(
+            "Too many pictures were checked from here.",
+            way_out=f"Try again in {retry_after_s} seconds.",
         )
 
 

@@ -85,6 +85,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "no_live_worker": _row(Status.SERVICE_UNAVAILABLE, "No worker for this family", 30),
     "over_limit": _row(Status.TOO_MANY_REQUESTS, "Over a limit", 10),
     "too_many_uploads": _row(Status.TOO_MANY_REQUESTS, "Too many uploads", 60),
+    "too_many_checks": _row(Status.TOO_MANY_REQUESTS, "Too many checks", 15),
     "too_many_waiting": _row(Status.TOO_MANY_REQUESTS, "Too many waiting", 10),
     "conflict": _row(Status.CONFLICT, "Conflict"),
     "job_finished": _row(Status.CONFLICT, "Already ended"),

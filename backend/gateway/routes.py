@@ -11,6 +11,7 @@ from backend.gateway.handlers import (
     models,
     preferences,
     problem_types,
+    provenance,
     standings,
     uploads,
 )
@@ -39,6 +40,8 @@ def add_routes(app: web.Application) -> None:
     # A large picture over a slow line takes its time, and so do the checks.
     router.add_post("/v1/uploads", authenticated(uploads.create, within_s=uploads.WITHIN_S))
     router.add_get("/v1/uploads/{upload_id}", authenticated(uploads.show))
+    # Anyone may ask where a picture is from, also without a key.
+    router.add_post("/v1/provenance/checks", provenance.check)
     router.add_get("/v1/images/{job_id}/{index}", authenticated(images.redirect))
     router.add_get("/v1/account/standing", authenticated(standings.show_own))
     router.add_get("/v1/preferences", authenticated(preferences.show))

@@ -30,3 +30,10 @@ class Examiner(Protocol):
             PictureTooLarge: it has too many pixels.
 
         """
+
+
+class RateLimiter(Protocol):
+    """Counts how often each client asks."""
+
+    def take(self, client: str) -> int:
+        """Count one question; return in how many seconds the next may come, 0 if this may."""

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Final
 
+from backend.domain.errors import PictureTooLarge, TooManyChecks
 from backend.domain.pictures import RegisteredPicture
 from backend.domain.provenance import Examination, Likeness, Origin, Provenance, Trace
 from backend.service.likenesses import Likenesses
-from backend.service.picture_ports import Examiner, PictureStore
+from backend.service.picture_ports import Examiner, PictureStore, RateLimiter
 from safety.fingerprint import Fingerprint
 
 CHECK_BYTES_MAX: Final = 20 * 1024 * 1024
@@ -19,19 +20,39 @@ class ProvenanceChecks:
     `pictures` is None where there is no registry to look into; marks are read all the same.
     """
 
-    def __init__(self, *, examiner: Examiner, pictures: PictureStore | None) -> None:
+    def __init__(
+        self,
+        *,
+        examiner: Examiner,
+        pictures: PictureStore | None,
+        limiter: RateLimiter | None = None,
+    ) -> None:
         self._examiner = examiner
+        self._limiter = limiter
         self._pictures = pictures
         self._likenesses = None if pictures is None else Likenesses(pictures=pictures)
+
+    def must_be_welcome(self, client: str) -> None:
+        """Count a question of a client, before its file is taken in.
+
+        Raises:
+            TooManyChecks: it asks too often.
+
+        """
+        wait_s = 0 if self._limiter is None else self._limiter.take(client)
+        if wait_s:
+            raise TooManyChecks(retry_after_s=wait_s)
 
     async def check(self, data: bytes) -> Provenance:
         """Examine a file.
 
         Raises:
             PictureInvalid: it is no picture, or damaged.
-            PictureTooLarge: it has too many pixels.
+            PictureTooLarge: it has too many bytes or pixels.
 
         """
+        if len(data) > CHECK_BYTES_MAX:
+            raise PictureTooLarge(limit=f"at most {CHECK_BYTES_MAX // 2**20} MiB are read")
         seen = await self._examiner.examine(data)
         likeness = await self._likeness(seen)
         file = await self._by_digest(seen)

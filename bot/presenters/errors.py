@@ -58,6 +58,7 @@ ERROR_SENTENCES: Mapping[str, str] = {
     "no_live_worker": _AS_WRITTEN,
     "over_limit": _AS_WRITTEN,
     "too_many_uploads": _AS_WRITTEN,
+    "too_many_checks": _AS_WRITTEN,
     "too_many_waiting": (
         "{message} Wait until one begins, end one with `/cancel`, or take another tier."
     ),
