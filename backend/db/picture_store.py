@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from backend.db.picture_tables import PictureFileRow, PictureRow
 from backend.db.sessions import Database
 from backend.domain.jobs import Change, JobState
-from backend.domain.pictures import RegisteredPicture
+from backend.domain.registered import RegisteredPicture
 from backend.domain.requests import JobId
 from backend.domain.results import ImageRef
 

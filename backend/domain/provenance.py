@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from backend.domain.pictures import RegisteredPicture
+from backend.domain.registered import RegisteredPicture
 from backend.domain.requests import JobId
 
 

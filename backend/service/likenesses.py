@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from backend.domain.pictures import RegisteredPicture
 from backend.domain.provenance import Likeness
+from backend.domain.registered import RegisteredPicture
 from backend.service.picture_ports import PictureStore
 from safety.fingerprint import MATCH_DISTANCE, QUALITY_FLOOR, Fingerprint, HashIndex
 

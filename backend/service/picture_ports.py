@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from backend.domain.pictures import RegisteredPicture
 from backend.domain.provenance import Examination
+from backend.domain.registered import RegisteredPicture
 
 
 class PictureStore(Protocol):

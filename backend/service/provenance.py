@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from backend.domain.errors import PictureTooLarge, TooManyChecks
-from backend.domain.pictures import RegisteredPicture
 from backend.domain.provenance import Examination, Likeness, Origin, Provenance, Trace
+from backend.domain.registered import RegisteredPicture
 from backend.service.likenesses import Likenesses
 from backend.service.picture_ports import Examiner, PictureStore, RateLimiter
 from safety.fingerprint import Fingerprint

@@ -1,7 +1,7 @@
 """The registry of delivered pictures in memory, read off the jobs of a `Memory`."""
 
 from backend.domain.events import JobEventKind
-from backend.domain.pictures import RegisteredPicture
+from backend.domain.registered import RegisteredPicture
 from tests.fakes.stores import Memory
 
 

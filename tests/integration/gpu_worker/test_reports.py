@@ -209,9 +209,9 @@ def test_a_long_check_after_the_last_step_is_held_on_to(
     monkeypatch.setattr("gpu_worker.engine.steps.BEAT_EVERY_S", 0.01)
     is_held = threading.Event()
 
-    def check(_check: SecondPictureCheck, _pixels: Image.Image) -> list[Finding]:
+    def check(_check: SecondPictureCheck, pictures: list[Image.Image]) -> list[list[Finding]]:
         is_held.wait(PATIENCE_S)
-        return []
+        return [[] for _ in pictures]
 
     monkeypatch.setattr(SecondPictureCheck, "check", check)
     job, worker = a_render_job(), start()
@@ -233,7 +233,7 @@ def test_a_job_that_never_moves_again_calls_for_help(
 ):
     is_hung, is_helped = threading.Event(), threading.Event()
 
-    def check(_check: SecondPictureCheck, _pixels: Image.Image) -> list[Finding]:
+    def check(_check: SecondPictureCheck, pictures: list[Image.Image]) -> list[list[Finding]]:
         is_helped.wait(PATIENCE_S)
         return []
 
