@@ -103,6 +103,7 @@ def test_every_error_says_what_to_do() -> None:
         errors.NoLiveWorker(family="sd3", patience_s=120, live=()),
         errors.TooManyWaiting(tier="fast", limit=50),
         errors.TooManyUploads(limit=50),
+        errors.TooManyChecks(retry_after_s=6),
         errors.JobFinished(),
         errors.JobNotDelivered(),
         errors.IdempotencyMismatch(),
