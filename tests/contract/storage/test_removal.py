@@ -13,13 +13,13 @@ from storage.purger import PurgeReceipt
 from tests.contract.storage.conftest import clock
 from tests.contract.storage.test_object_stores import fetch
 from tests.fakes.purging import MemoryPurger
-from tests.unit.storage.pictures import a_png
+from tests.unit.storage.pictures import a_png, keep
 
 GONE = image_key("ab" * 32, "original", "png")
 
 
 def kept(objects: ObjectStore, *, seed: int = 1):
-    return ImageStore(objects=objects).keep(a_png(width=32 + seed))
+    return keep(ImageStore(objects=objects), a_png(width=32 + seed))
 
 
 def test_all_files_of_a_picture_are_gone_and_proven_gone(objects: ObjectStore):
