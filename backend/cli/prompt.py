@@ -3,7 +3,9 @@
 `impasto prompt explain`: what a prompt is read as and would cost, without drawing it.
 
 One JSON object `{"id": 1, "prompt": "…"}` a line in, one `{"id": 1, "outcome": …}` a line out that
-says how it was judged: outcome, category, rule, score, spans of the prompt, policy and language.
+says how it was judged: outcome, category, rule, score, spans of the prompt, policy, the language it
+was taken for, the English that was judged beside it, and what to do about it: a sentence and, where
+there is one, the span to change.
 """
 
 import argparse
@@ -23,13 +25,15 @@ from backend.cli.terminal import EXIT_BLOCKED, EXIT_DELIVERED, Subparsers, say
 from backend.domain.errors import BadInput, NotTranslated, Unavailable
 from backend.domain.families import ModelFamily
 from backend.domain.requests import AccountId, GenerationRequest, Requester, Surface
+from backend.domain.ways_out import way_out
 from backend.gateway.explaining import explanation_of
 from backend.prompt.interpreter import Interpret
 from backend.prompt.judging import PromptScreen, PromptVerdict
-from backend.prompt.language import LanguageGuess
+from backend.prompt.language import UNKNOWN, LanguageGuess
 from backend.prompt.pipeline import Understood, understand_all
 from backend.service.explanations import Explanation
 from backend.settings import Settings
+from safety.verdict import CHILD_SAFETY, Outcome
 
 # No prompt is this long; what is longer is judged piece by piece, and its worst piece counts.
 PIECE_CHARACTERS: Final = 2_000
@@ -37,7 +41,6 @@ OVERLAP_CHARACTERS: Final = 500
 PIECE_STEP: Final = PIECE_CHARACTERS - OVERLAP_CHARACTERS
 # Of what is longer still, beginning and end are read, and the rest is for a moderator.
 READ_CHARACTERS: Final = 4_000
-_WORSE: Final = {"allow": 0, "review": 1, "block": 2}
 _REQUESTER: Final = Requester(account_id=AccountId("local:filter"), surface=Surface.COMMAND_LINE)
 
 
@@ -110,9 +113,10 @@ def run_filter(stdin: TextIO, stdout: TextIO, *, screen: PromptScreen | None = N
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """What was said of a prompt, and the English that was judged beside it, if there was any."""
+    """What was said of a prompt, its language, and the English that was judged beside it."""
 
     verdict: PromptVerdict
+    language: str
     translation: str | None = None
 
 
@@ -136,11 +140,14 @@ class Judge:
             )
         except (BadInput, NotTranslated):
             # No picture would come of it, but it was asked about.
-            return Judged(verdict=max(_judge_pieces(prompt, self.screen), key=_severity))
+            held = max(_judge_pieces(prompt, self.screen), key=_severity)
+            return Judged(verdict=held, language=self.guess(prompt))
         worst = max(read, key=lambda one: _severity(one.verdict))
         is_translated = worst.spec.typed is not worst.spec
+        decided = worst.spec.language
         return Judged(
             verdict=_placed(worst, prompt),
+            language=self.guess(prompt) if decided == UNKNOWN else decided,
             translation=worst.spec.positive_text if is_translated else None,
         )
 
@@ -167,9 +174,21 @@ def _answer(line: str, judge: Judge) -> dict[str, object]:
         "score": round(verdict.score, 4),
         "spans": [list(span) for span in verdict.spans],
         "policy": verdict.policy or None,
-        "language": judge.guess(prompt),
+        "policy_version": verdict.policy_version or None,
+        "language": judged.language,
         "translation": judged.translation,
+        "way_out": _way_out(verdict),
     }
+
+
+def _way_out(verdict: PromptVerdict) -> dict[str, object] | None:
+    """Say what somebody can do whose prompt is held, and which span of it is at fault."""
+    if verdict.is_allowed:
+        return None
+    sentence = way_out(verdict.category, is_final=verdict.outcome == Outcome.BLOCK)
+    is_changeable = verdict.spans and verdict.category != CHILD_SAFETY
+    ends = [end for span in verdict.spans for end in span]
+    return {"sentence": sentence, "span": [min(ends), max(ends)] if is_changeable else None}
 
 
 def _placed(one: Understood, prompt: str) -> PromptVerdict:
@@ -180,7 +199,7 @@ def _placed(one: Understood, prompt: str) -> PromptVerdict:
 
 
 def _severity(verdict: PromptVerdict) -> tuple[int, float]:
-    return _WORSE[verdict.outcome], verdict.score
+    return Outcome(verdict.outcome).severity, verdict.score
 
 
 def _judge_pieces(prompt: str, screen: PromptScreen) -> Iterator[PromptVerdict]:

@@ -64,6 +64,7 @@ from backend.domain.moderation_errors import (
     AccountMuted,
     AccountSuspended,
 )
+from backend.domain.ways_out import way_out
 
 __all__ = [
     "AccountBanned",
@@ -115,7 +116,7 @@ class PromptBlocked(Refused):
     def __init__(self, *, category: str) -> None:
         super().__init__(
             f"This prompt was held back ({category}).",
-            way_out="Rephrase it, or ask a moderator to look at it.",
+            way_out=way_out(category, is_final=True),
         )
 
 

@@ -7,7 +7,10 @@ import pytest
 
 from backend.bootstrap import open_screen
 from backend.cli.prompt import run_filter
+from backend.prompt.judging import SafetyScreen
 from backend.settings import Settings
+from safety.policy import DEFAULT_POLICY
+from safety.verdict import Finding, Outcome
 
 SCREEN = open_screen(Settings())
 
@@ -33,8 +36,10 @@ def test_each_question_is_answered_in_order_by_its_id():
         "score": answers[0]["score"],
         "spans": [],
         "policy": "house-1",
+        "policy_version": DEFAULT_POLICY.version,
         "language": "und",
         "translation": None,
+        "way_out": None,
     }
     assert 0 <= answers[0]["score"] < 0.5
     assert (answers[1]["id"], answers[1]["outcome"], answers[1]["category"]) == (
@@ -136,6 +141,55 @@ def test_an_answer_tells_the_english_that_was_judged_too():
     held, allowed = ask(question("una mujer desnuda en la cama"), question("un zorro en la nieve"))
     assert (held["outcome"], held["language"]) == ("block", "es")
     assert (allowed["outcome"], allowed["translation"]) == ("allow", "a fox in the snow")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "language", "english"),
+    [("zorro rojo", "es", "red fox"), ("赤い狐", "ja", "red fox"), ("red fox", "en", None)],
+)
+def test_a_short_prompt_is_of_the_language_it_was_translated_from(prompt, language, english):
+    (answer,) = ask(question(prompt))
+    assert (answer["language"], answer["translation"]) == (language, english)
+
+
+def test_what_is_held_has_a_way_out_and_the_words_to_change():
+    prompt = "a quiet room and a naked woman on a bed"
+    (answer,) = ask(question(prompt))
+    start, end = answer["way_out"]["span"]
+    assert "naked" in prompt[start:end]
+    assert "nudity" in answer["way_out"]["sentence"]
+
+
+def test_nobody_is_told_a_way_around_child_safety():
+    screen = SafetyScreen(checks=[NamesChildren()])
+    out = io.StringIO()
+    run_filter(io.StringIO(question("sentinel zorp")), out, screen=screen)
+    answer = json.loads(out.getvalue())
+    assert (answer["outcome"], answer["spans"]) == ("block", [[9, 13]])
+    assert answer["way_out"]["span"] is None
+    assert "nobody can release it" in answer["way_out"]["sentence"]
+
+
+class NamesChildren:
+    """Finds child safety in a word that means nothing."""
+
+    name = "sentinel"
+
+    def check(self, text):
+        start = text.find("zorp")
+        if start < 0:
+            return [Finding(check=self.name, outcome=Outcome.ALLOW)]
+        spans = ((start, start + 4),)
+        return [
+            Finding(check=self.name, outcome=Outcome.BLOCK, category="child_safety", spans=spans)
+        ]
+
+
+def test_the_same_prompt_gets_the_same_answer_every_time():
+    prompts = ["a fox", "una mujer desnuda en la cama", "a naked woman", "{a, b} fox --ar 2:3"]
+    first, second = (ask(*map(question, prompts * 2)) for _ in range(2))
+    assert first == second
+    assert first[: len(prompts)] == first[len(prompts) :]
 
 
 def test_what_a_workshop_would_not_translate_is_judged_all_the_same(monkeypatch):
