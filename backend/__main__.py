@@ -24,6 +24,7 @@ from backend.bootstrap import (
     open_redis,
     open_services,
 )
+from backend.bootstrap.audit import make_audit_seal
 from backend.bootstrap.log_stream import LogStream
 from backend.contracts import REPORT_STREAM
 from backend.db.clock import DatabaseClock
@@ -188,7 +189,8 @@ async def open_dispatcher(
             uploads=make_uploads(database, settings, clock=clock),
             clock=clock,
         )
-        async with clock.kept(stop or asyncio.Event()):
+        seal = make_audit_seal(database, settings)
+        async with clock.kept(stop or asyncio.Event()), seal.kept(clock):
             yield dispatcher
 
 

@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     gateway_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     public_url: str = Field(default_factory=_loopback_url)
     policy: Path | None = None
+    audit_anchor: Path | None = None
     model_sdxl: str | None = None
     model_sd3: str | None = None
     model_flux: str | None = None
@@ -220,6 +221,21 @@ class Settings(BaseSettings):
     def objects_folder(self) -> Path:
         """Where pictures live without S3."""
         return self.home / "objects"
+
+    @property
+    def audit_keys_file(self) -> Path:
+        """Where the keys live that sign heads of the audit log."""
+        return self.home / "audit-keys.json"
+
+    @property
+    def audit_anchor_file(self) -> Path:
+        """Where signed heads of the audit log are written besides the database."""
+        return self.audit_anchor or self.home / "audit-heads.jsonl"
+
+    @property
+    def pseudonyms_file(self) -> Path:
+        """Where the secret lives by which people are called in exports."""
+        return self.home / "pseudonyms.json"
 
     @property
     def signing_keys_file(self) -> Path:

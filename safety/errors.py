@@ -10,7 +10,8 @@ SafetyError
 ├── CredentialsInvalid  nothing to mark or sign with: missing, expired, or of two minds
 ├── NotMarked       a picture that could not be watermarked or signed, so it may not leave
 ├── MarkImpossible  a picture or an installation that cannot carry a watermark
-└── AuditKeysUnusable   a key file of the audit log that is missing, unreadable or something else
+├── AuditKeysUnusable   a key file of the audit log that is missing, unreadable or something else
+└── AnchorUnusable  a file of signed heads that cannot be read or written
 """
 
 
@@ -40,6 +41,10 @@ class MarkImpossible(SafetyError):
 
 class AuditKeysUnusable(SafetyError):
     """The keys that sign the audit log cannot be used."""
+
+
+class AnchorUnusable(SafetyError):
+    """The file of the audit log's signed heads cannot be used."""
 
 
 class HashListUnusable(CheckFailed):

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from backend.cli import (
+    audit,
     demo,
     doctor,
     drill,
@@ -44,6 +45,7 @@ COMMANDS = (
     process,
     prompt,
     policy,
+    audit,
     queue_view,
     key,
     models,

@@ -62,15 +62,6 @@ class SqlAuditLog:
         async with self._database.read() as session:
             return await _tip_of(session)
 
-    async def newest_head(self) -> Head | None:
-        """Return the head of the most entries, or None."""
-        query = select(AuditHeadRow).order_by(
-            col(AuditHeadRow.entries).desc(), col(AuditHeadRow.sequence).desc()
-        )
-        async with self._database.read() as session:
-            row = (await session.exec(query.limit(1))).one_or_none()
-            return None if row is None else _head_of(row)
-
     async def add_head(self, head: Head) -> None:
         """Keep a signed head."""
         async with self._database.write() as session:
@@ -99,6 +90,14 @@ class AuditReading:
     async def tip(self) -> Tip:
         """Return how many entries there should be, and the last one's hash."""
         return await _tip_of(self._session)
+
+    async def newest_head(self) -> Head | None:
+        """Return the head of the most entries, or None."""
+        query = select(AuditHeadRow).order_by(
+            col(AuditHeadRow.entries).desc(), col(AuditHeadRow.sequence).desc()
+        )
+        row = (await self._session.exec(query.limit(1))).one_or_none()
+        return None if row is None else _head_of(row)
 
     async def heads(self) -> list[Head]:
         """Return all heads, signatures unchecked."""

@@ -132,19 +132,31 @@ class Verifier:
     """Walks along a log, entry by entry, in memory that does not grow with it.
 
     `heads` must have been checked already (see `audit_keys`); `expected` is how many entries the
-    log itself says there are, None if it does not say.
+    log itself says there are, None if it does not say. It begins behind `start`, if one is given,
+    of which it takes the word.
     """
 
-    def __init__(self, heads: Iterable[Head] = (), *, expected: int | None = None) -> None:
+    def __init__(
+        self,
+        heads: Iterable[Head] = (),
+        *,
+        expected: int | None = None,
+        start: Head | None = None,
+    ) -> None:
         self._heads: dict[int, set[str]] = {}
         for head in heads:
             self._heads.setdefault(head.entries, set()).add(head.hash)
         self._expected = expected
-        self._entries = 0
-        self._hash = GENESIS
+        self._entries = start.entries if start else 0
+        self._hash = start.hash if start else GENESIS
         # Up to here a signature vouches for everything.
-        self._vouched = 0
+        self._vouched = self._entries
         self._bad: tuple[int, str] | None = None
+
+    @property
+    def entries(self) -> int:
+        """How many entries it has seen, or need not see."""
+        return self._entries
 
     def add(self, chained: ChainedEntry) -> None:
         """Take the next entry."""

@@ -1,0 +1,125 @@
+"""Signs heads of the audit log while a process runs, and verifies the log against all of them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from backend.db.audit_store import AuditReading, SqlAuditLog
+from backend.domain.errors import Unavailable
+from backend.service.ports import Clock
+from safety.errors import AnchorUnusable, AuditKeysUnusable
+from safety.moderation.audit import Head, Verification, Verifier
+from safety.moderation.audit_anchor import append_head, read_heads
+from safety.moderation.audit_keys import load_audit_keys, load_or_create_audit_keys
+
+SEAL_EVERY_S: Final = 60.0
+
+_log = structlog.get_logger(__name__)
+
+
+class AuditSeal:
+    """The signed heads of one log: its keys' file, and the anchor beside the database."""
+
+    def __init__(self, *, log: SqlAuditLog, keys_file: Path, anchor_file: Path) -> None:
+        self._audit = log
+        self._keys_file = keys_file
+        self._anchor_file = anchor_file
+
+    async def seal(self, clock: Clock) -> Head | None:
+        """Sign how far the log has come, unless nothing was added or what was does not verify.
+
+        Raises:
+            Unavailable: the database does not answer.
+            AuditKeysUnusable, AnchorUnusable: a file cannot be used.
+
+        """
+        async with self._audit.reading() as reading:
+            newest = await reading.newest_head()
+            found = await _walk(reading, Verifier(expected=await _most(reading), start=newest))
+            tip = await reading.tip()
+        if not found.ok:
+            # A signature would vouch for what somebody has made of the log.
+            _log.error("audit_log_does_not_verify", first_bad=found.first_bad, why=found.reason)
+            return None
+        if tip.entries <= (newest.entries if newest else 0):
+            return None
+        keys = await asyncio.to_thread(load_or_create_audit_keys, self._keys_file)
+        head = keys.sign(entries=tip.entries, last_hash=tip.hash, at=clock())
+        await self._audit.add_head(head)
+        await asyncio.to_thread(append_head, self._anchor_file, head)
+        return head
+
+    async def verify(self) -> Verification:
+        """Verify the whole log against the heads in the database and in the anchor file.
+
+        Where heads or keys cannot be read, nobody vouches for the log, and it is not ok.
+
+        Raises:
+            Unavailable: the database does not answer.
+
+        """
+        async with self._audit.reading() as reading:
+            heads = await reading.heads()
+            genuine, others, trouble = await asyncio.to_thread(self._sort, heads)
+            found = await _walk(reading, Verifier(genuine, expected=await _most(reading)))
+        if found.ok and trouble:
+            return replace(found, ok=False, reason=trouble)
+        return _doubted(found, others) if others else found
+
+    def _sort(self, heads: list[Head]) -> tuple[list[Head], list[Head], str]:
+        """Part the heads in the database and in the anchor into genuine ones and others."""
+        try:
+            heads = [*heads, *read_heads(self._anchor_file)]
+            if not heads:
+                return [], [], ""
+            return *load_audit_keys(self._keys_file).sort(heads), ""
+        except (AuditKeysUnusable, AnchorUnusable) as error:
+            return [], [], str(error)
+
+    @asynccontextmanager
+    async def kept(self, clock: Clock, *, every_s: float = SEAL_EVERY_S) -> AsyncIterator[None]:
+        """Sign now and then while in the block, and at its end."""
+        keeping = asyncio.create_task(self._keep(clock, every_s))
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeping
+            await self._try(clock)
+
+    async def _keep(self, clock: Clock, every_s: float) -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            await self._try(clock)
+
+    async def _try(self, clock: Clock) -> None:
+        try:
+            await self.seal(clock)
+        except (Unavailable, AuditKeysUnusable, AnchorUnusable) as error:
+            _log.warning("audit_log_not_sealed", why=str(error) or type(error).__name__)
+
+
+async def _most(reading: AuditReading) -> int:
+    return (await reading.tip()).entries
+
+
+async def _walk(reading: AuditReading, verifier: Verifier) -> Verification:
+    async for chained in reading.entries(after=verifier.entries):
+        verifier.add(chained)
+    return verifier.finish()
+
+
+def _doubted(found: Verification, others: list[Head]) -> Verification:
+    """Say that a head is not ours: it may stand where a genuine one was taken away."""
+    doubtful = min(others, key=lambda head: head.entries)
+    if not found.ok and (found.first_bad or 0) <= doubtful.entries:
+        return found
+    reason = f"the head of {doubtful.entries} entries is signed by no key that is known here"
+    return replace(found, ok=False, first_bad=doubtful.entries, reason=reason)

@@ -1,0 +1,161 @@
+"""Signed heads over both databases: what they prove that the chain alone does not."""
+
+from collections.abc import Callable
+
+import pytest
+
+from backend.db.audit_log import append
+from backend.db.audit_seal import AuditSeal
+from backend.db.audit_store import SqlAuditLog
+from backend.db.sessions import Database
+from safety.moderation.audit import GENESIS
+from safety.moderation.audit_anchor import read_heads
+from tests.builders import at
+from tests.integration.db.test_audit_log import (
+    an_entry,
+    filled,
+    tamper,
+    without_triggers,
+)
+
+
+def clock():
+    return at(100)
+
+
+@pytest.fixture
+def log(database: Database) -> SqlAuditLog:
+    return SqlAuditLog(database=database)
+
+
+@pytest.fixture
+def seal(log: SqlAuditLog, tmp_path) -> AuditSeal:
+    return AuditSeal(
+        log=log, keys_file=tmp_path / "keys.json", anchor_file=tmp_path / "heads.jsonl"
+    )
+
+
+async def heads(log: SqlAuditLog) -> list[int]:
+    async with log.reading() as reading:
+        return [head.entries for head in await reading.heads()]
+
+
+async def rewrite(database: Database, log: SqlAuditLog, *, upto: int, edit: Callable) -> None:
+    """Write the whole log anew, edited, with a chain that fits: the strongest forgery there is."""
+    async with log.reading() as reading:
+        entries = [chained.entry async for chained in reading.entries()][:upto]
+    async with database.write() as session:
+        connection = await session.connection()
+        await connection.exec_driver_sql("DELETE FROM audit_entries")
+        await connection.exec_driver_sql(
+            f"UPDATE audit_tip SET entries = 0, hash = '{GENESIS}'"  # noqa: S608 - a constant
+        )
+        for entry in entries:
+            append(session, edit(entry))
+
+
+async def without_all_triggers(database: Database) -> None:
+    await without_triggers(database)
+    if database.kind == "sqlite":
+        await tamper(
+            database, "DROP TRIGGER audit_heads_no_delete", "DROP TRIGGER audit_heads_no_update"
+        )
+
+
+async def test_a_head_is_signed_once_until_there_is_more(log, seal, tmp_path):
+    assert await seal.seal(clock) is None
+    await filled(log, 3)
+    head = await seal.seal(clock)
+    assert head is not None
+    assert (head.entries, head.hash) == (3, (await log.tip()).hash)
+    assert await seal.seal(clock) is None
+    await filled(log, 2)
+    await seal.seal(clock)
+    assert await heads(log) == [3, 5]
+    assert [each.entries for each in read_heads(tmp_path / "heads.jsonl")] == [3, 5]
+    assert (await seal.verify()).ok
+
+
+async def test_the_block_signs_now_and_then_and_at_its_end(log, seal):
+    await filled(log, 1)
+    async with seal.kept(clock, every_s=0.01):
+        for _ in range(500):
+            if await heads(log):
+                break
+        assert await heads(log) == [1]
+        await log.record(an_entry(2))
+    assert (await heads(log))[-1] == 2
+    assert (await seal.verify()).ok
+
+
+async def test_a_log_written_anew_without_a_trace_is_given_away_by_a_head(database, log, seal):
+    await filled(log, 4)
+    await seal.seal(clock)
+    await filled(log, 4)
+    await seal.seal(clock)
+    await without_all_triggers(database)
+    await rewrite(
+        database,
+        log,
+        upto=8,
+        edit=lambda e: an_entry(6, outcome="forged") if e.subject == "thing:2" else e,
+    )
+    found = await seal.verify()
+    assert (found.ok, found.first_bad) == (False, 1)
+
+
+async def test_a_log_cut_short_together_with_its_heads_is_given_away_by_the_anchor(
+    database, log, seal
+):
+    await filled(log, 6)
+    await seal.seal(clock)
+    await without_all_triggers(database)
+    await tamper(database, "DELETE FROM audit_heads")
+    await rewrite(database, log, upto=4, edit=lambda entry: entry)
+    found = await seal.verify()
+    assert (found.entries, found.ok, found.first_bad) == (4, False, 5)
+
+
+async def test_nothing_is_signed_over_what_somebody_mended(database, log, seal):
+    await filled(log, 2)
+    await seal.seal(clock)
+    await filled(log, 4)
+    await without_all_triggers(database)
+    await tamper(database, "UPDATE audit_entries SET outcome = 'x' WHERE number = 4")
+    assert await seal.seal(clock) is None
+    assert await heads(log) == [2]
+    found = await seal.verify()
+    assert (found.ok, found.first_bad) == (False, 4)
+
+
+async def test_a_head_that_nobody_we_know_signed_is_not_taken(database, log, seal, tmp_path):
+    await filled(log, 3)
+    await seal.seal(clock)
+    stranger = AuditSeal(
+        log=log, keys_file=tmp_path / "theirs.json", anchor_file=tmp_path / "t.jsonl"
+    )
+    await filled(log, 1)
+    await stranger.seal(clock)
+    found = await seal.verify()
+    assert (found.ok, found.first_bad) == (False, 4)
+    assert "no key" in found.reason
+
+
+async def test_without_its_keys_nobody_vouches_for_a_signed_log(log, seal, tmp_path):
+    await filled(log, 3)
+    assert (await seal.verify()).ok
+    await seal.seal(clock)
+    (tmp_path / "keys.json").unlink()
+    found = await seal.verify()
+    assert (found.entries, found.ok, found.first_bad) == (3, False, None)
+    assert "keys.json" in found.reason
+
+
+async def test_an_anchor_that_was_scribbled_on_is_told(log, seal, tmp_path):
+    await filled(log, 3)
+    await seal.seal(clock)
+    with (tmp_path / "heads.jsonl").open("a") as file:
+        file.write("{}\n")
+    found = await seal.verify()
+    assert not found.ok
+    assert "line 2" in found.reason
