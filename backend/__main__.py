@@ -24,7 +24,7 @@ from backend.bootstrap import (
     open_redis,
     open_services,
 )
-from backend.bootstrap.audit import make_audit_seal
+from backend.bootstrap.audit import make_audit_seal, tell_models_in_force
 from backend.bootstrap.log_stream import LogStream
 from backend.contracts import REPORT_STREAM
 from backend.db.clock import DatabaseClock
@@ -191,6 +191,7 @@ async def open_dispatcher(
         )
         seal = make_audit_seal(database, settings)
         async with clock.kept(stop or asyncio.Event()), seal.kept(clock):
+            await tell_models_in_force(database, settings, clock=clock)
             yield dispatcher
 
 

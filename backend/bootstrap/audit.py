@@ -1,9 +1,16 @@
-"""Wires the audit log: its signed heads, and how people are called where it leaves the house."""
+"""Wires the audit log: its signed heads, what is in force, and people's names outside the house."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
 
 from backend.db.audit_seal import AuditSeal
 from backend.db.audit_store import SqlAuditLog
 from backend.db.sessions import Database
 from backend.service.audit_export import Name, pseudonyms
+from backend.service.in_force import InForce
+from backend.service.ports import Clock
 from backend.settings import Settings
 from storage.signing import load_or_create_signing_keys
 
@@ -15,6 +22,29 @@ def make_audit_seal(database: Database, settings: Settings) -> AuditSeal:
         keys_file=settings.audit_keys_file,
         anchor_file=settings.audit_anchor_file,
     )
+
+
+async def tell_policy_in_force(database: Database, settings: Settings, *, clock: Clock) -> None:
+    """Put on record which policy is the house's, unless that was the last thing told of it."""
+    policy = settings.safety_policy
+    said = json.dumps(asdict(policy), sort_keys=True, default=sorted)
+    digest = hashlib.sha256(said.encode()).hexdigest()
+    in_force = InForce(audit=SqlAuditLog(database=database), clock=clock)
+    await in_force.tell_policy(policy.id, digest=digest)
+
+
+async def tell_models_in_force(database: Database, settings: Settings, *, clock: Clock) -> None:
+    """Put on record what each family is drawn with, where that has changed."""
+    sources = {family: settings.model_source(family) for family in settings.families}
+    in_force = InForce(audit=SqlAuditLog(database=database), clock=clock)
+    await in_force.tell_models({f: _shown(source) for f, source in sources.items()})
+
+
+def _shown(source: str | None) -> str:
+    """Return a model's name; of a folder its last part, the rest is the host's own affair."""
+    if source is None:
+        return "starter"
+    return Path(source).name if Path(source).is_absolute() else source
 
 
 def open_pseudonyms(settings: Settings) -> Name:

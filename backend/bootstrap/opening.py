@@ -12,12 +12,14 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from backend.bootstrap.audit import tell_policy_in_force
 from backend.bootstrap.links import open_named_pictures
 from backend.bootstrap.moderation import make_standings
 from backend.bootstrap.policies import make_policies
 from backend.bootstrap.provenance import make_provenance
 from backend.db.sessions import Database
 from backend.db.stores import (
+    SqlAuditLog,
     SqlBooks,
     SqlJobStore,
     SqlKeyStore,
@@ -119,6 +121,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 predictions=predictions,
                 fleet=fleet,
                 standings=standings,
+                audit=SqlAuditLog(database=database),
                 policies=settings.tier_policies,
                 clock=now,
             ),
@@ -138,13 +141,15 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             preferences=preferences,
             standings=standings,
         )
+        await tell_policy_in_force(database, settings, clock=now)
         async with fleet.watching():
             yield services
 
 
 def _make_reviews(database: Database, outbox: Outbox) -> Reviews:
     reviews, jobs = SqlReviewStore(database=database), SqlJobStore(database=database)
-    return Reviews(reviews=reviews, jobs=jobs, outbox=outbox, clock=now)
+    audit = SqlAuditLog(database=database)
+    return Reviews(reviews=reviews, jobs=jobs, outbox=outbox, audit=audit, clock=now)
 
 
 def make_reader(settings: Settings, fleet: Fleet, policies: Policies | None = None) -> Reader:
@@ -237,6 +242,7 @@ def make_uploads(
         store=SqlUploadStore(database=database),
         pictures=StoredUploads(images=images, open_checks=open_image_checks),
         standings=standings,
+        audit=SqlAuditLog(database=database),
         clock=clock,
     )
 

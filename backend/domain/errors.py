@@ -127,6 +127,7 @@ class PictureBlocked(Refused):
 
     def __init__(self, *, category: str) -> None:
         super().__init__(f"This picture was held back ({category}).", way_out="Use another one.")
+        self.category = category
 
 
 class ReviewNotReleasable(Refused):

@@ -18,12 +18,14 @@ from backend.domain.results import ImageRef, ImageVariant
 from backend.domain.rework import Rework, Variation
 from backend.domain.tiers import TIER_POLICIES, Tier, TierPolicy
 from backend.prompt.write import write_list, write_manner, write_words
+from backend.service import on_record
 from backend.service.fingerprints import fingerprint
 from backend.service.fleet import Fleet
 from backend.service.given_pictures import settled
 from backend.service.job_view import JobView
 from backend.service.named_pictures import Taken
 from backend.service.ports import (
+    AuditLog,
     CancelFlags,
     Clock,
     JobStore,
@@ -66,6 +68,7 @@ class Generations:
         predictions: Predictions,
         fleet: Fleet,
         standings: Standings,
+        audit: AuditLog,
         policies: Mapping[Tier, TierPolicy] = TIER_POLICIES,
         clock: Clock,
         make_id: Callable[[], JobId] = new_job_id,
@@ -81,6 +84,7 @@ class Generations:
         self._predictions = predictions
         self._fleet = fleet
         self._standings = standings
+        self._audit = audit
         self._policies = policies
         self._clock = clock
         self._make_id = make_id
@@ -158,15 +162,19 @@ class Generations:
         ]
 
     async def view(self, job_id: JobId, requester: Requester) -> JobView:
-        """Return a job to its owner or a moderator.
+        """Return a job to its owner, or to a moderator, which is put on record.
 
         Raises:
             JobNotFound: there is none, or it is somebody else's.
+            Unavailable: it cannot be put on record, so nothing is shown.
 
         """
         view = await self.snapshot(job_id)
         if not may_touch(view.job, requester):
             raise JobNotFound
+        if view.job.request.requester.account_id != requester.account_id:
+            seen = on_record.job_seen(requester.account_id, view.job, at=self._clock())
+            await self._audit.record(seen)
         return view
 
     async def snapshot(self, job_id: JobId) -> JobView:

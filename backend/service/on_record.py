@@ -1,6 +1,8 @@
 """What the audit log says of decisions: the entries that go with changes, reviews and keys."""
 
 import hashlib
+from collections.abc import Sequence
+from datetime import datetime
 
 from backend.domain.accounts import ApiKey
 from backend.domain.events import JobEventKind
@@ -13,6 +15,9 @@ from safety.moderation.audit import AuditEntry
 # Whoever has a shell on the host, and what nobody asked for.
 OPERATOR = "operator"
 HOUSE = "impasto"
+
+# The outcome of an entry that tells of looking.
+SEEN = "seen"
 
 PROMPT_SCREENED = "prompt.screened"
 PICTURE_SCREENED = "picture.screened"
@@ -69,6 +74,47 @@ def decision(review: Review) -> AuditEntry:
             "rule": review.block.rule,
         },
         at=review.decided_at,
+    )
+
+
+def reviews_listed(moderator: AccountId, reviews: Sequence[Review], *, at: datetime) -> AuditEntry:
+    """Return the entry for who was shown which held jobs."""
+    return AuditEntry(
+        action="review.listed",
+        actor=moderator,
+        subject="reviews",
+        outcome=SEEN,
+        detail={"count": str(len(reviews)), "reviews": " ".join(review.id for review in reviews)},
+        at=at,
+    )
+
+
+def job_seen(moderator: AccountId, job: Job, *, at: datetime) -> AuditEntry:
+    """Return the entry for a moderator who looks at somebody's job, its pictures' links included.
+
+    They work for an hour, and only what was delivered has any.
+    """
+    return AuditEntry(
+        action="job.viewed",
+        actor=moderator,
+        subject=about_job(job.id),
+        outcome=SEEN,
+        detail={"account": job.request.requester.account_id, "state": job.state},
+        at=at,
+    )
+
+
+def upload_screened(
+    account_id: AccountId, outcome: str, *, sha256: str, at: datetime, category: str = ""
+) -> AuditEntry:
+    """Return the entry for the verdict on a picture that was handed in."""
+    return AuditEntry(
+        action=UPLOAD_SCREENED,
+        actor=account_id,
+        subject=f"upload:{sha256}",
+        outcome=outcome,
+        detail={"category": category} if category else {},
+        at=at,
     )
 
 

@@ -6,8 +6,9 @@ from backend.domain.errors import ReviewNotFound, ReviewNotReleasable
 from backend.domain.jobs import Change, Job
 from backend.domain.requests import Requester
 from backend.domain.reviews import Decision, Review, ReviewId
+from backend.service import on_record
 from backend.service.moderators import must_moderate
-from backend.service.ports import Clock, JobStore, OutboxPublisher, ReviewStore
+from backend.service.ports import AuditLog, Clock, JobStore, OutboxPublisher, ReviewStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,18 +23,26 @@ class Reviews:
     """What moderators do with held jobs. Every call checks that the requester is a moderator."""
 
     def __init__(
-        self, *, reviews: ReviewStore, jobs: JobStore, outbox: OutboxPublisher, clock: Clock
+        self,
+        *,
+        reviews: ReviewStore,
+        jobs: JobStore,
+        outbox: OutboxPublisher,
+        audit: AuditLog,
+        clock: Clock,
     ) -> None:
         self._reviews = reviews
         self._jobs = jobs
         self._outbox = outbox
+        self._audit = audit
         self._clock = clock
 
     async def open_cards(self, requester: Requester, *, limit: int = 5) -> list[ReviewCard]:
-        """Return open reviews with their jobs, oldest first.
+        """Return open reviews with their jobs, oldest first; that they were seen is on record.
 
         Raises:
             ModeratorsOnly: the requester is none.
+            Unavailable: it cannot be put on record, so nothing is shown.
 
         """
         must_moderate(requester)
@@ -42,6 +51,9 @@ class Reviews:
             job = await self._jobs.get(review.job_id)
             if job is not None:
                 cards.append(ReviewCard(review=review, job=job))
+        shown = [card.review for card in cards]
+        who = requester.account_id
+        await self._audit.record(on_record.reviews_listed(who, shown, at=self._clock()))
         return cards
 
     async def release(self, review_id: ReviewId, requester: Requester) -> ReviewCard:

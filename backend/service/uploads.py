@@ -1,10 +1,17 @@
 """Pictures people give us: screened before they are kept, for a day, for their owner alone."""
 
+import hashlib
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
 
-from backend.domain.errors import PictureTooLarge, TooManyUploads, Unavailable, UploadNotFound
+from backend.domain.errors import (
+    PictureBlocked,
+    PictureTooLarge,
+    TooManyUploads,
+    Unavailable,
+    UploadNotFound,
+)
 from backend.domain.requests import Requester, UploadId
 from backend.domain.uploads import (
     UPLOAD_BYTES_MAX,
@@ -12,7 +19,8 @@ from backend.domain.uploads import (
     UPLOADS_MAX,
     Upload,
 )
-from backend.service.ports import Clock, UploadPictures, UploadStore
+from backend.service import on_record
+from backend.service.ports import AdmittedPicture, AuditLog, Clock, UploadPictures, UploadStore
 from backend.service.standings import Standings
 
 # A job that was asked for in the last moment may wait and be drawn long after.
@@ -35,12 +43,14 @@ class Uploads:
         store: UploadStore,
         pictures: UploadPictures,
         standings: Standings | None,
+        audit: AuditLog,
         clock: Clock,
         make_id: Callable[[], UploadId] = new_upload_id,
     ) -> None:
         self._store = store
         self._pictures = pictures
         self._standings = standings
+        self._audit = audit
         self._clock = clock
         self._make_id = make_id
 
@@ -60,7 +70,7 @@ class Uploads:
         await self._must_be_welcome(requester)
         if len(data) > bytes_max:
             raise PictureTooLarge(limit=f"at most {bytes_max // _MIB} MiB are read")
-        picture = await self._pictures.admit(data)
+        picture = await self._screened(data, requester)
         upload_id = self._make_id()
         key = await self._pictures.keep(upload_id, picture)
         now = self._clock()
@@ -78,6 +88,21 @@ class Uploads:
             await self._pictures.drop(key)
             raise TooManyUploads(limit=UPLOADS_MAX)
         return upload
+
+    async def _screened(self, data: bytes, requester: Requester) -> AdmittedPicture:
+        """Screen a picture, and put the verdict on record before anything comes of it."""
+        who, sha256 = requester.account_id, hashlib.sha256(data).hexdigest()
+        try:
+            picture = await self._pictures.admit(data)
+        except PictureBlocked as blocked:
+            held = on_record.upload_screened(
+                who, "block", sha256=sha256, at=self._clock(), category=blocked.category
+            )
+            await self._audit.record(held)
+            raise
+        cleared = on_record.upload_screened(who, "allow", sha256=sha256, at=self._clock())
+        await self._audit.record(cleared)
+        return picture
 
     async def get(self, upload_id: UploadId, requester: Requester) -> Upload:
         """Return an upload to its owner.

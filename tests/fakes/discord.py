@@ -35,6 +35,7 @@ from backend.service.services import Services
 from bot.client import ClientOptions, ImpastoBot
 from bot.devcord.openapi import OpenApiJudge
 from tests.builders import an_image
+from tests.fakes.audit import MemoryAuditLog
 from tests.fakes.discord_edge import Edge
 from tests.fakes.events import (
     MemoryCancelFlags,
@@ -103,7 +104,10 @@ class Town:
             outbox=MemoryOutbox(jobs=self.jobs, bus=self.bus),
             clock=self.now,
         )
-        self.darkroom = Darkroom(jobs=self.jobs, clock=self.now, standings=self.standings)
+        self.audit = MemoryAuditLog(memory=self.memory)
+        self.darkroom = Darkroom(
+            jobs=self.jobs, clock=self.now, standings=self.standings, audit=self.audit
+        )
         self._options = ClientOptions(
             state_dir=state_dir, shard_count=1, moderator_role_ids=moderator_role_ids
         )
@@ -149,10 +153,15 @@ class Town:
                 predictions=Predictions(documents=MemoryQueueDocuments()),
                 fleet=fleet,
                 standings=self.standings,
+                audit=self.audit,
                 clock=clock,
             ),
             reviews=Reviews(
-                reviews=MemoryReviewStore(memory=memory), jobs=self.jobs, outbox=outbox, clock=clock
+                reviews=MemoryReviewStore(memory=memory),
+                jobs=self.jobs,
+                outbox=outbox,
+                audit=self.audit,
+                clock=clock,
             ),
             accounts=Accounts(keys=MemoryKeyStore(), jobs=self.jobs, books=books, clock=clock),
             messages=self.messages,

@@ -16,6 +16,7 @@ from backend.service.reader import Reader
 from backend.service.reviews import Reviews
 from backend.service.services import Services
 from tests.builders import at
+from tests.fakes.audit import MemoryAuditLog
 from tests.fakes.events import (
     MemoryCancelFlags,
     MemoryEventBus,
@@ -73,7 +74,10 @@ class FakeWorkshop:
         standings = make_standings(
             memory=memory, flags=self.cancel_flags, outbox=self.outbox, clock=self.now
         )
-        self.darkroom = Darkroom(jobs=self.jobs, clock=self.now, standings=standings, links=links)
+        self.audit = MemoryAuditLog(memory=memory)
+        self.darkroom = Darkroom(
+            jobs=self.jobs, clock=self.now, standings=standings, audit=self.audit, links=links
+        )
         preferences = make_preferences()
         self.services = Services(
             uploads=self.darkroom.uploads,
@@ -95,12 +99,14 @@ class FakeWorkshop:
                 predictions=Predictions(documents=MemoryQueueDocuments()),
                 fleet=self.fleet,
                 standings=standings,
+                audit=self.audit,
                 clock=self.now,
             ),
             reviews=Reviews(
                 reviews=MemoryReviewStore(memory=memory),
                 jobs=self.jobs,
                 outbox=self.outbox,
+                audit=self.audit,
                 clock=self.now,
             ),
             accounts=Accounts(

@@ -18,6 +18,7 @@ from safety.verdict import Finding, Outcome
 from storage.image_store import ImageStore
 from storage.object_store import ObjectStore
 from storage.object_stores.memory import MemoryObjectStore
+from tests.fakes.audit import MemoryAuditLog
 from tests.fakes.image_checks import EachByItself
 
 FORBIDDEN_COLOUR = (255, 0, 0)
@@ -87,17 +88,20 @@ class Darkroom:
         jobs: JobStore,
         clock: Clock,
         standings: Standings,
+        audit: MemoryAuditLog | None = None,
         objects: ObjectStore | None = None,
         links: PictureLinks | None = None,
     ) -> None:
         self.objects = objects or MemoryObjectStore()
         self.store = MemoryUploadStore()
+        self.audit = audit or MemoryAuditLog()
         self.given = GivenPictures(jobs=jobs, uploads=self.store, clock=clock)
         images = ImageStore(objects=self.objects)
         self.uploads = Uploads(
             store=self.store,
             pictures=StoredUploads(images=images, open_checks=lambda: [RedIsForbidden()]),
             standings=standings,
+            audit=self.audit,
             clock=clock,
         )
         self.named = NamedPictures(links=links, uploads=self.uploads, given=self.given)

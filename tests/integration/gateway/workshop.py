@@ -31,6 +31,7 @@ from storage.keys import image_key
 from storage.object_store import ObjectStore
 from storage.object_stores import LocalStoreSettings, open_object_store
 from tests.builders import NOW
+from tests.fakes.audit import MemoryAuditLog
 from tests.fakes.events import (
     MemoryCancelFlags,
     MemoryEventBus,
@@ -222,7 +223,8 @@ async def open_workshop(
         seconds=lambda: clock().timestamp(),
     )
     standings = make_standings(memory=memory, flags=flags, outbox=outbox, clock=clock)
-    darkroom = Darkroom(jobs=jobs, clock=clock, objects=objects, standings=standings)
+    audit = MemoryAuditLog(memory=memory)
+    darkroom = Darkroom(jobs=jobs, clock=clock, objects=objects, standings=standings, audit=audit)
     preferences = make_preferences()
     services = Services(
         uploads=darkroom.uploads,
@@ -242,9 +244,10 @@ async def open_workshop(
             predictions=Predictions(documents=MemoryQueueDocuments()),
             fleet=fleet,
             standings=standings,
+            audit=audit,
             clock=clock,
         ),
-        reviews=Reviews(reviews=reviews, jobs=jobs, outbox=outbox, clock=clock),
+        reviews=Reviews(reviews=reviews, jobs=jobs, outbox=outbox, audit=audit, clock=clock),
         accounts=accounts,
         messages=MemoryMessageStore(),
         events=bus,
