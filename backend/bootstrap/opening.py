@@ -110,9 +110,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         services = Services(
             generations=Generations(
                 jobs=jobs,
-                pictures=StoredPictures(
-                    images=ImageStore(objects=open_objects(settings)), clock=now
-                ),
+                pictures=make_pictures(settings),
                 reader=reader,
                 previews=RedisPreviews(redis=redis),
                 cancel_flags=RedisCancelFlags(redis=redis),
@@ -144,6 +142,11 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         await tell_policy_in_force(database, settings, clock=now)
         async with fleet.watching():
             yield services
+
+
+def make_pictures(settings: Settings) -> StoredPictures:
+    """Make the stored pictures, to be read and linked."""
+    return StoredPictures(images=ImageStore(objects=open_objects(settings)), clock=now)
 
 
 def _make_reviews(database: Database, outbox: Outbox) -> Reviews:
