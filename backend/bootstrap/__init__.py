@@ -20,7 +20,7 @@ from backend.bootstrap.opening import (
     open_services,
 )
 from backend.bootstrap.policies import make_policies
-from backend.bootstrap.provenance import open_provenance
+from backend.bootstrap.provenance import open_provenance, open_signing_credentials
 
 __all__ = [
     "make_accounts",
@@ -42,4 +42,5 @@ __all__ = [
     "open_redis",
     "open_screen",
     "open_services",
+    "open_signing_credentials",
 ]

@@ -14,6 +14,7 @@ from backend.limits.memory_limiter import MemoryLimiter
 from backend.service.provenance import ProvenanceChecks
 from backend.settings import Settings
 from safety.errors import CredentialsInvalid
+from safety.provenance.certificates import CredentialFiles
 from safety.provenance.keeping import (
     load_or_create_watermark_key,
     open_credentials,
@@ -52,16 +53,22 @@ async def open_provenance(settings: Settings) -> AsyncIterator[ProvenanceChecks]
         await database.close()
 
 
+def open_signing_credentials(settings: Settings, *, now: datetime) -> CredentialFiles:
+    """Open what manifests are signed with; where nothing is set, make a chain of our own."""
+    return open_credentials(
+        settings.provenance_folder, chain=settings.c2pa_chain, key=settings.c2pa_key, now=now
+    )
+
+
 def _open_watermark(folder: Path) -> Watermark:
     return open_watermark("spread", key=load_or_create_watermark_key(folder))
 
 
 def _anchors(settings: Settings) -> list[str]:
     """Return the roots of the chain that signs now and of that of our own, which signed before."""
-    folder, now = settings.provenance_folder, datetime.now(UTC)
-    chosen = open_credentials(folder, chain=settings.c2pa_chain, key=settings.c2pa_key, now=now)
+    chosen = open_signing_credentials(settings, now=datetime.now(UTC))
     anchors = []
-    for credentials in (chosen, own_credentials(folder)):
+    for credentials in (chosen, own_credentials(settings.provenance_folder)):
         with suppress(CredentialsInvalid):
             anchors.append(credentials.current().anchors_pem)
     return list(dict.fromkeys(anchors))

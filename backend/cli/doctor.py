@@ -9,15 +9,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
-from backend.bootstrap import open_objects
+from backend.bootstrap import open_objects, open_signing_credentials
 from backend.cli import valkey
 from backend.cli.model_report import ModelReport, look_at_models
 from backend.cli.terminal import Subparsers, say
 from backend.db.migrate import upgrade
 from backend.settings import Settings, setting_problems
+from safety.errors import CredentialsInvalid
+from safety.provenance.certificates import RENEW_BEFORE
 from storage.errors import StorageError
 
 DISK_LEAST_BYTES = 2 * 1024**3
@@ -73,9 +76,33 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _database(settings)
     yield _broker(settings)
     yield _pictures(settings)
+    yield _signing(settings)
     yield from examine_models(settings)
     yield _gpu()
     yield _token(settings)
+
+
+def _signing(settings: Settings) -> Finding:
+    now = datetime.now(UTC)
+    try:
+        credentials = open_signing_credentials(settings, now=now).current()
+        credentials.must_be_good(now)
+    except CredentialsInvalid as error:
+        return Finding(
+            name="signing",
+            level="problem",
+            message=f"no picture can be signed, so none is delivered: {error}",
+            fix="Set IMPASTO_C2PA_CHAIN and IMPASTO_C2PA_KEY to a good pair, or neither.",
+        )
+    ends = f"{credentials.issuer}, until {credentials.expires_at:%Y-%m-%d}"
+    if now >= credentials.expires_at - RENEW_BEFORE:
+        return Finding(
+            name="signing",
+            level="note",
+            message=f"the certificate ends soon: {ends}",
+            fix="Put a renewed chain and key in their place; workers read them anew.",
+        )
+    return Finding(name="signing", level="ok", message=ends)
 
 
 def examine_models(settings: Settings) -> Iterator[Finding]:

@@ -40,10 +40,17 @@ from backend.domain.requests import AccountId, GenerationRequest, JobId, Request
 from backend.domain.results import ImageRef, ImageVariant
 from backend.domain.tiers import Tier
 from backend.prompt.pipeline import understand
+from backend.service.alt_text import alt_text
 from backend.service.job_view import JobView
 from backend.service.recipes import request_by
 from backend.settings import Settings
 
+FORMATS: Final = {
+    "png": ImageVariant.ORIGINAL,
+    "webp": ImageVariant.WEBP,
+    "jpeg": ImageVariant.JPEG,
+    "avif": ImageVariant.AVIF,
+}
 RATIO: Final = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
 
 
@@ -62,6 +69,17 @@ def add_parser(subparsers: Subparsers) -> None:
         action="append",
         default=[],
         help="a LoRA and how strongly it counts, for example pixel-art:0.8; may be repeated",
+    )
+    parser.add_argument(
+        "--format",
+        choices=list(FORMATS),
+        default="png",
+        help="in which format it is written (png)",
+    )
+    parser.add_argument(
+        "--metadata",
+        action="store_true",
+        help="have the file tell prompt and settings",
     )
     parser.add_argument("--tier", choices=[tier.value for tier in Tier])
     parser.add_argument("--out", type=Path, help="file to write; more pictures get -1, -2 …")
@@ -110,7 +128,8 @@ def make_request(arguments: argparse.Namespace) -> GenerationRequest:
     )
     if arguments.exact is not None:
         must_stand_alone(arguments)
-        return request_by(read_recipe(arguments.exact), requester)
+        exact = request_by(read_recipe(arguments.exact), requester)
+        return replace(exact, writes_parameters=arguments.metadata)
     if arguments.prompt is None:
         raise BadInput("There is nothing to draw.", way_out="Say what you would like to see.")
     return GenerationRequest(
@@ -124,6 +143,7 @@ def make_request(arguments: argparse.Namespace) -> GenerationRequest:
         seed=arguments.seed,
         image_count=1 if arguments.n is None else arguments.n,
         loras=tuple(LoraRef.read(text) for text in arguments.lora),
+        writes_parameters=arguments.metadata,
     )
 
 
@@ -149,8 +169,9 @@ async def _imagine(
         job = await wait(stack, services, job_id, request.requester, show=_show)
         show_progress("")
         images = job.result.images if job.result else ()
-        pictures = [await services.generations.read_image(image) for image in images]
-    paths = [_path_of(arguments.out, job, image) for image in images]
+        variant = FORMATS[arguments.format]
+        pictures = [await services.generations.read_image(image, variant) for image in images]
+    paths = [_path_of(arguments.out, job, image, arguments.format) for image in images]
     for path, data in zip(paths, pictures, strict=True):
         try:
             await asyncio.to_thread(path.write_bytes, data)
@@ -160,7 +181,7 @@ async def _imagine(
             return EXIT_FAILED
     if arguments.recipe is not None and job.result is not None:
         await asyncio.to_thread(write_recipe, job, arguments.recipe)
-    _report(job, paths, as_json=arguments.json)
+    _report(job, paths, variant, as_json=arguments.json)
     match job.state:
         case JobState.DELIVERED:
             return EXIT_DELIVERED
@@ -198,17 +219,17 @@ def _aspect_ratio(text: str) -> AspectRatio:
     return AspectRatio(width=int(found[1]), height=int(found[2]))
 
 
-def _path_of(out: Path | None, job: Job, image: ImageRef) -> Path:
+def _path_of(out: Path | None, job: Job, image: ImageRef, extension: str) -> Path:
     if out is None:
-        return Path(f"impasto-{job.id}-{image.index + 1}.png")
+        return Path(f"impasto-{job.id}-{image.index + 1}.{extension}")
     if job.result is not None and len(job.result.images) > 1:
         return out.with_name(f"{out.stem}-{image.index + 1}{out.suffix}")
     return out
 
 
-def _report(job: Job, paths: Sequence[Path], *, as_json: bool) -> None:
+def _report(job: Job, paths: Sequence[Path], variant: ImageVariant, *, as_json: bool) -> None:
     if as_json:
-        say(json.dumps(describe(job, paths)))
+        say(json.dumps(describe(job, paths, variant)))
     elif job.state is JobState.DELIVERED:
         for path in paths:
             say(f"{path}  (seed {job.seed})")
@@ -240,7 +261,9 @@ def _report_unwritten(settings: Settings, job: Job, why: str, *, as_json: bool) 
         sys.stderr.write(f"out_not_written: {message}\n")
 
 
-def describe(job: Job, paths: Sequence[Path | None]) -> dict[str, object]:
+def describe(
+    job: Job, paths: Sequence[Path | None], variant: ImageVariant = ImageVariant.ORIGINAL
+) -> dict[str, object]:
     """Describe an ended job for `--json`; a path is None where nothing was written."""
     images = job.result.images if job.result else ()
     described: dict[str, object] = {
@@ -252,7 +275,8 @@ def describe(job: Job, paths: Sequence[Path | None]) -> dict[str, object]:
                 "path": None if path is None else str(path),
                 "width": image.width,
                 "height": image.height,
-                "sha256": image.sha256,
+                "sha256": image.digests.get(variant, image.sha256),
+                "alt": alt_text(job, image),
             }
             for path, image in zip(paths, images, strict=True)
         ],

@@ -10,10 +10,15 @@ VALUE_MAX_CHARACTERS: Final = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Preferences:
-    """Parameters by the names an account gave them, and those that follow all its prompts."""
+    """Parameters by the names an account gave them, and those that follow all its prompts.
+
+    Only where it `writes_parameters` do its pictures' files tell prompts; by themselves they never
+    do, for files go further than messages.
+    """
 
     options: Mapping[str, str] = field(default_factory=dict)
     suffix: str = ""
+    writes_parameters: bool = False
 
     def with_option(self, name: str, value: str) -> "Preferences":
         """Return them with an option set, or without it where the value is empty."""

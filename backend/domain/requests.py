@@ -163,6 +163,7 @@ class GenerationRequest:
     new picture starts from it. `recipe` asks for the very same pixels as were drawn by it, and is
     held against how they are drawn; the other fields say the same. `idempotency_key` makes a
     repeated submission return the first one's job.
+    Only where it `writes_parameters` do the pictures' files tell its words.
     """
 
     requester: Requester
@@ -188,3 +189,4 @@ class GenerationRequest:
     idempotency_key: str | None = None
     place: SetPlace | None = None
     is_as_written: bool = False
+    writes_parameters: bool = False

@@ -46,6 +46,7 @@ def add_routes(app: web.Application) -> None:
     router.add_get("/v1/account/standing", authenticated(standings.show_own))
     router.add_get("/v1/preferences", authenticated(preferences.show))
     router.add_put("/v1/preferences/suffix", authenticated(preferences.set_suffix))
+    router.add_put("/v1/preferences/metadata", authenticated(preferences.set_metadata))
     option = "/v1/preferences/options/{name}"
     router.add_put(option, authenticated(preferences.set_option))
     router.add_delete(option, authenticated(preferences.delete_option))

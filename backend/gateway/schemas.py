@@ -13,6 +13,7 @@ from backend.domain.prompts import AspectRatio, LoraRef
 from backend.domain.requests import GenerationRequest, Requester
 from backend.domain.results import ImageVariant
 from backend.domain.tiers import Tier
+from backend.gateway.picture_formats import PictureFormat
 from backend.gateway.picture_schemas import (
     ControlIn,
     ImagePromptIn,
@@ -50,6 +51,8 @@ class ExactJob(Incoming):
 class GenerationIn(Incoming):
     """A picture as asked for. Ranges are the domain's business: here only shapes are checked.
 
+    `metadata` has the pictures' files tell how they were made, prompt included.
+
     `exact` stands in for all else: a generation, or the document that tells how it was made.
     """
 
@@ -73,6 +76,7 @@ class GenerationIn(Incoming):
     controls: list[ControlIn] = Field(default_factory=list)
     tile: bool = False
     loras: tuple[LoraIn, ...] = ()
+    metadata: bool = False
 
     @field_validator("prompt", mode="before")
     @classmethod
@@ -124,6 +128,7 @@ class GenerationIn(Incoming):
             is_tiled=self.tile,
             loras=tuple(LoraRef(name=lora.name, scale=lora.scale) for lora in self.loras),
             idempotency_key=idempotency_key,
+            writes_parameters=self.metadata,
         )
 
 
@@ -140,9 +145,16 @@ class ListQuery(Incoming):
 
 
 class ImageQuery(Incoming):
-    """Which file of a picture."""
+    """Which file of a picture: one by its name, or the whole of it in a format."""
 
-    variant: ImageVariant = ImageVariant.ORIGINAL
+    variant: ImageVariant | None = None
+    format: PictureFormat | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "ImageQuery":
+        if self.variant is not None and self.format is not None:
+            raise ValueError("give either variant or format")
+        return self
 
 
 class UploadOut(BaseModel):
@@ -172,7 +184,10 @@ class ProgressOut(BaseModel):
 
 
 class ImageOut(BaseModel):
-    """One delivered picture; every URL is signed and works until `url_expires_at`."""
+    """One delivered picture; every URL is signed and works until `url_expires_at`.
+
+    `formats` lead to the whole picture in each format; `alt` says what it shows.
+    """
 
     index: int
     seed: int
@@ -183,7 +198,9 @@ class ImageOut(BaseModel):
     url: str
     url_expires_at: datetime
     webp: str | None
+    formats: dict[PictureFormat, str]
     thumbnails: dict[str, str]
+    alt: str
 
 
 class BlockedOut(BaseModel):

@@ -19,6 +19,7 @@ _NEWER_FIELDS = (
     "controls",
     "recipe",
     "is_as_written",
+    "writes_parameters",
 )
 
 

@@ -133,7 +133,7 @@ class Generations:
             await self._fleet.must_serve(family)
         mentions = [mention for one in planned for mention in one.mentions]
         taken = await self._reader.named.take_in(mentions, request.requester)
-        births = await self._births(request, planned, taken)
+        births = await self._births(await self._reader.with_wishes(request), planned, taken)
         jobs = await self._jobs.add_set(
             births,
             fingerprint=fingerprint(request),

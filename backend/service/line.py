@@ -296,4 +296,5 @@ def message_of(job: Job, given: GivenKeys) -> RenderJob:
         loras=tuple(LoraUse(name=lora.name, scale=lora.scale) for lora in spec.loras),
         is_exact=job.request.recipe is not None,
         recipe=job.request.recipe,
+        writes_parameters=job.request.writes_parameters,
     )

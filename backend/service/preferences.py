@@ -45,6 +45,13 @@ class SavedPreferences:
             requester.account_id, lambda preferences: replace(preferences, suffix=suffix)
         )
 
+    async def set_writes_parameters(self, requester: Requester, *, is_on: bool) -> Preferences:
+        """Have the files of all coming pictures tell prompt and settings, or not."""
+        return await self._store.change(
+            requester.account_id,
+            lambda preferences: replace(preferences, writes_parameters=is_on),
+        )
+
 
 async def preferences_for(
     request: GenerationRequest, saved: SavedPreferences | None

@@ -1,7 +1,7 @@
 """Reads a request with the pictures it is given: for a submission and for a dry run alike."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from backend.domain.prompts import Effort
@@ -54,3 +54,10 @@ class Reader:
         )
         await self.named.check([one.variant for one in understood], request)
         return given, understood
+
+    async def with_wishes(self, request: GenerationRequest) -> GenerationRequest:
+        """Return a request with what its account wants of all its pictures' files."""
+        if request.writes_parameters or self.preferences is None:
+            return request
+        saved = await self.preferences.of(request.requester)
+        return replace(request, writes_parameters=saved.writes_parameters)

@@ -53,6 +53,20 @@ class Prefer(commands.GroupCog, group_name="prefer", group_description="What you
             saved = await workshop.services.preferences.set_suffix(requester, value or "")
             await interaction.edit_original_response(content=preferences_text(saved))
 
+    @app_commands.command(
+        name="metadata", description="Have your pictures' files tell prompt and settings, or not."
+    )
+    @app_commands.describe(on="On: whoever gets a file can read your prompt in it")
+    async def metadata(self, interaction: discord.Interaction, *, on: bool) -> None:
+        """Save whether the asker's files tell how they were made."""
+        async with answering(interaction):
+            await acknowledge(interaction, thinking=True, ephemeral=True)
+            workshop = workshop_of(interaction.client)
+            requester = workshop.identity.requester(interaction)
+            preferences = workshop.services.preferences
+            saved = await preferences.set_writes_parameters(requester, is_on=on)
+            await interaction.edit_original_response(content=preferences_text(saved))
+
 
 async def setup(bot: commands.Bot) -> None:
     """Add the group to the bot."""

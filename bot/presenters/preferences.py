@@ -15,6 +15,8 @@ def preferences_text(preferences: Preferences) -> str:
         lines.append("No options are saved. Save one with `/prefer option set`.")
     if preferences.suffix:
         lines.append(f"All your prompts end with `{_code(preferences.suffix)}`")
+    if preferences.writes_parameters:
+        lines.append("The files of your pictures tell prompt and settings.")
     return "\n".join(lines)
 
 

@@ -4,11 +4,10 @@ from backend.domain.jobs import Job, JobState, Progress
 from backend.domain.languages import language_name
 from backend.domain.results import ImageRef
 from backend.service.job_view import JobView
-from bot.presenters.prompts import plain, shorten
+from bot.presenters.prompts import plain
 from bot.presenters.queue_status import status_line
 from bot.presenters.recipes import reproduction_line
 
-CAPTION_CHARACTERS = 200
 NOTES_SHOWN = 4
 _BY = "\N{MULTIPLICATION SIGN}"
 
@@ -49,11 +48,6 @@ def picture_text(job: Job, image: ImageRef, *, asker_id: int) -> str:
         f"{spec.tier} · {spec.family} · {image.width}{_BY}{image.height} · "
         f"seed {image.seed} · `{job.id}`"
     )
-
-
-def caption(job: Job) -> str:
-    """Return the alternative text of a job's pictures."""
-    return shorten(job.request.prompt, CAPTION_CHARACTERS) or "A picture"
 
 
 def links_text(links: list[str]) -> str:

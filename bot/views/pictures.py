@@ -1,27 +1,25 @@
-"""A job's pictures as Discord uploads, largest first: the first that Discord accepts is taken."""
+"""A job's pictures as Discord uploads, best first: the first that Discord accepts is taken.
 
-import asyncio
-from collections.abc import AsyncIterator
+They are the files that the worker signed, byte for byte; nothing is made smaller here.
+"""
+
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
 import discord
-import structlog
 
 from backend.domain.errors import ImageNotFound
 from backend.domain.jobs import Job
 from backend.domain.results import ImageRef, ImageVariant
+from backend.service.alt_text import alt_text, grid_alt_text
 from backend.service.generations import Generations
-from bot.presenters.grid import compose
-from bot.presenters.results import caption, links_text
+from bot.presenters.results import links_text
 
 DEFAULT_LIMIT_BYTES = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
 _TOO_LARGE_STATUS, _TOO_LARGE_CODE = 413, 40005
-# A refused grid is made once more, at a fraction of its size.
-_GRID_ATTEMPTS, _SMALLER = 2, 4
-_GONE = "The pictures are no longer stored."
-_PNG = b"\x89PNG"
-_log = structlog.get_logger(__name__)
+_SINGLE = (ImageVariant.ORIGINAL, ImageVariant.WEBP, ImageVariant.AVIF)
+_GRID = (ImageVariant.GRID, ImageVariant.GRID_SMALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,22 +43,16 @@ class Upload:
 def preview_upload(job: Job, preview: bytes) -> Upload:
     """Return a preview as an upload; one without bytes is none, and takes the last away."""
     name = f"impasto-{job.id}-preview.webp"
-    return Upload(data=preview or None, filename=name, description=caption(job))
+    return Upload(data=preview or None, filename=name, description=grid_alt_text(job))
 
 
 async def picture_uploads(
     generations: Generations, job: Job, image: ImageRef, *, limit_bytes: int
 ) -> AsyncIterator[Upload]:
-    """Yield one picture as its original, then as WebP, then as a link."""
-    name = f"impasto-{job.id}-{image.index + 1}"
-    for variant in (ImageVariant.ORIGINAL, ImageVariant.WEBP):
-        try:
-            data = await generations.read_image(image, variant)
-        except (ImageNotFound, KeyError):
-            continue
-        if len(data) <= limit_bytes:
-            extension = "png" if data.startswith(_PNG) else "webp"
-            yield Upload(data=data, filename=f"{name}.{extension}", description=caption(job))
+    """Yield one picture in each file that fits, the original first, then as a link."""
+    name, described = f"impasto-{job.id}-{image.index + 1}", alt_text(job, image)
+    async for data, extension in _files(generations, image, _SINGLE, limit_bytes=limit_bytes):
+        yield Upload(data=data, filename=f"{name}.{extension}", description=described)
     yield await _links(generations, [image])
 
 
@@ -73,18 +65,9 @@ async def grid_uploads(
         async for upload in picture_uploads(generations, job, images[0], limit_bytes=limit_bytes):
             yield upload
         return
-    try:
-        tiles = [await generations.read_image(image, ImageVariant.WEBP) for image in images]
-    except (ImageNotFound, KeyError):
-        yield Upload(note=_GONE)
-        return
-    limit = limit_bytes
-    for _ in range(_GRID_ATTEMPTS):
-        data = await asyncio.to_thread(_composed, tiles, limit)
-        if data is None:
-            break
-        yield Upload(data=data, filename=f"impasto-{job.id}.webp", description=caption(job))
-        limit = min(limit, len(data)) // _SMALLER
+    name, described = f"impasto-{job.id}", grid_alt_text(job)
+    async for data, extension in _files(generations, images[0], _GRID, limit_bytes=limit_bytes):
+        yield Upload(data=data, filename=f"{name}.{extension}", description=described)
     yield await _links(generations, list(images))
 
 
@@ -93,13 +76,21 @@ def is_too_large(error: discord.HTTPException) -> bool:
     return error.status == _TOO_LARGE_STATUS or error.code == _TOO_LARGE_CODE
 
 
-def _composed(tiles: list[bytes], limit_bytes: int) -> bytes | None:
-    """Return the grid, or None if it cannot be made small enough or a picture cannot be read."""
-    try:
-        return compose(tiles, limit_bytes=limit_bytes)
-    except OSError:
-        _log.warning("pictures.unreadable", exc_info=True)
-        return None
+async def _files(
+    generations: Generations,
+    image: ImageRef,
+    variants: Sequence[ImageVariant],
+    *,
+    limit_bytes: int,
+) -> AsyncIterator[tuple[bytes, str]]:
+    """Yield a picture's files that are there and fit, each with its extension."""
+    for variant in variants:
+        try:
+            data = await generations.read_image(image, variant)
+        except (ImageNotFound, KeyError):
+            continue
+        if len(data) <= limit_bytes:
+            yield data, image.keys[variant].rpartition(".")[2]
 
 
 async def _links(generations: Generations, images: list[ImageRef]) -> Upload:

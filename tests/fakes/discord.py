@@ -47,6 +47,7 @@ from tests.fakes.events import (
     MemoryPreviews,
 )
 from tests.fakes.explaining import make_explanations, make_preferences
+from tests.fakes.marks import RememberedMark
 from tests.fakes.moderation import make_standings
 from tests.fakes.openapi import openapi_document
 from tests.fakes.provenance import make_provenance
@@ -97,6 +98,7 @@ class Town:
         self.flags = MemoryCancelFlags()
         self.outlooks = MemoryOutlooks()
         self.presence = MemoryPresence(ModelFamily.SDXL)
+        self.watermark = RememberedMark()
         self.fleet_s = 0.0
         self.standings = make_standings(
             memory=self.memory,
@@ -168,7 +170,7 @@ class Town:
             events=self.bus,
             fleet=fleet,
             explanations=make_explanations(screen=screen, fleet=fleet, preferences=preferences),
-            provenance=make_provenance(memory),
+            provenance=make_provenance(memory, self.watermark),
             preferences=preferences,
             standings=self.standings,
         )
@@ -243,9 +245,10 @@ class Town:
         """Store `count` pictures and return them as a result."""
         images = []
         for index in range(count):
-            keys = {variant: f"{job_id}/{index}/{variant}" for variant in ImageVariant}
-            for variant, key in keys.items():
-                form = "PNG" if variant is ImageVariant.ORIGINAL else "WEBP"
+            keys = {}
+            for variant in ImageVariant:
+                form = FORMS.get(variant, "WEBP")
+                key = keys[variant] = f"{job_id}/{index}/{variant}.{form.lower()}"
                 self.pictures.objects[key] = a_picture(index, form=form, side=side)
             images.append(an_image(index, keys=keys, width=side, height=side))
         return GenerationResult(images=tuple(images))
@@ -303,6 +306,13 @@ class Town:
             request.method == "PATCH" and "/messages/" in request.path
             for request in self.env.http_requests
         )
+
+
+FORMS = {
+    ImageVariant.ORIGINAL: "PNG",
+    ImageVariant.JPEG: "JPEG",
+    ImageVariant.AVIF: "AVIF",
+}
 
 
 def labels(message: discord.Message) -> list[list[str]]:

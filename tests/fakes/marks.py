@@ -16,9 +16,10 @@ from PIL import Image
 from backend.contracts import ModelFamily
 from gpu_worker.release.marking import Marker
 from gpu_worker.release.papers import Papers
-from safety.provenance.c2pa import Signer
+from safety.provenance.c2pa import Facts, Signer, SoftBinding
 from safety.provenance.certificates import Credentials, make_own
 from safety.provenance.watermark import WatermarkReading
+from storage.formats import encode_png
 
 
 class RememberedMark:
@@ -75,6 +76,19 @@ def a_marker(*, watermark: RememberedMark | None = None, signer: Signer | None =
         version="0.1.0",
         clock=lambda: datetime.now(UTC),
     )
+
+
+def signed_png(pixels: Image.Image, *, registry_id: int = 7, signer: Signer | None = None) -> bytes:
+    """Return a picture as it leaves: a PNG with a manifest that names its watermark."""
+    facts = Facts(
+        version="0.1.0",
+        family="sdxl",
+        model="starter",
+        model_sha256="5e" * 32,
+        made_at=datetime(2026, 1, 1, tzinfo=UTC),
+        soft_bindings=(SoftBinding(algorithm=RememberedMark.name, registry_id=registry_id),),
+    )
+    return (signer or a_signer()).sign(encode_png(pixels), "image/png", facts)
 
 
 def some_papers(count: int = 1, **fields: object) -> Papers:

@@ -9,13 +9,14 @@ from aiohttp import hdrs, web
 from pydantic import BaseModel
 
 from backend.domain.errors import ImageNotFound, PromptBlocked
-from backend.domain.jobs import JobState
+from backend.domain.jobs import Job, JobState
 from backend.domain.requests import GenerationRequest, JobId, Requester
 from backend.domain.results import ImageRef, ImageVariant
 from backend.gateway.app_keys import CLOCK, PUBLIC_URL, SERVICES
 from backend.gateway.bodies import idempotency_key_of, read_body, read_query
 from backend.gateway.explaining import explanation_of
 from backend.gateway.paths import image_index_of, job_id_of
+from backend.gateway.picture_formats import VARIANTS
 from backend.gateway.picture_schemas import (
     InpaintOfIn,
     OutpaintOfIn,
@@ -32,6 +33,7 @@ from backend.gateway.schemas import (
     ImageOut,
     ListQuery,
 )
+from backend.service.alt_text import alt_text
 from backend.service.generations import LINK_TTL_S, image_of
 from backend.service.job_view import JobView
 from backend.service.recipes import DOCUMENT, RecipeDocument, document_of, request_again, request_by
@@ -65,7 +67,7 @@ async def show(request: web.Request, requester: Requester) -> web.Response:
     images = view.job.result.images if view.job.result else ()
     out = generation_of(
         view,
-        [await _image(request, image) for image in images],
+        [await _image(request, view.job, image) for image in images],
         request.app[PUBLIC_URL],
     )
     response = _json(out, headers=_caching(etag))
@@ -197,7 +199,7 @@ def _accepted(request: web.Request, views: Sequence[JobView]) -> web.Response:
     return _json(out, status=HTTPStatus.ACCEPTED, headers=headers)
 
 
-async def _image(request: web.Request, image: ImageRef) -> ImageOut:
+async def _image(request: web.Request, job: Job, image: ImageRef) -> ImageOut:
     link = request.app[SERVICES].generations.link
     expires_at = request.app[CLOCK]() + timedelta(seconds=LINK_TTL_S)
     links = {variant: await link(image, variant) for variant in image.keys}
@@ -211,9 +213,11 @@ async def _image(request: web.Request, image: ImageRef) -> ImageOut:
         url=links[ImageVariant.ORIGINAL],
         url_expires_at=expires_at.replace(microsecond=0),
         webp=links.get(ImageVariant.WEBP),
+        formats={one: links[variant] for one, variant in VARIANTS.items() if variant in links},
         thumbnails={
             side: links[variant] for side, variant in THUMBNAILS.items() if variant in links
         },
+        alt=alt_text(job, image),
     )
 
 

@@ -10,22 +10,30 @@ from backend.domain.requests import Requester
 from backend.gateway.app_keys import IMAGE_DOOR, SERVICES
 from backend.gateway.bodies import read_query
 from backend.gateway.paths import image_index_of, job_id_of
+from backend.gateway.picture_formats import VARIANTS, negotiate
 from backend.gateway.schemas import ImageQuery
 from backend.service.generations import image_of
 
 
 async def redirect(request: web.Request, requester: Requester) -> web.Response:
     """Send the owner of a picture to a fresh signed link of one of its files."""
-    variant = read_query(request, ImageQuery).variant
+    query = read_query(request, ImageQuery)
     generations = request.app[SERVICES].generations
     view = await generations.view(job_id_of(request), requester)
     image = image_of(view.job, image_index_of(request))
+    variant = query.variant or (VARIANTS[query.format] if query.format else None)
+    if variant is None:
+        variant = negotiate(request.headers.get(hdrs.ACCEPT, ""), image.keys)
     if variant not in image.keys:
         raise ImageNotFound
     url = await generations.link(image, variant)
     return web.Response(
         status=HTTPStatus.FOUND,
-        headers={hdrs.LOCATION: url, hdrs.CACHE_CONTROL: "private, no-store"},
+        headers={
+            hdrs.LOCATION: url,
+            hdrs.CACHE_CONTROL: "private, no-store",
+            hdrs.VARY: hdrs.ACCEPT,
+        },
     )
 
 

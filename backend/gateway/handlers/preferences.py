@@ -16,11 +16,18 @@ class ValueIn(Incoming):
     value: Text
 
 
+class SwitchIn(Incoming):
+    """Whether something is wanted."""
+
+    value: bool
+
+
 class PreferencesOut(BaseModel):
-    """Saved options by name, and the suffix of all prompts."""
+    """Saved options by name, the suffix of all prompts, and whether files tell prompts."""
 
     options: dict[str, str]
     suffix: str
+    metadata: bool
 
 
 async def show(request: web.Request, requester: Requester) -> web.Response:
@@ -47,6 +54,17 @@ async def set_suffix(request: web.Request, requester: Requester) -> web.Response
     return _shown(await request.app[SERVICES].preferences.set_suffix(requester, value))
 
 
+async def set_metadata(request: web.Request, requester: Requester) -> web.Response:
+    """Have the files of all coming pictures tell how they were made, or not."""
+    is_on = (await read_body(request, SwitchIn)).value
+    saved = request.app[SERVICES].preferences
+    return _shown(await saved.set_writes_parameters(requester, is_on=is_on))
+
+
 def _shown(preferences: Preferences) -> web.Response:
-    out = PreferencesOut(options=dict(preferences.options), suffix=preferences.suffix)
+    out = PreferencesOut(
+        options=dict(preferences.options),
+        suffix=preferences.suffix,
+        metadata=preferences.writes_parameters,
+    )
     return web.Response(body=out.model_dump_json().encode(), content_type="application/json")

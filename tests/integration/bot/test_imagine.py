@@ -146,7 +146,7 @@ async def test_one_picture_is_shown_as_it_is(town: Town) -> None:
     ]
     [attachment] = message.attachments
     assert attachment.filename == f"impasto-{job_id}-1.png"
-    assert attachment.size == len(town.pictures.objects[f"{job_id}/0/original"])
+    assert attachment.size == len(town.pictures.objects[f"{job_id}/0/original.png"])
 
 
 async def test_a_service_that_breaks_is_one_private_sentence(

@@ -1,12 +1,10 @@
 """From the domain to sentences: pure."""
 
-import io
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
 from backend.domain.errors import ImpastoError, PromptBlocked, SeedOutOfRange, UnknownParameter
 from backend.domain.jobs import Block, Failure, Job, JobState, Lease, Progress
@@ -17,7 +15,6 @@ from backend.domain.reviews import Review, ReviewId
 from backend.service.job_view import JobView
 from backend.service.reviews import ReviewCard
 from bot.presenters.errors import ERROR_SENTENCES, failure_sentence, sentence_for
-from bot.presenters.grid import compose
 from bot.presenters.prompts import plain, shorten
 from bot.presenters.queue_status import progress_line, why_text
 from bot.presenters.results import job_text
@@ -175,53 +172,6 @@ def test_a_card_says_when_release_is_not_possible() -> None:
 def test_askers_of_other_surfaces_are_named_by_account() -> None:
     assert asker_name(AccountId("api:shop"), None) == "`api:shop`"
     assert asker_name(AccountId("discord:5"), 5) == "<@5>"
-
-
-def picture(width: int, height: int, colour: str = "red") -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (width, height), colour).save(buffer, format="WEBP", lossless=True)
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("count", "size"), [(1, (64, 32)), (2, (132, 32)), (3, (132, 68)), (4, (132, 68))]
-)
-def test_a_grid_has_two_columns(count: int, size: tuple[int, int]) -> None:
-    data = compose([picture(64, 32)] * count, limit_bytes=10**6)
-    assert data is not None
-    with Image.open(io.BytesIO(data)) as image:
-        assert (image.size, image.format) == (size, "WEBP")
-
-
-def test_pictures_stand_in_reading_order() -> None:
-    colours = ["red", "lime", "blue", "black"]
-    data = compose([picture(32, 32, colour) for colour in colours], limit_bytes=10**6)
-    assert data is not None
-    with Image.open(io.BytesIO(data)) as opened:
-        image = opened.convert("RGB")
-    red, green, blue, black = (
-        image.getpixel(point) for point in ((16, 16), (52, 16), (16, 52), (52, 52))
-    )
-    assert isinstance(red, tuple)
-    assert isinstance(green, tuple)
-    assert isinstance(blue, tuple)
-    assert isinstance(black, tuple)
-    assert red[0] > 200 > green[0]
-    assert green[1] > 200 > blue[1]
-    assert blue[2] > 200 > black[2]
-
-
-def test_a_grid_shrinks_to_its_limit_or_is_none() -> None:
-    noise = Image.effect_noise((256, 256), 100).convert("RGB")
-    buffer = io.BytesIO()
-    noise.save(buffer, format="PNG")
-    pictures = [buffer.getvalue()] * 4
-    full = compose(pictures, limit_bytes=10**9)
-    assert full is not None
-    smaller = compose(pictures, limit_bytes=len(full) // 4)
-    assert smaller is not None
-    assert len(smaller) <= len(full) // 4
-    assert compose(pictures, limit_bytes=10) is None
 
 
 def test_a_failed_job_names_no_folder_of_the_workers_host() -> None:
