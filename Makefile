@@ -35,6 +35,7 @@ bench: setup ## measure the road and the engine beside the bare pipeline, and ju
 	$(BIN)/python bench/engine.py
 	$(BIN)/python bench/adapters.py
 	$(BIN)/python bench/handover.py
+	$(BIN)/python bench/release.py
 	$(BIN)/python bench/starter.py
 
 audit: setup ## look for known holes in the locked dependencies
