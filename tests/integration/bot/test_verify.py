@@ -13,13 +13,14 @@ from safety.fingerprint import fingerprint
 from tests.builders import an_image
 from tests.fakes.discord import Town
 from tests.fakes.marks import signed_png
+from tests.unit.safety.pictures import made_picture
 
 MENU = "Where is this from?"
 
 
 def a_scene() -> Image.Image:
     """Return a picture with enough in it to be told from others."""
-    return Image.effect_noise((16, 16), 90).resize((256, 256)).convert("RGB")
+    return made_picture(90)
 
 
 async def delivered(town: Town, scene: Image.Image) -> tuple[JobId, bytes]:
