@@ -26,6 +26,7 @@ from backend.bootstrap import (
 )
 from backend.bootstrap.audit import make_audit_seal, tell_models_in_force
 from backend.bootstrap.log_stream import LogStream
+from backend.bootstrap.tiers import tiers_kept
 from backend.contracts import REPORT_STREAM
 from backend.db.clock import DatabaseClock
 from backend.db.migrate import upgrade
@@ -190,7 +191,7 @@ async def open_dispatcher(
             clock=clock,
         )
         seal = make_audit_seal(database, settings)
-        async with clock.kept(stop or asyncio.Event()), seal.kept(clock):
+        async with clock.kept(stop or asyncio.Event()), seal.kept(clock), tiers_kept(settings):
             await tell_models_in_force(database, settings, clock=clock)
             yield dispatcher
 

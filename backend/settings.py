@@ -18,6 +18,7 @@ from backend.prompt.house import SHIPPED, BadHouse, House, open_house
 from backend.prompt.translators import TranslatorName, TranslatorSettings
 from safety.errors import PolicyInvalid
 from safety.policy import DEFAULT_POLICY, Policy, read_policy
+from storage.lifecycle import Lifecycle
 
 TierLimits = dict[Tier, Annotated[int, Field(ge=1)] | None]
 
@@ -51,6 +52,11 @@ class Settings(BaseSettings):
     s3_region: str = "us-east-1"
     s3_access_key_id: str | None = None
     s3_secret_access_key: SecretStr | None = None
+    s3_cold_class: str = "GLACIER_IR"
+    storage_hot_days: Annotated[int, Field(ge=1)] = 30
+    storage_warm_days: Annotated[int, Field(ge=2)] = 365
+    storage_warm_folder: Path | None = None
+    storage_cold_folder: Path | None = None
     gateway_host: str = "127.0.0.1"
     gateway_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     public_url: str = Field(default_factory=_loopback_url)
@@ -96,6 +102,13 @@ class Settings(BaseSettings):
             return value
         with _told_as("it must look like turbo=20,fast=50,relax=none"):
             return dict(_limit_of(word) for word in value.split(",") if word.strip())
+
+    @field_validator("storage_warm_days")
+    @classmethod
+    def _is_after_hot(cls, value: int, info: ValidationInfo) -> int:
+        if value <= info.data.get("storage_hot_days", 0):
+            raise ValueError("it must be more than IMPASTO_STORAGE_HOT_DAYS")
+        return value
 
     @field_validator("prompt_house")
     @classmethod
@@ -221,6 +234,21 @@ class Settings(BaseSettings):
     def objects_folder(self) -> Path:
         """Where pictures live without S3."""
         return self.home / "objects"
+
+    @property
+    def warm_folder(self) -> Path:
+        """Where pictures lie without S3 that have rested for a while."""
+        return self.storage_warm_folder or self.home / "objects-warm"
+
+    @property
+    def cold_folder(self) -> Path:
+        """Where pictures lie without S3 that have rested for long."""
+        return self.storage_cold_folder or self.home / "objects-cold"
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """When pictures are warm and when they are cold."""
+        return Lifecycle(hot_days=self.storage_hot_days, warm_days=self.storage_warm_days)
 
     @property
     def audit_keys_file(self) -> Path:

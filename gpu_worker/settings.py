@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     s3_region: str = "us-east-1"
     s3_access_key_id: str | None = None
     s3_secret_access_key: SecretStr | None = None
+    storage_warm_folder: Path | None = None
+    storage_cold_folder: Path | None = None
     public_url: str = "http://127.0.0.1:8080"
     model_sdxl: str | None = None
     model_sd3: str | None = None
@@ -113,6 +115,8 @@ class Settings(BaseSettings):
         if self.s3_bucket is None:
             return LocalStoreSettings(
                 root=self.home / "objects",
+                warm_root=self.storage_warm_folder or self.home / "objects-warm",
+                cold_root=self.storage_cold_folder or self.home / "objects-cold",
                 public_url=self.public_url,
                 signing_keys=load_or_create_signing_keys(self.home / "signing.json"),
             )

@@ -8,6 +8,7 @@ StorageError
 ├── LinkRefused          a link that expired, was altered, or names a signing key we do not have
 ├── StorageFull          no room left; trying again at once will not help
 └── StorageUnavailable   the store cannot be reached, refuses us, or is set up wrongly
+    └── ObjectCold       it is in an archive, and being fetched: ask again in some hours
 """
 
 from typing import ClassVar, Literal
@@ -69,3 +70,13 @@ class StorageUnavailable(StorageError):
     """The store cannot be used right now."""
 
     code = "storage_unavailable"
+
+
+class ObjectCold(StorageUnavailable):
+    """The object lies in an archive that cannot be read at once; it is being fetched."""
+
+    code = "object_cold"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key!r} is being fetched from the archive")
+        self.key = key

@@ -5,11 +5,30 @@ Every method may raise StorageUnavailable, and InvalidKey for a malformed key.
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Final, Protocol
 
 _ROUNDED_FROM_S: Final = 600
 _ROUNDED_TO_S: Final = 60
+
+
+class StorageTier(StrEnum):
+    """How near an object is kept: the colder, the cheaper, and the slower to read."""
+
+    HOT = "hot"
+    WARM = "warm"
+    COLD = "cold"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resting:
+    """An object in its tier, and when it was stored or last looked at."""
+
+    key: str
+    tier: StorageTier
+    touched_at: datetime
 
 
 class ObjectStore(Protocol):
@@ -28,6 +47,7 @@ class ObjectStore(Protocol):
 
         Raises:
             ObjectNotFound: there is none.
+            ObjectCold: it is archived, and being fetched now.
 
         """
 

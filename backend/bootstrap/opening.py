@@ -373,6 +373,8 @@ def open_objects(settings: Settings) -> ObjectStore:
     return open_object_store(
         LocalStoreSettings(
             root=settings.objects_folder,
+            warm_root=settings.warm_folder,
+            cold_root=settings.cold_folder,
             public_url=settings.public_url,
             signing_keys=load_or_create_signing_keys(settings.signing_keys_file),
         )

@@ -20,6 +20,7 @@ from backend.cli import (
     prompt,
     queue_view,
     simulate,
+    storage,
     up,
     verify,
 )
@@ -50,6 +51,7 @@ COMMANDS = (
     key,
     models,
     verify,
+    storage,
     simulate,
     drill,
     doctor,

@@ -19,12 +19,16 @@ class MemoryStoreSettings:
 class LocalStoreSettings:
     """Objects are files below `root`; links lead to the gateway at `public_url`.
 
+    What has rested for long may be moved to `warm_root` and `cold_root`, where there are any.
+
     Of the signing keys (`storage.signing.load_or_create_signing_keys`) the last signs.
     """
 
     root: Path
     public_url: str
     signing_keys: Mapping[str, bytes] = field(repr=False)
+    warm_root: Path | None = None
+    cold_root: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +73,8 @@ def open_object_store(settings: ObjectStoreSettings) -> ObjectStore:
                 root=settings.root,
                 public_url=settings.public_url,
                 signing_keys=settings.signing_keys,
+                warm_root=settings.warm_root,
+                cold_root=settings.cold_root,
             )
         case S3StoreSettings():
             return _open_s3(settings)

@@ -2,8 +2,8 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -15,13 +15,20 @@ from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 
-from storage.errors import ObjectNotFound, StorageError, StorageFull, StorageUnavailable
+from storage.errors import (
+    ObjectCold,
+    ObjectNotFound,
+    StorageError,
+    StorageFull,
+    StorageUnavailable,
+)
 from storage.keys import check_key, check_public_key
 from storage.object_store import link_expiry
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_RESTORED_DAYS: Final = 3
 _LONGEST_LINK_S: Final = 7 * 24 * 3600
 _CACHE_CONTROL: Final = "private, max-age=31536000, immutable"
 _MISSING: Final = frozenset({"NoSuchKey", "NotFound", "404"})
@@ -111,8 +118,12 @@ class S3ObjectStore:
             )
 
     def get(self, key: str) -> bytes:
-        with _wrapping(check_key(key)):
-            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        try:
+            with _wrapping(check_key(key)):
+                return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        except ObjectCold:
+            self._fetch(key)
+            raise
 
     def exists(self, key: str) -> bool:
         try:
@@ -146,6 +157,45 @@ class S3ObjectStore:
         with _wrapping(prefix):
             for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
                 yield from (item["Key"] for item in page.get("Contents", []))
+
+    def apply_lifecycle(self, rules: Mapping[str, Any]) -> bool:
+        """Set the bucket's lifecycle rules, `rules` among those of others; False if it has them.
+
+        Raises:
+            StorageUnavailable: the server does not know such rules, or refuses these.
+
+        """
+        there = self._lifecycle()
+        names = {rule["ID"] for rule in rules["Rules"]}
+        others = [rule for rule in there if rule.get("ID") not in names]
+        wanted = {"Rules": [*others, *rules["Rules"]]}
+        if wanted["Rules"] == there:
+            return False
+        with _wrapping(self._bucket):
+            self._client.put_bucket_lifecycle_configuration(
+                Bucket=self._bucket,
+                LifecycleConfiguration=wanted,  # type: ignore[arg-type]  # a plain document
+            )
+        return True
+
+    def _lifecycle(self) -> list[Any]:
+        try:
+            answer = self._client.get_bucket_lifecycle_configuration(Bucket=self._bucket)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") == "NoSuchLifecycleConfiguration":
+                return []
+            raise _from_answer(error, self._bucket) from error
+        except BotoCoreError as error:
+            raise StorageUnavailable(f"{self._bucket}: {type(error).__name__}") from error
+        return list(answer.get("Rules", []))
+
+    def _fetch(self, key: str) -> None:
+        """Ask for an archived object to be readable for some days."""
+        # A server refuses whoever asks again while it is on its way.
+        with suppress(StorageUnavailable), _wrapping(key):
+            self._client.restore_object(
+                Bucket=self._bucket, Key=key, RestoreRequest={"Days": _RESTORED_DAYS}
+            )
 
     def _has_bucket(self) -> bool:
         try:
@@ -206,6 +256,8 @@ def _from_answer(error: ClientError, key: str) -> StorageError:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _MISSING:
         return ObjectNotFound(key)
+    if code == "InvalidObjectState":
+        return ObjectCold(key)
     if code in _FULL or status == 507:
         return StorageFull(f"{key}: {code}")
     return StorageUnavailable(f"{key}: {code or status}")
