@@ -82,6 +82,13 @@ class Settings(BaseSettings):
     provenance: Path | None = None
     c2pa_chain: Path | None = None
     c2pa_key: Path | None = None
+    # Image classifiers for transformers, by folder or hub id, and which of their labels count.
+    nsfw_second: str = ""
+    nsfw_second_labels: str = ""
+    age_estimator: str = ""
+    age_estimator_labels: str = ""
+    # The document that names lists of known pictures.
+    hash_lists: Path | None = None
     metrics_token: SecretStr | None = None
     discord_token: SecretStr | None = None
     dispatch_lease_s: Annotated[float, Field(gt=0)] = 4.0

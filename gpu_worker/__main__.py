@@ -28,15 +28,20 @@ from gpu_worker.marks import open_marker
 from gpu_worker.messenger import Messenger
 from gpu_worker.release.pipeline import ReleasedPreview, ReleasePipeline
 from gpu_worker.release.previews import Previews, Sketch
+from gpu_worker.release.screening import Screening
 from gpu_worker.render.drawing import Artist
 from gpu_worker.settings import Settings
 from gpu_worker.state import ModelNotConfigured
 from gpu_worker.tasks import open_app, serve
 from gpu_worker.vitals import Dials
 from gpu_worker.worker import Worker
-from safety.image_checks import open_image_checks
+from safety.hash_lists import open_hash_list, open_own_list, read_hash_lists
+from safety.image_checks import open_image_checks, wanted_checks
 from safety.policy import DEFAULT_POLICY
+from safety.prompt_checks import open_prompt_check
+from storage.blocked import BlockedHashes
 from storage.image_store import ImageStore
+from storage.object_store import ObjectStore
 from storage.object_stores import open_object_store
 
 if TYPE_CHECKING:
@@ -126,12 +131,12 @@ def prepare_environment(settings: Settings, family: ModelFamily) -> None:
 
 def open_worker(settings: Settings, *, family: ModelFamily, name: str) -> Worker:
     """Wire a worker; loads nothing and asks no server yet."""
-    images = ImageStore(objects=open_object_store(settings.object_store()))
+    objects = open_object_store(settings.object_store())
+    images = ImageStore(objects=objects)
     stock, dials = LateStock(), Dials()
     messenger = Messenger(redis_url=settings.redis_url or "", worker=name)
     release = ReleasePipeline(
-        checks=open_image_checks(),
-        policy=DEFAULT_POLICY,
+        screening=open_screening(settings, objects),
         check_timeout_s=settings.image_check_timeout_s,
         images=images,
         marker=open_marker(settings),
@@ -160,6 +165,30 @@ def open_worker(settings: Settings, *, family: ModelFamily, name: str) -> Worker
         stock=stock,
         dials=dials,
         on_hung=_give_up,
+    )
+
+
+def open_screening(settings: Settings, objects: ObjectStore) -> Screening:
+    """Open all checks that pictures go through, and what the words bear on them.
+
+    Raises:
+        CheckFailed, HashListsInvalid: one is set to what it cannot be.
+
+    """
+    named = read_hash_lists(settings.hash_lists) if settings.hash_lists else ()
+    cache = settings.home / "hash_lists"
+    lists = [open_hash_list(one, cache=cache) for one in named]
+    wanted = wanted_checks(
+        nsfw_second=settings.nsfw_second,
+        nsfw_second_labels=settings.nsfw_second_labels,
+        age=settings.age_estimator,
+        age_labels=settings.age_estimator_labels,
+        hash_lists=(open_own_list(BlockedHashes(objects=objects).read), *lists),
+    )
+    return Screening(
+        checks=open_image_checks(wanted=wanted),
+        policy=DEFAULT_POLICY,
+        word_checks=(open_prompt_check("blocklist"),),
     )
 
 

@@ -42,6 +42,7 @@ def rendered(job: RenderJob, index: int, image: StoredImage) -> RenderedImage:
         fingerprint=image.fingerprint.hex,
         fingerprint_quality=image.fingerprint.quality,
         digests={ImageVariant(variant): one for variant, one in kept.digests.items()},
+        is_spoiler=image.is_spoiler,
     )
 
 

@@ -79,6 +79,13 @@ class Settings(BaseSettings):
     c2pa_chain: Path | None = None
     c2pa_key: Path | None = None
     image_check_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    # Image classifiers for transformers, by folder or hub id, and which of their labels count.
+    nsfw_second: str = ""
+    nsfw_second_labels: str = ""
+    age_estimator: str = ""
+    age_estimator_labels: str = ""
+    # The document that names lists of known pictures.
+    hash_lists: Path | None = None
 
     @field_validator("loras_hot", "controlnets_hot", mode="before")
     @classmethod
@@ -106,9 +113,9 @@ class Settings(BaseSettings):
         return source or None
 
     def needs_hub(self, family: ModelFamily) -> bool:
-        """Tell whether the family's model is to be fetched from the hub."""
-        source = self.model_source(family)
-        return source is not None and is_hub_id(source)
+        """Tell whether the family's model, or one that checks, is to be fetched from the hub."""
+        sources = (self.model_source(family), self.nsfw_second, self.age_estimator)
+        return any(is_hub_id(source) for source in sources if source)
 
     def object_store(self) -> ObjectStoreSettings:
         """Return where pictures are kept: S3 where a bucket is named, else a folder under home."""

@@ -36,8 +36,9 @@ from gpu_worker.herald import Herald
 from gpu_worker.messenger import Messenger
 from gpu_worker.orders import read_ingredient, read_order
 from gpu_worker.release.marking import NO_CREDENTIALS
-from gpu_worker.release.pipeline import Held, ReleasePipeline
+from gpu_worker.release.pipeline import ReleasePipeline
 from gpu_worker.release.previews import Previews
+from gpu_worker.release.screening import Held, words_of
 from gpu_worker.render.drawing import OnStep
 from gpu_worker.reporting import papers_for, recipe_of, rendered, reproduction_of, timings
 from gpu_worker.sickbed import Sickbed, reason_of
@@ -331,6 +332,7 @@ class Worker:
             drawing.pictures,
             clearances=frozenset(job.clearances),
             papers=papers_for(job, drawing, recipe, ingredient),
+            words=words_of(job),
             must_go_on=watch.wait_on,
         )
         ended_at = time.perf_counter()

@@ -12,6 +12,7 @@ from storage.errors import InvalidKey
 IMAGE_PREFIX: Final = "images/"
 UPLOAD_PREFIX: Final = "uploads/"
 QUARANTINE_PREFIX: Final = "quarantine/"
+BLOCKED_PREFIX: Final = "blocked/"
 LONGEST_KEY: Final = 512
 
 _SEGMENT: Final = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}"

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from redis.asyncio import Redis
@@ -13,6 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from backend.bootstrap.audit import tell_policy_in_force
+from backend.bootstrap.checks import open_upload_checks
 from backend.bootstrap.links import open_named_pictures
 from backend.bootstrap.moderation import make_standings
 from backend.bootstrap.policies import make_policies
@@ -68,7 +69,6 @@ from backend.service.standings import Standings
 from backend.service.turns import Turns
 from backend.service.uploads import Uploads
 from backend.settings import Settings
-from safety.image_checks import open_image_checks
 from safety.prompt_checks import open_prompt_checks, rules_version
 from storage.image_store import ImageStore
 from storage.object_store import ObjectStore
@@ -240,10 +240,13 @@ def make_uploads(
 
     Without `standings` none can be added.
     """
-    images = ImageStore(objects=open_objects(settings))
+    objects = open_objects(settings)
     return Uploads(
         store=SqlUploadStore(database=database),
-        pictures=StoredUploads(images=images, open_checks=open_image_checks),
+        pictures=StoredUploads(
+            images=ImageStore(objects=objects),
+            open_checks=partial(open_upload_checks, settings, objects),
+        ),
         standings=standings,
         audit=SqlAuditLog(database=database),
         clock=clock,

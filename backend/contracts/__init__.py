@@ -292,13 +292,16 @@ class RenderedImage(BaseModel):
     digests: dict[ImageVariant, str] = Field(default_factory=dict)
     fingerprint: str = ""
     fingerprint_quality: int = 0
+    is_spoiler: bool = False
 
     @model_serializer(mode="wrap")
     def _less_what_says_nothing(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what an older backend refuses, of a picture that was not marked."""
+        """Leave out what an older backend refuses, where it says nothing."""
         fields: dict[str, Any] = dump(self)
-        marks = ("registry_id", "digests", "fingerprint", "fingerprint_quality")
-        silent = marks if self.registry_id is None else ()
+        marks = {"registry_id", "digests", "fingerprint", "fingerprint_quality"}
+        silent = marks if self.registry_id is None else set()
+        if not self.is_spoiler:
+            silent = silent | {"is_spoiler"}
         return {name: value for name, value in fields.items() if name not in silent}
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 from backend.domain.errors import PictureBlocked, PictureInvalid, PictureTooLarge, Unavailable
 from backend.domain.requests import UploadId
 from backend.service.ports import AdmittedPicture
+from safety.errors import SafetyError
 from safety.image_check import ImageCheck
 from safety.screen_image import screen_image
 from storage import errors as storage_errors
@@ -68,7 +69,7 @@ class StoredUploads:
         if self._checks is None:
             try:
                 self._checks = self._open_checks()
-            except (ImportError, OSError):
+            except (ImportError, OSError, SafetyError):
                 _log.exception("image_checks_not_opened")
                 return ()
         return self._checks

@@ -25,6 +25,7 @@ class ImageRef:
 
     `registry_id` is what its watermark says and `digests` are the SHA-256 of its files; pictures
     of older releases have neither. `fingerprint` is its perceptual hash in hexadecimal digits.
+    One that `is_spoiler` is shown only to those who choose to look.
     """
 
     index: int
@@ -38,6 +39,7 @@ class ImageRef:
     digests: dict[ImageVariant, str] = field(default_factory=dict)
     fingerprint: str = ""
     fingerprint_quality: int = 0
+    is_spoiler: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -201,6 +201,9 @@ class ImageOut(BaseModel):
     formats: dict[PictureFormat, str]
     thumbnails: dict[str, str]
     alt: str
+    is_spoiler: Annotated[
+        bool, Field(description="To be shown only to those who choose to look.")
+    ] = False
 
 
 class BlockedOut(BaseModel):

@@ -251,4 +251,5 @@ def _image(image: RenderedImage) -> ImageRef:
         digests=dict(image.digests),
         fingerprint=image.fingerprint,
         fingerprint_quality=image.fingerprint_quality,
+        is_spoiler=image.is_spoiler,
     )

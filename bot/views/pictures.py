@@ -24,19 +24,28 @@ _GRID = (ImageVariant.GRID, ImageVariant.GRID_SMALL)
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """One way to show pictures: a file, or in its place a `note` to add to the text."""
+    """One way to show pictures: a file, or in its place a `note` to add to the text.
+
+    Discord hides one that `is_spoiler` until it is pressed.
+    """
 
     data: bytes | None = None
     filename: str = ""
     description: str = ""
     note: str = ""
+    is_spoiler: bool = False
 
     def files(self) -> list[discord.File]:
         """Return a fresh file for one attempt to send; Discord's library uses each file up."""
         if self.data is None:
             return []
         return [
-            discord.File(BytesIO(self.data), filename=self.filename, description=self.description)
+            discord.File(
+                BytesIO(self.data),
+                filename=self.filename,
+                description=self.description,
+                spoiler=self.is_spoiler,
+            )
         ]
 
 
@@ -52,7 +61,12 @@ async def picture_uploads(
     """Yield one picture in each file that fits, the original first, then as a link."""
     name, described = f"impasto-{job.id}-{image.index + 1}", alt_text(job, image)
     async for data, extension in _files(generations, image, _SINGLE, limit_bytes=limit_bytes):
-        yield Upload(data=data, filename=f"{name}.{extension}", description=described)
+        yield Upload(
+            data=data,
+            filename=f"{name}.{extension}",
+            description=described,
+            is_spoiler=image.is_spoiler,
+        )
     yield await _links(generations, [image])
 
 
@@ -66,8 +80,14 @@ async def grid_uploads(
             yield upload
         return
     name, described = f"impasto-{job.id}", grid_alt_text(job)
+    is_spoiler = any(image.is_spoiler for image in images)
     async for data, extension in _files(generations, images[0], _GRID, limit_bytes=limit_bytes):
-        yield Upload(data=data, filename=f"{name}.{extension}", description=described)
+        yield Upload(
+            data=data,
+            filename=f"{name}.{extension}",
+            description=described,
+            is_spoiler=is_spoiler,
+        )
     yield await _links(generations, list(images))
 
 

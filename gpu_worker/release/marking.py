@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 import structlog
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from backend.contracts import ImageVariant
 from gpu_worker.release.papers import Papers
@@ -34,6 +34,8 @@ from storage.thumbnails import SIDES_PX, thumbnail
 NO_CREDENTIALS: Final = "credentials_"
 
 GRID_GAP_PX: Final = 4
+# A blurred picture tells colours apart in about so many places across.
+BLURRED_TO: Final = 12
 _SMALL_GRID_PX: Final = 1024
 
 _log = structlog.get_logger(__name__)
@@ -45,6 +47,7 @@ class MarkedImage:
 
     pixels: Image.Image
     registry_id: int
+    is_spoiler: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,14 +93,17 @@ class Marker:
 
         Raises:
             NotMarked: it cannot be hidden there.
+            NotApproved: the picture is no longer what was judged.
 
         """
+        judged = image.pixels
         try:
-            pixels = self._watermark.embed(image.pixels, registry_id)
+            pixels = self._watermark.embed(judged, registry_id)
         except Exception as error:
             _log.warning("watermark_failed", reason=type(error).__name__)
             raise NotMarked("watermark_failed", "the picture could not be watermarked") from error
-        return MarkedImage(pixels=pixels, registry_id=registry_id)
+        is_spoiler = image.verdict.is_spoiler
+        return MarkedImage(pixels=pixels, registry_id=registry_id, is_spoiler=is_spoiler)
 
     def sign(self, images: Sequence[MarkedImage], papers: Papers) -> tuple[SignedImage, ...]:
         """Encode all files of a job's pictures and sign each; the first brings those of the grid.
@@ -112,11 +118,12 @@ class Marker:
                 image.pixels,
                 metadata=papers.metadata_of(place),
                 comment=papers.comment_of(place),
+                is_spoiler=image.is_spoiler,
             )
             name = hashlib.sha256(files[ImageVariant.ORIGINAL]).hexdigest()
             done = self._sign_all(files, papers, [image])
             if place == 0 and len(images) > 1:
-                done |= self._sign_all(encode_grid([one.pixels for one in images]), papers, images)
+                done |= self._sign_all(_encode_grid_of(images), papers, images)
             signed.append(
                 SignedImage(
                     name=name,
@@ -164,24 +171,40 @@ class Marker:
 
 
 def encode(
-    pixels: Image.Image, *, metadata: Mapping[str, str], comment: str
+    pixels: Image.Image, *, metadata: Mapping[str, str], comment: str, is_spoiler: bool = False
 ) -> dict[ImageVariant, bytes]:
-    """Return every file in which a picture is served, unsigned; the original keeps each pixel."""
+    """Return every file in which a picture is served, unsigned; the original keeps each pixel.
+
+    The small ones, which show by themselves in lists, are blurred where it is a spoiler.
+    """
+    seen = blur(pixels) if is_spoiler else pixels
     return {
         ImageVariant.ORIGINAL: encode_png(pixels, metadata=metadata),
         ImageVariant.WEBP: encode_webp(pixels, comment=comment),
         ImageVariant.JPEG: encode_jpeg(pixels, comment=comment),
         ImageVariant.AVIF: encode_avif(pixels, comment=comment),
-        **{ImageVariant(f"thumbnail_{side}"): thumbnail(pixels, side) for side in SIDES_PX},
+        **{ImageVariant(f"thumbnail_{side}"): thumbnail(seen, side) for side in SIDES_PX},
     }
 
 
-def encode_grid(pictures: Sequence[Image.Image]) -> dict[ImageVariant, bytes]:
+def blur(picture: Image.Image) -> Image.Image:
+    """Return a picture of which colours can be told and nothing else."""
+    return picture.filter(ImageFilter.GaussianBlur(max(picture.size) / BLURRED_TO))
+
+
+def _encode_grid_of(images: Sequence[MarkedImage]) -> dict[ImageVariant, bytes]:
+    is_spoiler = any(image.is_spoiler for image in images)
+    return encode_grid([image.pixels for image in images], is_spoiler=is_spoiler)
+
+
+def encode_grid(
+    pictures: Sequence[Image.Image], *, is_spoiler: bool = False
+) -> dict[ImageVariant, bytes]:
     """Return a job's pictures as one, in two sizes, unsigned."""
     grid = lay_out(pictures, gap_px=GRID_GAP_PX)
     return {
         ImageVariant.GRID: encode_webp(grid),
-        ImageVariant.GRID_SMALL: thumbnail(grid, _SMALL_GRID_PX),
+        ImageVariant.GRID_SMALL: thumbnail(blur(grid) if is_spoiler else grid, _SMALL_GRID_PX),
     }
 
 

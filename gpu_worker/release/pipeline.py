@@ -13,24 +13,16 @@ from io import BytesIO
 from typing import Final
 
 import structlog
-from PIL import Image, ImageFilter
+from PIL import Image
 
-from gpu_worker.release.marking import Marker, SignedImage, lay_out
+from gpu_worker.release.marking import Marker, SignedImage, blur, lay_out
 from gpu_worker.release.papers import Papers
+from gpu_worker.release.screening import Held, Screening
 from gpu_worker.state import OutOfMemory, StorageFull, StorageUnavailable
-from safety.errors import NotMarked
+from safety.errors import NotApproved, NotMarked
 from safety.fingerprint import Fingerprint
-from safety.image_check import ImageCheck
 from safety.policy import Policy
-from safety.screen_image import screen_images
-from safety.verdict import (
-    NEVER_CLEARED,
-    ApprovedImage,
-    Finding,
-    Outcome,
-    SafetyVerdict,
-    failed_check,
-)
+from safety.verdict import ApprovedImage, SafetyVerdict, failed_check
 from storage import errors as storage_errors
 from storage.image_store import ImageStore, KeptImage
 
@@ -38,18 +30,8 @@ from storage.image_store import ImageStore, KeptImage
 STORE_PAUSES_S: Final = (0.25, 4.0)
 
 PREVIEW_QUALITY: Final = 75
-# A blurred preview tells colours apart in about so many places across.
-PREVIEW_BLURRED_TO: Final = 12
 
 _log = structlog.get_logger(__name__)
-
-
-class Held(Exception):
-    """A picture may not leave; `finding` is the worst that nobody has cleared."""
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(f"{finding.category}: {finding.rule}")
-        self.finding = finding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +41,7 @@ class StoredImage:
     kept: KeptImage
     registry_id: int
     fingerprint: Fingerprint
+    is_spoiler: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,20 +52,6 @@ class ReleasedPreview:
     is_blurred: bool
 
 
-def approve(
-    pixels: Image.Image, verdict: SafetyVerdict, clearances: frozenset[str]
-) -> ApprovedImage:
-    """Let a screened picture pass.
-
-    Raises:
-        Held: something stands against it that no moderator has cleared.
-
-    """
-    if not verdict.is_clear(clearances):
-        raise Held(_worst_uncleared(verdict, clearances))
-    return ApprovedImage(pixels=pixels, verdict=verdict, clearances=clearances)
-
-
 def show_together(images: Sequence[ApprovedImage], *, blur_score: float) -> ReleasedPreview:
     """Lay pictures side by side, all blurred if a check's score of any reaches `blur_score`."""
     is_blurred = any(
@@ -90,8 +59,7 @@ def show_together(images: Sequence[ApprovedImage], *, blur_score: float) -> Rele
     )
     pictures = [image.pixels for image in images]
     if is_blurred:
-        radius = max(pictures[0].size) / PREVIEW_BLURRED_TO
-        pictures = [picture.filter(ImageFilter.GaussianBlur(radius)) for picture in pictures]
+        pictures = [blur(picture) for picture in pictures]
     grid, buffer = lay_out(pictures), BytesIO()
     grid.save(buffer, format="WEBP", quality=PREVIEW_QUALITY)
     return ReleasedPreview(webp=buffer.getvalue(), is_blurred=is_blurred)
@@ -123,8 +91,7 @@ class ReleasePipeline:
     def __init__(
         self,
         *,
-        checks: Sequence[ImageCheck],
-        policy: Policy,
+        screening: Screening,
         check_timeout_s: float,
         images: ImageStore,
         marker: Marker,
@@ -134,8 +101,7 @@ class ReleasePipeline:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._checks = tuple(checks)
-        self._policy = policy
+        self._screening = screening
         self._check_timeout_s = check_timeout_s
         self._images = images
         self._marker = marker
@@ -151,10 +117,13 @@ class ReleasePipeline:
         *,
         clearances: frozenset[str],
         papers: Papers,
+        words: str = "",
+        policy: Policy | None = None,
         must_go_on: Callable[[], None] = lambda: None,
     ) -> tuple[StoredImage, ...]:
         """Screen, mark, sign and store pictures; a store that is away is waited for.
 
+        They were drawn by `words`, and are judged by their own `policy` if they have one.
         `must_go_on` is called while waiting, and ends that by raising. Where the host has no
         memory for it, it is tried once more: what was stored already is found, and not stored
         again.
@@ -167,7 +136,14 @@ class ReleasePipeline:
         """
         for is_last in (False, True):
             try:
-                return self._release(pictures, clearances, papers, must_go_on)
+                approved = self._screening.approve(
+                    pictures,
+                    clearances=clearances,
+                    timeout_s=self._check_timeout_s,
+                    words=words,
+                    policy=policy,
+                )
+                return self._release(approved, papers, must_go_on)
             except MemoryError as error:
                 _log.warning("out_of_memory", stage="release", again=not is_last)
                 traceback.clear_frames(error.__traceback__)
@@ -176,15 +152,17 @@ class ReleasePipeline:
 
     def _release(
         self,
-        pictures: Sequence[Image.Image],
-        clearances: frozenset[str],
+        approved: Sequence[ApprovedImage],
         papers: Papers,
         must_go_on: Callable[[], None],
     ) -> tuple[StoredImage, ...]:
-        approved = self._approve(pictures, clearances, self._check_timeout_s)
         signed = self._sign(approved, papers)
         give_up_at = self._clock() + self._store_retry_s
-        return tuple(self._store(image, give_up_at, must_go_on) for image in signed)
+        stored = [self._store(image, give_up_at, must_go_on) for image in signed]
+        return tuple(
+            replace(one, is_spoiler=image.verdict.is_spoiler)
+            for one, image in zip(stored, approved, strict=True)
+        )
 
     def _sign(self, approved: Sequence[ApprovedImage], papers: Papers) -> tuple[SignedImage, ...]:
         """Mark and sign pictures.
@@ -202,13 +180,22 @@ class ReleasePipeline:
         except NotMarked as error:
             _log.error("provenance_failed", reason=error.reason)
             raise Held(failed_check("provenance", error.reason)) from error
+        except NotApproved as error:
+            _log.error("pixels_changed")
+            raise Held(failed_check("release", "pixels_changed")) from error
 
     def provenance_trouble(self) -> str:
         """Return why no picture could leave signed now, as a word; "" if all is well."""
         return self._marker.trouble()
 
     def release_preview(
-        self, pictures: Sequence[Image.Image], *, clearances: frozenset[str], papers: Papers
+        self,
+        pictures: Sequence[Image.Image],
+        *,
+        clearances: frozenset[str],
+        papers: Papers,
+        words: str = "",
+        policy: Policy | None = None,
     ) -> ReleasedPreview:
         """Screen pictures that are still being drawn, and sign what shows them; nothing is stored.
 
@@ -216,7 +203,13 @@ class ReleasePipeline:
             Held: at least one may not be shown, or no check came to a judgement in time.
 
         """
-        approved = self._approve(pictures, clearances, self._preview_timeout_s)
+        approved = self._screening.approve(
+            pictures,
+            clearances=clearances,
+            timeout_s=self._preview_timeout_s,
+            words=words,
+            policy=policy,
+        )
         shown = show_together(approved, blur_score=self._preview_blur_score)
         try:
             return replace(shown, webp=self._marker.sign_preview(shown.webp, papers))
@@ -242,23 +235,3 @@ class ReleasePipeline:
             # Workers that wait together must not come back together.
             self._sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
             pause_s = min(2 * pause_s, STORE_PAUSES_S[1])
-
-    def _approve(
-        self, pictures: Sequence[Image.Image], clearances: frozenset[str], timeout_s: float
-    ) -> list[ApprovedImage]:
-        verdicts = screen_images(
-            pictures, checks=self._checks, timeout_s=timeout_s, policy=self._policy
-        )
-        return [
-            approve(pixels, verdict, clearances)
-            for pixels, verdict in zip(pictures, verdicts, strict=True)
-        ]
-
-
-def _worst_uncleared(verdict: SafetyVerdict, clearances: frozenset[str]) -> Finding:
-    cleared = clearances - NEVER_CLEARED
-    standing = [finding for finding in verdict.findings if finding.category not in cleared]
-    worst = SafetyVerdict.fold(standing).decisive
-    if worst is None:
-        return Finding(check="release", outcome=Outcome.BLOCK, category="check_failed", rule="none")
-    return worst

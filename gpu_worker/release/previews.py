@@ -13,7 +13,8 @@ from PIL import Image
 
 from backend.contracts import RenderJob
 from gpu_worker.release.papers import Papers, papers_of
-from gpu_worker.release.pipeline import Held, ReleasedPreview
+from gpu_worker.release.pipeline import ReleasedPreview
+from gpu_worker.release.screening import Held, words_of
 from safety.verdict import CHECK_FAILED
 
 # A check that hangs leaves a thread behind: no more is asked of it for a while.
@@ -36,7 +37,12 @@ class Screen(Protocol):
     """What lets a preview leave."""
 
     def release_preview(
-        self, pictures: Sequence[Image.Image], *, clearances: frozenset[str], papers: Papers
+        self,
+        pictures: Sequence[Image.Image],
+        *,
+        clearances: frozenset[str],
+        papers: Papers,
+        words: str,
     ) -> ReleasedPreview:
         """Return what may be shown.
 
@@ -137,6 +143,7 @@ class Previews:
                 sketch.draw(),
                 clearances=frozenset(job.clearances),
                 papers=papers_of(job, None, count=0, ingredient=None),
+                words=words_of(job),
             )
         except Held as held:
             if held.finding.category == CHECK_FAILED:

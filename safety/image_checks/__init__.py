@@ -36,6 +36,30 @@ class WantedChecks:
 ONLY_SHIPPED = WantedChecks()
 
 
+def wanted_checks(
+    *,
+    nsfw_second: str = "",
+    nsfw_second_labels: str = "",
+    age: str = "",
+    age_labels: str = "",
+    hash_lists: tuple[HashList, ...] = (),
+    looks_at_crops: bool = False,
+) -> WantedChecks:
+    """Return what an installation wants, as its settings say it: labels with commas between."""
+    return WantedChecks(
+        nsfw_second=nsfw_second,
+        nsfw_second_labels=_labels(nsfw_second_labels) or EXPLICIT_LABELS,
+        age=age,
+        age_labels=_labels(age_labels) or YOUNG_LABELS,
+        hash_lists=hash_lists,
+        looks_at_crops=looks_at_crops,
+    )
+
+
+def _labels(text: str) -> tuple[str, ...]:
+    return tuple(label.strip() for label in text.split(",") if label.strip())
+
+
 def open_image_check(name: ImageCheckName, *, wanted: WantedChecks = ONLY_SHIPPED) -> ImageCheck:
     """Open one check by name; its weights load here, not while a picture waits.
 

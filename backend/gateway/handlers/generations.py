@@ -214,6 +214,7 @@ async def _image(request: web.Request, job: Job, image: ImageRef) -> ImageOut:
         url_expires_at=expires_at.replace(microsecond=0),
         webp=links.get(ImageVariant.WEBP),
         formats={one: links[variant] for one, variant in VARIANTS.items() if variant in links},
+        is_spoiler=image.is_spoiler,
         thumbnails={
             side: links[variant] for side, variant in THUMBNAILS.items() if variant in links
         },

@@ -19,6 +19,7 @@ from gpu_worker.engine.loop import Engine
 from gpu_worker.families import open_family
 from gpu_worker.messenger import Messenger
 from gpu_worker.release.pipeline import ReleasePipeline
+from gpu_worker.release.screening import Screening
 from gpu_worker.render.pipeline import Renderer
 from gpu_worker.samplers import open_sampler
 from gpu_worker.vram.probe import give_back_memory
@@ -131,8 +132,7 @@ def open_house(line: Line, redis_url: str, folder: Path, loras: Path, shortage: 
         messenger=Messenger(redis_url=redis_url, worker="worker-1"),
         images=images,
         release=ReleasePipeline(
-            checks=[NoCheck()],
-            policy=DEFAULT_POLICY,
+            screening=Screening(checks=[NoCheck()], policy=DEFAULT_POLICY),
             check_timeout_s=30.0,
             marker=a_marker(),
             images=images,

@@ -25,6 +25,7 @@ from gpu_worker.engine.loop import Engine
 from gpu_worker.engine.stock import LateStock
 from gpu_worker.messenger import PREVIEW_TTL_S, Messenger
 from gpu_worker.release.pipeline import ReleasePipeline
+from gpu_worker.release.screening import Screening
 from gpu_worker.render.drawing import OnStep
 from gpu_worker.settings import Settings
 from gpu_worker.vitals import Dials
@@ -86,8 +87,7 @@ class House:
         self.found: list[str] = []
         images = ImageStore(objects=self.objects)
         release = ReleasePipeline(
-            checks=[self.check],
-            policy=DEFAULT_POLICY,
+            screening=Screening(checks=[self.check], policy=DEFAULT_POLICY),
             check_timeout_s=0.3,
             preview_timeout_s=0.3,
             marker=a_marker(),
@@ -285,8 +285,7 @@ def test_a_worker_told_to_show_nothing_takes_no_sketches(
         messenger=Messenger(redis_url=redis_url, worker="worker-1"),
         images=images,
         release=ReleasePipeline(
-            checks=[ToldCheck()],
-            policy=DEFAULT_POLICY,
+            screening=Screening(checks=[ToldCheck()], policy=DEFAULT_POLICY),
             check_timeout_s=5.0,
             marker=a_marker(),
             images=images,

@@ -17,6 +17,7 @@ from gpu_worker.engine.rehearsal import SleepingArtist
 from gpu_worker.engine.stock import LateStock, Stock
 from gpu_worker.messenger import Messenger
 from gpu_worker.release.pipeline import ReleasePipeline
+from gpu_worker.release.screening import Screening
 from gpu_worker.render.drawing import Artist, Drawing, DrawOrder, Run
 from gpu_worker.settings import Settings
 from gpu_worker.state import OutOfMemory
@@ -115,8 +116,7 @@ def start(redis_url: str) -> Iterator[Start]:
             messenger=Messenger(redis_url=redis_url, worker="worker-1"),
             images=images,
             release=ReleasePipeline(
-                checks=[SecondPictureCheck()],
-                policy=DEFAULT_POLICY,
+                screening=Screening(checks=[SecondPictureCheck()], policy=DEFAULT_POLICY),
                 check_timeout_s=30.0,
                 marker=a_marker(),
                 images=images,

@@ -11,8 +11,9 @@ from PIL import Image
 
 from backend.contracts import RenderJob
 from gpu_worker.release.papers import Papers
-from gpu_worker.release.pipeline import Held, ReleasedPreview, ReleasePipeline
+from gpu_worker.release.pipeline import ReleasedPreview, ReleasePipeline
 from gpu_worker.release.previews import REST_S, Previews, Sketch
+from gpu_worker.release.screening import Held, Screening
 from safety.policy import DEFAULT_POLICY
 from safety.verdict import CHECK_FAILED, Finding, Outcome
 from storage.image_store import ImageStore
@@ -38,7 +39,12 @@ class Gate:
     error: Exception | None = None
 
     def release_preview(
-        self, pictures: Sequence[Image.Image], *, clearances: frozenset[str], papers: Papers
+        self,
+        pictures: Sequence[Image.Image],
+        *,
+        clearances: frozenset[str],
+        papers: Papers,
+        words: str,
     ) -> ReleasedPreview:
         self.is_reached.set()
         assert self.is_open.wait(PATIENCE_S)
@@ -247,8 +253,7 @@ def a_striped(red: int, *, width: int = 64, height: int = 64) -> Image.Image:
 
 def a_release(objects: MemoryObjectStore) -> ReleasePipeline:
     return ReleasePipeline(
-        checks=[ScoringCheck()],
-        policy=DEFAULT_POLICY,
+        screening=Screening(checks=[ScoringCheck()], policy=DEFAULT_POLICY),
         check_timeout_s=30.0,
         marker=a_marker(),
         images=ImageStore(objects=objects),

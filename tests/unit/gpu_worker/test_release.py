@@ -3,16 +3,19 @@
 import threading
 from dataclasses import dataclass, field
 from io import BytesIO
+from typing import Any
 
 import pytest
 from PIL import ExifTags, Image
 
-from gpu_worker.release.pipeline import STORE_PAUSES_S, Held, ReleasePipeline
+from gpu_worker.release.pipeline import STORE_PAUSES_S, ReleasePipeline
+from gpu_worker.release.screening import Held, Screening
 from gpu_worker.state import Cancelled, StorageFull
 from gpu_worker.state import StorageUnavailable as WorkerStorageUnavailable
 from safety.image_check import ImageCheck
 from safety.policy import DEFAULT_POLICY
-from safety.verdict import Finding, Outcome
+from safety.prompt_checks import open_prompt_check
+from safety.verdict import ApprovedImage, Finding, Outcome
 from storage.errors import StorageUnavailable
 from storage.formats import decode
 from storage.image_store import ImageStore
@@ -70,8 +73,7 @@ def a_release(
     *checks: ImageCheck, objects: MemoryObjectStore, timeout_s: float = 30.0
 ) -> ReleasePipeline:
     return ReleasePipeline(
-        checks=checks,
-        policy=DEFAULT_POLICY,
+        screening=Screening(checks=checks, policy=DEFAULT_POLICY),
         check_timeout_s=timeout_s,
         images=ImageStore(objects=objects),
         marker=a_marker(),
@@ -222,8 +224,7 @@ class AwayStore(MemoryObjectStore):
 
 def a_patient_release(objects: MemoryObjectStore, slept: list[float]) -> ReleasePipeline:
     return ReleasePipeline(
-        checks=[DarknessCheck()],
-        policy=DEFAULT_POLICY,
+        screening=Screening(checks=[DarknessCheck()], policy=DEFAULT_POLICY),
         check_timeout_s=30.0,
         images=ImageStore(objects=objects),
         marker=a_marker(),
@@ -267,3 +268,123 @@ def test_whoever_is_no_longer_wanted_does_not_wait_for_a_store():
             [SNOW], papers=some_papers(1), clearances=NOTHING, must_go_on=must_go_on
         )
     assert len(slept) == 2
+
+
+@dataclass
+class WhitenessCheck(EachByItself):
+    """Says of white pictures that they are explicit, as sure as it is told to be."""
+
+    score: float
+    name: str = "nsfw"
+
+    def look(self, pixels: Image.Image) -> list[Finding]:
+        is_white = pixels.getpixel((0, 0)) == SNOW.getpixel((0, 0))
+        score = self.score if is_white else 0.0
+        return [Finding(check=self.name, outcome=Outcome.ALLOW, rule="white", score=score)]
+
+
+def test_the_worst_of_all_pictures_is_told_whichever_comes_first(objects: MemoryObjectStore):
+    class Mixed(EachByItself):
+        name = "mixed"
+
+        def look(self, pixels: Image.Image) -> list[Finding]:
+            is_white = pixels.getpixel((0, 0)) == SNOW.getpixel((0, 0))
+            category = "sexual" if is_white else "child_safety"
+            return [Finding(check=self.name, outcome=Outcome.BLOCK, category=category, rule="r")]
+
+    with pytest.raises(Held) as caught:
+        a_release(Mixed(), objects=objects).release(
+            [SNOW, NIGHT], clearances=NOTHING, papers=some_papers(2)
+        )
+    assert caught.value.finding.category == "child_safety"
+    assert caught.value.pictures == (SNOW, NIGHT)
+
+
+def test_a_spoiler_is_stored_and_marked_and_the_others_are_not(objects: MemoryObjectStore):
+    release = a_release(WhitenessCheck(0.5), objects=objects)
+    stored = release.release([NIGHT, SNOW], clearances=NOTHING, papers=some_papers(2))
+    assert [one.is_spoiler for one in stored] == [False, True]
+
+
+def test_what_shows_by_itself_of_a_spoiler_is_blurred(objects: MemoryObjectStore):
+    striped = Image.new("RGB", (512, 512), SNOW.getpixel((0, 0)))
+    for x in range(8, 512, 16):
+        striped.paste((0, 0, 0), (x, 0, x + 8, 512))
+    kept = {}
+    for score in (0.1, 0.5):
+        release = a_release(WhitenessCheck(score), objects=MemoryObjectStore())
+        (stored,) = release.release([striped], clearances=NOTHING, papers=some_papers(1))
+        images = release._images
+        kept[score] = {
+            variant: decode(images.read(key)).convert("L").getextrema()
+            for variant, key in stored.kept.keys.items()
+        }
+    for variant, (darkest, lightest) in kept[0.5].items():
+        is_small = variant.startswith("thumbnail")
+        assert (lightest - darkest < 128) == is_small, variant
+    assert all(lightest - darkest > 128 for darkest, lightest in kept[0.1].values())
+
+
+def test_a_preview_of_a_spoiler_is_blurred(objects: MemoryObjectStore):
+    release = ReleasePipeline(
+        screening=Screening(checks=[WhitenessCheck(0.5)], policy=DEFAULT_POLICY),
+        check_timeout_s=30.0,
+        images=ImageStore(objects=objects),
+        marker=a_marker(),
+        preview_blur_score=1.0,
+    )
+    assert release.release_preview([SNOW], clearances=NOTHING, papers=some_papers(1)).is_blurred
+    assert not release.release_preview(
+        [NIGHT], clearances=NOTHING, papers=some_papers(1)
+    ).is_blurred
+
+
+@pytest.mark.parametrize(
+    ("words", "category"),
+    [("a young girl zqsnow", "child_safety"), ("an old lighthouse", None)],
+)
+def test_an_age_in_the_words_and_nudity_in_the_picture_are_held_for_good(
+    objects: MemoryObjectStore, words: str, category: str | None
+):
+    release = ReleasePipeline(
+        screening=Screening(
+            checks=[WhitenessCheck(0.45)],
+            policy=DEFAULT_POLICY,
+            word_checks=[open_prompt_check("blocklist")],
+        ),
+        check_timeout_s=30.0,
+        images=ImageStore(objects=objects),
+        marker=a_marker(),
+    )
+    if category is None:
+        assert release.release([SNOW], clearances=NOTHING, papers=some_papers(1), words=words)
+        return
+    assert release.release([NIGHT], clearances=NOTHING, papers=some_papers(1), words=words)
+    with pytest.raises(Held) as caught:
+        release.release(
+            [SNOW], clearances=frozenset({"sexual"}), papers=some_papers(1), words=words
+        )
+    assert caught.value.finding.category == category
+
+
+def test_a_picture_swapped_after_it_was_judged_does_not_leave(objects: MemoryObjectStore):
+    picture = SNOW.copy()
+
+    class Swapping(Screening):
+        """Somebody paints over the picture as soon as it is approved."""
+
+        def approve(self, *arguments: Any, **named: Any) -> list[ApprovedImage]:
+            approved = super().approve(*arguments, **named)
+            picture.paste((5, 5, 20), (0, 0, 64, 64))
+            return approved
+
+    release = ReleasePipeline(
+        screening=Swapping(checks=[DarknessCheck()], policy=DEFAULT_POLICY),
+        check_timeout_s=30.0,
+        images=ImageStore(objects=objects),
+        marker=a_marker(),
+    )
+    with pytest.raises(Held) as caught:
+        release.release([picture], clearances=NOTHING, papers=some_papers(1))
+    assert caught.value.finding.rule == "pixels_changed"
+    assert list(objects.list_keys("")) == []

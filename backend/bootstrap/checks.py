@@ -1,0 +1,29 @@
+"""Opens the checks that pictures from outside go through before anything is done with them."""
+
+from backend.settings import Settings
+from safety.hash_lists import open_hash_list, open_own_list, read_hash_lists
+from safety.image_check import ImageCheck
+from safety.image_checks import open_image_checks, wanted_checks
+from storage.blocked import BlockedHashes
+from storage.object_store import ObjectStore
+
+
+def open_upload_checks(settings: Settings, objects: ObjectStore) -> tuple[ImageCheck, ...]:
+    """Open the checks of a worker, which also look at parts of a picture here.
+
+    Raises:
+        CheckFailed, HashListsInvalid: one is set to what it cannot be.
+        ImportError: a classifier is set, and transformers is not installed.
+
+    """
+    named = read_hash_lists(settings.hash_lists) if settings.hash_lists else ()
+    lists = [open_hash_list(one, cache=settings.home / "hash_lists") for one in named]
+    wanted = wanted_checks(
+        nsfw_second=settings.nsfw_second,
+        nsfw_second_labels=settings.nsfw_second_labels,
+        age=settings.age_estimator,
+        age_labels=settings.age_estimator_labels,
+        hash_lists=(open_own_list(BlockedHashes(objects=objects).read), *lists),
+        looks_at_crops=True,
+    )
+    return open_image_checks(wanted=wanted)
