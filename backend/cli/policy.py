@@ -1,110 +1,170 @@
-"""`impasto policy try FILE`: what a policy makes of the last prompts, before it is in force."""
+"""`impasto policy try FILE`: what a policy makes of the last jobs, before it is in force."""
 
 import argparse
 import asyncio
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from backend.bootstrap import open_database
+from backend.bootstrap import make_policies, now, open_database
 from backend.cli import guild_policy
 from backend.cli.terminal import Subparsers, say
-from backend.db.audit import SqlAudit
+from backend.db.judgement_store import SqlJudgements
 from backend.db.migrate import upgrade
 from backend.domain.errors import BadInput
-from backend.domain.requests import GenerationRequest
-from backend.prompt.replay import Flip, Replay, replay
+from backend.domain.policies import PolicyRevision
+from backend.prompt.replay import Source, Tally, Trial
+from backend.service.policies import laid_over, must_be_fit
 from backend.settings import Settings
 from safety.errors import PolicyInvalid
+from safety.overlay import overlay, read_guild_policy
 from safety.policy import Policy, read_policy
-from safety.prompt_checks import open_prompt_checks
+from safety.prompt_checks import open_prompt_checks, rules_version
 from safety.verdict import Outcome
+
+_TOLD = {
+    Source.STORED: "answered from stored findings",
+    Source.RULES_CHANGED: "judged anew, as the rules are others than then",
+    Source.OTHER_WORDS: "judged anew, as the policies look at different words",
+    Source.NEVER_STORED: "judged anew, as no findings are stored of them",
+    Source.WORDS_GONE: "not judged, as their words are erased",
+}
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser("policy", help="set, show and try safety policies")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    trying = actions.add_parser("try", help="show which of the last prompts would be judged anew")
+    trying = actions.add_parser("try", help="show what of the last jobs would be judged anew")
     trying.add_argument("file", type=Path, help="a policy document")
-    trying.add_argument("--last", type=int, default=1_000, help="how many prompts (1000)")
+    trying.add_argument("--last", type=int, default=1_000, help="how many jobs (1000)")
+    trying.add_argument(
+        "--guild", metavar="ID", help="try it as the policy of a guild, on its jobs"
+    )
     trying.add_argument("--json", action="store_true", help="print one JSON object")
     trying.set_defaults(run=run)
     guild_policy.add_parsers(actions)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Judge the last prompts by the policy in force and by the one in the file."""
+    """Judge the last jobs by the policies in force and by the one in the file."""
     if arguments.last < 1:
         raise BadInput("--last is 1 or more.", way_out="Leave it out to judge the last 1000.")
     settings = Settings()
-    policy = read_policy_file(arguments.file)
+    document = guild_policy.read_document(arguments.file)
+    house = settings.safety_policy
+    if arguments.guild is None:
+        trying = _Trying(house=house, wanted=read_policy_document(document))
+    else:
+        must_be_fit(house, document)
+        trying = _Trying(house=house, wanted=house, guild_document=document)
     settings.make_home()
     upgrade(settings.database)
-    requests = asyncio.run(_last_requests(settings, arguments.last))
-    before = settings.safety_policy
-    told = replay(
-        requests, checks=open_prompt_checks(), before=before, after=policy, house=settings.house
-    )
+    trial = asyncio.run(_try(settings, arguments, trying))
     if arguments.json:
-        say(json.dumps(_as_json(told, before, policy)))
+        say(json.dumps(_as_json(trial, trying)))
     else:
-        say("\n".join(_lines(told, before, policy)))
+        say("\n".join(_lines(trial, trying)))
     return 0
 
 
-def read_policy_file(path: Path) -> Policy:
-    """Read a policy document from a file.
+@dataclass(frozen=True, kw_only=True)
+class _Trying:
+    """The deployment's policy, and what would be in its place; or else in a guild's place."""
+
+    house: Policy
+    wanted: Policy
+    guild_document: str | None = None
+
+    def policies(self, revision: PolicyRevision | None) -> tuple[Policy, Policy]:
+        """Return what holds for a job of a guild, and what would."""
+        before = laid_over(self.house, revision)
+        if self.guild_document is not None:
+            return before, overlay(self.house, read_guild_policy(self.guild_document))
+        return before, laid_over(self.wanted, revision)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the two are called."""
+        if self.guild_document is not None:
+            return "what holds there", read_guild_policy(self.guild_document).id
+        return self.house.id, self.wanted.id
+
+
+def read_policy_document(text: str) -> Policy:
+    """Read the document of a deployment.
 
     Raises:
-        BadInput: there is no such file, or it is no policy.
+        BadInput: it is no policy.
 
     """
     try:
-        return read_policy(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, PolicyInvalid) as error:
+        return read_policy(text)
+    except PolicyInvalid as error:
         raise BadInput(
-            f"{path} is no policy: {error}.",
+            f"This is no policy: {error}.",
             way_out='A policy begins with `version = 1` and `id = "…"`; see safety/README.md.',
         ) from error
 
 
-async def _last_requests(settings: Settings, count: int) -> list[tuple[str, GenerationRequest]]:
-    """Return the requests of the last jobs by job id, the oldest of them first."""
+async def _try(settings: Settings, arguments: argparse.Namespace, trying: _Trying) -> Trial:
+    trial = Trial(open_checks=open_prompt_checks, rules=rules_version())
+    known: dict[str | None, tuple[Policy, Policy]] = {None: trying.policies(None)}
     async with open_database(settings) as database:
-        jobs = await SqlAudit(database=database).jobs()
-    return [(job.id, job.request) for job in jobs[-count:]]
+        policies = make_policies(database, settings, clock=now)
+        jobs = SqlJudgements(database=database)
+        async for job in jobs.last(arguments.last, guild_id=arguments.guild):
+            guild_id = job.guild_id
+            if guild_id is not None and guild_id not in known:
+                known[guild_id] = trying.policies(await policies.newest(guild_id))
+            before, after = known[guild_id]
+            trial.add(job, before=before, after=after)
+    return trial
 
 
-def _lines(told: Replay, before: Policy, after: Policy) -> list[str]:
-    lines = [f"{told.judged} prompts judged by {before.id} and by {after.id}"]
-    lines += [
-        f"{outcome:7} {told.before[outcome]:6} -> {told.after[outcome]:6}" for outcome in Outcome
-    ]
-    lines += [
-        f"{flip.name}  {flip.before.outcome} -> {flip.after.outcome}  {_reason(flip)}"
-        for flip in told.flips
-    ]
-    return [*lines, f"{len(told.flips)} would flip"]
+def _lines(trial: Trial, trying: _Trying) -> Iterator[str]:
+    yield f"{trial.sources.total()} prompts by {trying.names[0]} and by {trying.names[1]}"
+    for source, count in sorted(trial.sources.items()):
+        yield f"{count:6} {_TOLD[source]}"
+    yield from _tally_lines("prompts", trial.prompts)
+    if trial.pictures.judged:
+        yield f"{trial.pictures.judged} jobs' pictures, from stored scores"
+        yield from _tally_lines("pictures", trial.pictures)
 
 
-def _reason(flip: Flip) -> str:
-    return flip.after.rule or flip.before.rule
+def _tally_lines(name: str, tally: Tally) -> Iterator[str]:
+    for outcome in Outcome:
+        yield f"{outcome:7} {tally.before[outcome]:6} -> {tally.after[outcome]:6}"
+    for flip in tally.flips:
+        rule = flip.after.rule or flip.before.rule
+        yield f"{flip.job}  {flip.before.outcome} -> {flip.after.outcome}  {rule}  ({flip.source})"
+    yield f"{len(tally.flips)} {name} would flip"
 
 
-def _as_json(told: Replay, before: Policy, after: Policy) -> dict[str, object]:
+def _as_json(trial: Trial, trying: _Trying) -> dict[str, object]:
     return {
-        "judged": told.judged,
-        "policies": [before.id, after.id],
-        "before": dict(told.before),
-        "after": dict(told.after),
+        "policies": list(trying.names),
+        "sources": {source.value: trial.sources[source] for source in Source},
+        **_tally_as_json(trial.prompts),
+        "pictures": _tally_as_json(trial.pictures),
+    }
+
+
+def _tally_as_json(tally: Tally) -> dict[str, object]:
+    return {
+        "judged": tally.judged,
+        "before": dict(tally.before),
+        "after": dict(tally.after),
         "flips": [
             {
-                "job": flip.name,
+                "job": flip.job,
                 "before": flip.before.outcome,
                 "after": flip.after.outcome,
-                "rule": _reason(flip),
+                "rule": flip.after.rule or flip.before.rule,
                 "score": flip.after.score,
+                "source": flip.source,
             }
-            for flip in told.flips
+            for flip in tally.flips
         ],
     }

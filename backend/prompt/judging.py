@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from backend.domain.judgements import Found, Judgement, Look, LookKind
+from backend.domain.judgements import Found, Judgement, Look, LookKind, PictureJudgement
 from backend.domain.prompts import PromptSpec
 from safety.policy import DEFAULT_POLICY, Policy
 from safety.prompt_check import PromptCheck
 from safety.screen_prompt import screen_prompt
 from safety.verdict import NEVER_CLEARED, Finding, Outcome, SafetyVerdict
+from safety.weighing import weigh
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +101,21 @@ def judge_again(judgement: Judgement, policy: Policy) -> PromptVerdict | None:
         return None
     verdict = known[0] if len(known) == 1 else _graver(*known)
     return replace(verdict, rules=judgement.rules)
+
+
+def judge_pictures_again(
+    judgement: PictureJudgement, policy: Policy, *, told: Sequence[Finding]
+) -> PromptVerdict:
+    """Judge pictures by another policy from what was found; the worst of them tells.
+
+    `told` is what was found in the words that they were drawn by.
+    """
+    worst = SafetyVerdict.fold(())
+    for found in judgement.pictures:
+        applied = [policy.apply(finding_of(one)) for one in found]
+        verdict = SafetyVerdict.fold(weigh(applied, told, policy))
+        worst = max(worst, verdict, key=lambda one: one.outcome.severity)
+    return replace(_told(worst, policy, ""), outcome=worst.outcome)
 
 
 def _look_at(

@@ -1,37 +1,127 @@
-"""What another policy makes of prompts: judges them by two policies and tells the flips."""
+"""What another policy makes of jobs: from what was found then, or by judging their words anew.
+
+A job is answered from what is stored with it wherever that can be done: no check runs, and its
+words need not be there any more.
+"""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
 
-from backend.domain.errors import BadInput
-from backend.domain.families import ModelFamily
-from backend.domain.requests import GenerationRequest
-from backend.prompt.house import House
-from backend.prompt.judging import PromptVerdict, SafetyScreen
-from backend.prompt.pipeline import understand_all
+from backend.domain.judgements import Judgement, PictureJudgement
+from backend.domain.prompts import PromptSpec
+from backend.prompt.judging import (
+    PromptVerdict,
+    SafetyScreen,
+    finding_of,
+    judge_again,
+    judge_pictures_again,
+    judge_words,
+)
 from safety.policy import Policy
 from safety.prompt_check import PromptCheck
-from safety.verdict import Finding, Outcome
+from safety.verdict import Finding
+
+
+class Source(StrEnum):
+    """How it is known what a policy makes of a prompt."""
+
+    STORED = "stored"  # from what the checks found then
+    RULES_CHANGED = "rules_changed"  # judged anew: the rules are others than then
+    OTHER_WORDS = "other_words"  # judged anew: one policy looks at words that the other did not
+    NEVER_STORED = "never_stored"  # judged anew: the job is older than the storing
+    WORDS_GONE = "words_gone"  # not judged: it would have to be anew, and its words are erased
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A job as it is tried: what was found, and what it means; `guild_id` says whose rules held."""
+
+    id: str
+    guild_id: str | None
+    spec: Callable[[], PromptSpec]
+    judgement: Judgement | None
+    pictures: PictureJudgement | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Flip:
-    """A prompt that two policies judge differently; `name` says which, never its words."""
+    """What two policies judge differently; `job` says whose it is, never its words."""
 
-    name: str
+    job: str
     before: PromptVerdict
     after: PromptVerdict
+    source: Source
 
 
-@dataclass(frozen=True, kw_only=True)
-class Replay:
-    """What prompts come to under each of two policies, and which of them flip."""
+@dataclass(kw_only=True)
+class Tally:
+    """What prompts, or the pictures of jobs, come to under each of two policies."""
 
-    judged: int
-    before: Counter[str]
-    after: Counter[str]
-    flips: tuple[Flip, ...]
+    before: Counter[str] = field(default_factory=Counter)
+    after: Counter[str] = field(default_factory=Counter)
+    flips: list[Flip] = field(default_factory=list)
+
+    @property
+    def judged(self) -> int:
+        """How many."""
+        return self.before.total()
+
+    def add(self, job: str, before: PromptVerdict, after: PromptVerdict, source: Source) -> None:
+        """Count one."""
+        self.before[before.outcome] += 1
+        self.after[after.outcome] += 1
+        if before.outcome != after.outcome:
+            self.flips.append(Flip(job=job, before=before, after=after, source=source))
+
+
+class Trial:
+    """Tries policies on jobs, one after the other; `open_checks` is called if one must look."""
+
+    def __init__(self, *, open_checks: Callable[[], Sequence[PromptCheck]], rules: str) -> None:
+        self._open_checks = open_checks
+        self._rules = rules
+        self.prompts = Tally()
+        self.pictures = Tally()
+        self.sources: Counter[Source] = Counter()
+
+    def add(self, job: Judged, *, before: Policy, after: Policy) -> None:
+        """Judge a job by the policy that holds for it and by the one that would."""
+        source, verdicts = self._judge(job, before, after)
+        self.sources[source] += 1
+        if verdicts is not None:
+            self.prompts.add(job.id, *verdicts, source)
+        if job.pictures is not None:
+            told = _told(job.judgement)
+            old, new = (
+                judge_pictures_again(job.pictures, policy, told=told) for policy in (before, after)
+            )
+            self.pictures.add(job.id, old, new, Source.STORED)
+
+    def _judge(
+        self, job: Judged, before: Policy, after: Policy
+    ) -> tuple[Source, tuple[PromptVerdict, PromptVerdict] | None]:
+        source = Source.NEVER_STORED
+        if job.judgement is not None:
+            if job.judgement.rules == self._rules:
+                old, new = (judge_again(job.judgement, policy) for policy in (before, after))
+                if old is not None and new is not None:
+                    return Source.STORED, (old, new)
+            is_same = job.judgement.rules == self._rules
+            source = Source.OTHER_WORDS if is_same else Source.RULES_CHANGED
+        spec = job.spec()
+        if not spec.positive_text.strip():
+            return Source.WORDS_GONE, None
+        remembering = [RememberingCheck(check) for check in self._checks]
+        screens = [SafetyScreen(checks=remembering, policy=one) for one in (before, after)]
+        old, new = (judge_words(spec, screen)[0] for screen in screens)
+        return source, (old, new)
+
+    @cached_property
+    def _checks(self) -> Sequence[PromptCheck]:
+        return self._open_checks()
 
 
 class RememberingCheck:
@@ -48,32 +138,7 @@ class RememberingCheck:
         return self._found[text]
 
 
-def replay(
-    requests: Iterable[tuple[str, GenerationRequest]],
-    *,
-    checks: Sequence[PromptCheck],
-    before: Policy,
-    after: Policy,
-    house: House,
-) -> Replay:
-    """Judge each named request by both policies. What can no longer be read is passed over."""
-    remembering = [RememberingCheck(check) for check in checks]
-    screens = [SafetyScreen(checks=remembering, policy=policy) for policy in (before, after)]
-    counts: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
-    flips, judged = [], 0
-    for name, request in requests:
-        try:
-            old, new = (_worst(request, screen, house) for screen in screens)
-        except BadInput:
-            continue
-        judged += 1
-        counts[0][old.outcome] += 1
-        counts[1][new.outcome] += 1
-        if old.outcome != new.outcome:
-            flips.append(Flip(name=name, before=old, after=new))
-    return Replay(judged=judged, before=counts[0], after=counts[1], flips=tuple(flips))
-
-
-def _worst(request: GenerationRequest, screen: SafetyScreen, house: House) -> PromptVerdict:
-    read = understand_all(request, screen=screen, default_family=ModelFamily.SDXL, house=house)
-    return max((one.verdict for one in read), key=lambda verdict: Outcome(verdict.outcome).severity)
+def _told(judgement: Judgement | None) -> list[Finding]:
+    """Return what was found in the words, which counts beside what a picture shows."""
+    looks = judgement.looks if judgement else ()
+    return [finding_of(found) for look in looks for found in look.found]

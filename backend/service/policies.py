@@ -51,7 +51,11 @@ class Policies:
 
     async def in_guild(self, guild_id: str) -> Policy:
         """Return the policy that holds in a guild now."""
-        return laid_over(self.house, await self._guilds.newest(guild_id))
+        return laid_over(self.house, await self.newest(guild_id))
+
+    async def newest(self, guild_id: str) -> PolicyRevision | None:
+        """Return what a guild's own policy is now; None if it never had one."""
+        return await self._guilds.newest(guild_id)
 
     async def set(self, guild_id: str, document: str, *, author: str) -> PolicyRevision:
         """Make a document a guild's policy.

@@ -1,19 +1,23 @@
 """`impasto policy try`, and the setting that puts a policy in force."""
 
+import asyncio
 import json
 import os
 
 import pytest
 
-from backend.bootstrap import open_screen
+from backend.bootstrap import open_database, open_screen
 from backend.cli import main
-from backend.prompt.house import shipped_house
-from backend.prompt.replay import replay
+from backend.db.stores import SqlJobStore
+from backend.domain.judgements import Found, PictureJudgement
+from backend.domain.requests import Place
+from backend.prompt.judging import SafetyScreen, judge_words
 from backend.settings import Settings
-from safety.policy import DEFAULT_POLICY, Policy
-from safety.prompt_checks import open_prompt_checks
-from safety.verdict import Outcome
-from tests.builders import a_request
+from safety.policy import DEFAULT_POLICY
+from safety.prompt_checks import open_prompt_checks, rules_version
+from tests.builders import a_birth, a_job, a_request, a_requester, a_spec
+
+CHECKS = open_prompt_checks()
 
 LENIENT = """
 version = 1
@@ -38,40 +42,111 @@ def document(tmp_path):
     return path
 
 
-def test_a_replay_tells_what_flips_and_nothing_of_the_words():
-    requests = {
-        "job-1": a_request("a naked woman"),
-        "job-2": a_request("a fox in the snow"),
-        "job-3": a_request("portrait by greg rutkowski"),
-        "job-4": a_request("--ar 3:2"),
-    }
-    after = Policy(
-        id="trial",
-        at_most={"sexual": Outcome.REVIEW},
-        at_least={"living_artist": Outcome.REVIEW},
-    )
-    told = replay(
-        requests.items(),
-        checks=open_prompt_checks(),
-        before=DEFAULT_POLICY,
-        after=after,
-        house=shipped_house(),
-    )
-    assert told.judged == 3
-    assert [(flip.name, flip.before.outcome, flip.after.outcome) for flip in told.flips] == [
-        ("job-1", "block", "review"),
-        ("job-3", "allow", "review"),
-    ]
-    assert "rutkowski" not in str(told)
+async def keep(*jobs):
+    """Store jobs as submitting them would."""
+    async with open_database(Settings()) as database:
+        store = SqlJobStore(database=database)
+        for job in jobs:
+            await store.add(a_birth(job), fingerprint="f")
+
+
+def a_judged_job(prompt, *, guild=None, rules=None, **fields):
+    """Return a job whose prompt was judged by the real checks."""
+    spec = a_spec(prompt)
+    version = rules_version() if rules is None else rules
+    screen = SafetyScreen(checks=CHECKS, policy=DEFAULT_POLICY, rules=version)
+    place = Place(guild_id=guild, channel_id="1") if guild else None
+    request = a_request(prompt, requester=a_requester(place=place))
+    judgement = judge_words(spec, screen)[1]
+    return a_job(**{"request": request, "spec": spec, "judgement": judgement, **fields})
+
+
+def tried(capsys, document, *words):
+    assert main(["policy", "try", str(document), *words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
 
 
 def test_the_command_tries_a_policy_on_an_empty_house(document, capsys):
-    assert main(["policy", "try", str(document), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    told = tried(capsys, document)
     assert told["judged"] == 0
     assert told["policies"] == ["house-1", "art-school-3"]
     assert main(["policy", "try", str(document)]) == 0
-    assert "0 would flip" in capsys.readouterr().out
+    assert "0 prompts would flip" in capsys.readouterr().out
+
+
+def test_stored_findings_are_asked_first_and_it_is_said_who_was_judged_anew(document, capsys):
+    assert main(["policy", "show"]) == 0
+    stored = a_judged_job("a naked woman")
+    jobs = [
+        a_judged_job("a fox in the snow"),
+        stored,
+        a_judged_job("a naked woman", rules="older"),
+        a_judged_job("a naked woman", judgement=None),
+        a_judged_job(" ", judgement=None),
+    ]
+    asyncio.run(keep(*jobs))
+    capsys.readouterr()
+    told = tried(capsys, document)
+    assert told["sources"] == {
+        "stored": 2,
+        "rules_changed": 1,
+        "other_words": 0,
+        "never_stored": 1,
+        "words_gone": 1,
+    }
+    flips = {flip["job"]: flip["source"] for flip in told["flips"]}
+    assert flips[stored.id] == "stored"
+    assert sorted(flips.values()) == ["never_stored", "rules_changed", "stored"]
+    assert tried(capsys, document, "--last", "2")["judged"] == 1
+    assert main(["policy", "try", str(document)]) == 0
+    said = capsys.readouterr().out
+    assert "2 answered from stored findings" in said
+    assert "woman" not in said
+
+
+def test_stored_scores_of_pictures_are_tried_too(tmp_path, capsys):
+    assert main(["policy", "show"]) == 0
+    seen = PictureJudgement(
+        policy="house-1",
+        version="v",
+        pictures=((Found(check="nsfw", outcome="allow", score=0.3),),),
+    )
+    asyncio.run(keep(a_judged_job("a fox", picture_judgement=seen)))
+    path = tmp_path / "strict.toml"
+    path.write_text('version = 1\nid = "strict"\n[scores]\nnsfw_review = 0.2', encoding="utf-8")
+    capsys.readouterr()
+    told = tried(capsys, path)["pictures"]
+    assert (told["before"], told["after"]) == ({"allow": 1}, {"review": 1})
+
+
+def test_a_guilds_policy_is_tried_on_that_guilds_jobs(tmp_path, capsys):
+    path = tmp_path / "guild.toml"
+    path.write_text(
+        'version = 1\nid = "school"\n[at_least]\nliving_artist = "review"', encoding="utf-8"
+    )
+    assert main(["policy", "show"]) == 0
+    prompt = "portrait by greg rutkowski"
+    here = a_judged_job(prompt, guild="7")
+    asyncio.run(keep(here, a_judged_job(prompt, guild="8"), a_judged_job(prompt)))
+    capsys.readouterr()
+    told = tried(capsys, path, "--guild", "7")
+    assert told["judged"] == 1
+    assert [flip["job"] for flip in told["flips"]] == [here.id]
+    # Once it holds there, nothing would change by it.
+    assert main(["policy", "set", str(path), "--guild", "7", "--by", "ann"]) == 0
+    capsys.readouterr()
+    assert tried(capsys, path, "--guild", "7")["flips"] == []
+    # And another deployment's policy leaves it standing.
+    house = tmp_path / "house.toml"
+    house.write_text(
+        'version = 1\nid = "h"\n[at_least]\nliving_artist = "review"', encoding="utf-8"
+    )
+    assert here.id not in [flip["job"] for flip in tried(capsys, house)["flips"]]
+
+
+def test_a_guilds_document_that_would_be_refused_is_not_tried(document, capsys):
+    assert main(["policy", "try", str(document), "--guild", "7"]) == 2
+    assert "softer than house-1" in capsys.readouterr().err
 
 
 def test_what_is_no_policy_is_refused(tmp_path, capsys):
