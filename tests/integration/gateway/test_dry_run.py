@@ -101,7 +101,7 @@ async def test_saved_options_and_a_suffix_are_kept_and_count(workshop: Workshop)
     assert (kept.status, (await kept.json())["options"]) == (200, {"wide": "--ar 16:9 --q 2"})
     await client.put(f"{path}/suffix", json={"value": "--relax"}, headers=alice)
     shown = await (await client.get(path, headers=alice)).json()
-    assert shown == {"options": {"wide": "--ar 16:9 --q 2"}, "suffix": "--relax"}
+    assert shown == {"options": {"wide": "--ar 16:9 --q 2"}, "suffix": "--relax", "metadata": False}
     job = await workshop.create(prompt="a fox --wide")
     generation = await (await client.get(f"/v1/generations/{job}", headers=alice)).json()
     assert (generation["params"]["aspect_ratio"], generation["tier"]) == ("16:9", "relax")

@@ -134,3 +134,45 @@ async def test_links_of_an_https_house_pin_https(tmp_path: object) -> None:
     async with open_workshop(objects_folder=tmp_path, public_url="https://pictures.test") as opened:
         response = await opened.client.get("/healthz")
     assert response.headers["Strict-Transport-Security"]
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "sent"),
+    [
+        ("?format=avif", "", "avif 0"),
+        ("?format=png", "image/avif", "original 0"),
+        ("", "image/avif,image/webp,*/*;q=0.8", "avif 0"),
+        ("", "image/jpeg", "jpeg 0"),
+        ("", "*/*", "original 0"),
+    ],
+)
+async def test_the_format_is_the_one_asked_for_else_the_one_preferred(
+    workshop: Workshop, query: str, accept: str, sent: str
+) -> None:
+    job_id = await workshop.create()
+    await workshop.deliver(job_id)
+    response = await workshop.client.get(
+        f"/v1/images/{job_id}/0{query}",
+        headers={**workshop.alice, "Accept": accept},
+        allow_redirects=False,
+    )
+    assert response.headers["Vary"] == "Accept"
+    picture = await workshop.client.get(URL(response.headers["Location"]).relative())
+    assert await picture.read() == sent.encode()
+
+
+@pytest.mark.parametrize("query", ["?format=gif", "?format=avif&variant=webp"])
+async def test_a_format_that_there_is_not_is_refused(workshop: Workshop, query: str) -> None:
+    job_id = await workshop.create()
+    await workshop.deliver(job_id)
+    response = await workshop.client.get(f"/v1/images/{job_id}/0{query}", headers=workshop.alice)
+    assert response.status == 422
+
+
+async def test_every_picture_has_an_alternative_text_and_its_formats(workshop: Workshop) -> None:
+    job_id = await workshop.create()
+    await workshop.deliver(job_id)
+    response = await workshop.client.get(f"/v1/generations/{job_id}", headers=workshop.alice)
+    for image in (await response.json())["images"]:
+        assert image["alt"].startswith("AI-generated picture")
+        assert set(image["formats"]) == {"png", "webp", "jpeg", "avif"}
