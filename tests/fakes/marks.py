@@ -6,6 +6,7 @@ does to pixels, and how well it is found again, is the business of its own tests
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -78,16 +79,20 @@ def a_marker(*, watermark: RememberedMark | None = None, signer: Signer | None =
     )
 
 
+SIGNED_FACTS = Facts(
+    version="0.1.0",
+    family="sdxl",
+    model="starter",
+    model_sha256="5e" * 32,
+    made_at=datetime(2026, 1, 1, tzinfo=UTC),
+    soft_bindings=(SoftBinding(algorithm=RememberedMark.name, registry_id=7),),
+)
+
+
 def signed_png(pixels: Image.Image, *, registry_id: int = 7, signer: Signer | None = None) -> bytes:
     """Return a picture as it leaves: a PNG with a manifest that names its watermark."""
-    facts = Facts(
-        version="0.1.0",
-        family="sdxl",
-        model="starter",
-        model_sha256="5e" * 32,
-        made_at=datetime(2026, 1, 1, tzinfo=UTC),
-        soft_bindings=(SoftBinding(algorithm=RememberedMark.name, registry_id=registry_id),),
-    )
+    binding = SoftBinding(algorithm=RememberedMark.name, registry_id=registry_id)
+    facts = replace(SIGNED_FACTS, soft_bindings=(binding,))
     return (signer or a_signer()).sign(encode_png(pixels), "image/png", facts)
 
 
