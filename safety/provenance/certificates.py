@@ -102,7 +102,7 @@ def _state_of(path: Path) -> tuple[int, int, int]:
 
 def _create(folder: Path, now: datetime, name: str) -> None:
     """Fill a folder beside `folder`, then move it into place; whoever comes second yields."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}")
     draft.mkdir(mode=0o700)
     try:
