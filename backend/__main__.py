@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 
 from backend.bootstrap import (
     make_given_pictures,
+    make_policies,
     make_uploads,
     now,
     open_bus,
@@ -162,6 +163,7 @@ async def open_dispatcher(
                 jobs=jobs,
                 pictures=make_given_pictures(database, clock=clock),
                 sent=RedisSentJobs(redis=redis),
+                policies=make_policies(database, settings, clock=clock),
                 open_turns=lambda family: Turns(
                     family=family,
                     jobs=jobs,

@@ -28,7 +28,7 @@ from backend.cli.stack import open_stack
 from backend.contracts import BROKER_TRANSPORT_OPTIONS, queue_name
 from backend.db.codecs import job_columns
 from backend.db.sessions import Database
-from backend.db.stores import SqlJobStore, SqlQueueDocuments, SqlUploadStore
+from backend.db.stores import SqlGuildPolicies, SqlJobStore, SqlQueueDocuments, SqlUploadStore
 from backend.db.tables import JobRow
 from backend.delivery.outlooks import RedisOutlooks
 from backend.dispatch.celery_app import open_celery
@@ -40,9 +40,11 @@ from backend.domain.requests import AccountId, GenerationRequest, JobId, Request
 from backend.domain.tiers import Tier
 from backend.service.given_pictures import GivenKeys, GivenPictures
 from backend.service.line import Line, message_of
+from backend.service.policies import Policies
 from backend.service.services import Services
 from backend.service.turns import Turns
 from backend.settings import Settings
+from safety.policy import DEFAULT_POLICY
 
 TABLE = Path(__file__).with_suffix(".md")
 FAMILY = ModelFamily.SDXL
@@ -147,6 +149,9 @@ async def look_ahead(database: Database, redis: Redis, jobs: list[Job]) -> list[
         jobs=store,
         pictures=GivenPictures(jobs=store, uploads=SqlUploadStore(database=database), clock=now),
         sent=RedisSentJobs(redis=redis),
+        policies=Policies(
+            house=DEFAULT_POLICY, guilds=SqlGuildPolicies(database=database), clock=now
+        ),
         open_turns=open_turns,
         clock=now,
     )

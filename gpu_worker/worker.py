@@ -37,6 +37,7 @@ from gpu_worker.messenger import Messenger
 from gpu_worker.orders import read_ingredient, read_order
 from gpu_worker.release.marking import NO_CREDENTIALS
 from gpu_worker.release.pipeline import ReleasePipeline
+from gpu_worker.release.policies import judged_by, policy_of
 from gpu_worker.release.previews import Previews
 from gpu_worker.release.screening import Held, words_of
 from gpu_worker.render.drawing import OnStep
@@ -333,6 +334,7 @@ class Worker:
             clearances=frozenset(job.clearances),
             papers=papers_for(job, drawing, recipe, ingredient),
             words=words_of(job),
+            policy=policy_of(job),
             must_go_on=watch.wait_on,
         )
         ended_at = time.perf_counter()
@@ -342,6 +344,7 @@ class Worker:
             notes=drawing.notes,
             recipe=recipe,
             reproduction=reproduction_of(job, recipe),
+            judged=judged_by(job, [one.found for one in stored]),
             timings=timings(drawing, release_s=ended_at - drawn_at, total_s=ended_at - began_at),
         )
 
@@ -363,6 +366,7 @@ class Worker:
             category=finding.category,
             rule=finding.rule,
             score=finding.score,
+            judged=judged_by(job, held.found),
         )
 
     def _address(self, job: RenderJob) -> _Address:

@@ -42,6 +42,7 @@ SEXUAL: Final = "sexual"
 # Each is a threshold: the lower, the stricter.
 SCORES: Final = (
     "nsfw_spoiler",
+    "nsfw_spoiler_restricted",
     "nsfw_review",
     "nsfw_block",
     "age_nudity",
@@ -68,12 +69,14 @@ class Policy:
     where words give it) times a picture's probability of being explicit is child safety from
     `age_nudity` on.
 
-    `edition` counts the documents of a guild; a deployment's has none.
+    Pictures are spoilers from `nsfw_spoiler` on, in channels for adults from
+    `nsfw_spoiler_restricted` on. `edition` counts a guild's documents; a deployment's has none.
     """
 
     id: str = "house-1"
     edition: str = field(default="", compare=False)
     nsfw_spoiler_score: float = 0.4
+    nsfw_spoiler_restricted_score: float = 0.6
     nsfw_review_score: float = 0.6
     nsfw_block_score: float = 0.8
     age_nudity_score: float = 0.4
@@ -92,7 +95,7 @@ class Policy:
     def __post_init__(self) -> None:
         if not 0 < self.nsfw_review_score <= self.nsfw_block_score <= 1:
             raise ValueError("scores must be 0 < review <= block <= 1")
-        if not (0 < self.nsfw_spoiler_score <= 1 and 0 < self.age_nudity_score <= 1):
+        if not all(0 < score <= 1 for score in self._single_scores):
             raise ValueError("a score must be above 0 and at most 1")
         if not 0 < self.classifier_review_score <= self.classifier_block_score <= 1:
             raise ValueError("scores must be 0 < review <= block <= 1")
@@ -115,6 +118,14 @@ class Policy:
         text = json.dumps(said, sort_keys=True, default=sorted)
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         return f"{self.edition}.{digest}" if self.edition else digest
+
+    @property
+    def _single_scores(self) -> tuple[float, ...]:
+        return (
+            self.nsfw_spoiler_score,
+            self.nsfw_spoiler_restricted_score,
+            self.age_nudity_score,
+        )
 
     @property
     def _thresholds(self) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from safety.verdict import CHECK_FAILED, CHILD_SAFETY, Finding, Outcome
 
 AGE_CUE: Final = "age_cue"
 AGE_CHECK: Final = "age"
-_NAME: Final = "age_and_nudity"
+AGE_AND_NUDITY: Final = "age_and_nudity"
 _CERTAIN: Final = 1.0
 
 
@@ -58,7 +58,7 @@ def _escalate(
     where = "words" if in_words >= in_picture else "picture"
     return [
         Finding(
-            check=_NAME,
+            check=AGE_AND_NUDITY,
             outcome=Outcome.BLOCK,
             category=CHILD_SAFETY,
             rule=f"{CHILD_SAFETY}.age_in_{where}",

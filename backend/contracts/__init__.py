@@ -5,7 +5,7 @@ older release must still parse (samples are kept under tests/).
 """
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     BaseModel,
@@ -42,7 +42,9 @@ from backend.contracts.pictures import (
     SourceKey,
     UpscaleUse,
 )
+from backend.contracts.policies import FindingUse, PicturesJudged, PolicyUse
 from backend.contracts.presence import WorkerPresence, parse_presence
+from backend.contracts.words import MannerUse, PromptPart, PromptTerm
 from backend.domain.families import FAMILY_SAMPLERS, ModelFamily, Sampler
 from backend.domain.manner import planned_steps, taken_steps
 from backend.domain.recipes import (
@@ -71,6 +73,7 @@ __all__ = [
     "BoxUse",
     "ControlUse",
     "DrawnBy",
+    "FindingUse",
     "ImagePromptUse",
     "ImageVariant",
     "LoraUse",
@@ -78,6 +81,8 @@ __all__ = [
     "MaskUse",
     "ModelFamily",
     "OutpaintUse",
+    "PicturesJudged",
+    "PolicyUse",
     "PromptPart",
     "PromptTerm",
     "Recipe",
@@ -131,40 +136,6 @@ class Message(BaseModel):
     attempt: int
 
 
-Weight = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
-
-
-class PromptTerm(BaseModel):
-    """Words and how strongly they count among those they are read with; 1 is plain."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    text: str
-    weight: Weight = 1.0
-
-
-class PromptPart(BaseModel):
-    """Terms that are read together, and how strongly they count beside other parts."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    terms: tuple[PromptTerm, ...]
-    weight: Weight = 1.0
-
-
-class MannerUse(BaseModel):
-    """How the pictures of a job are drawn, where that is not as usual.
-
-    `effort` multiplies the steps, `stop` ends after so many hundredths of them. `chaos` sets the
-    pictures of a job apart, `weird` all of them from what the words usually mean.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    effort: Annotated[float, Field(gt=0, le=8)] = 1.0
-    stop: Annotated[int, Field(ge=1, le=100)] = 100
-    chaos: Annotated[int, Field(ge=0, le=100)] = 0
-    weird: Annotated[int, Field(ge=0, le=3000)] = 0
-    is_same_seed: bool = False
-
-
 class RenderJob(Message):
     """Draw this, picture i with `seed_of(i)`. `None` leaves the choice to the model's defaults.
 
@@ -173,7 +144,8 @@ class RenderJob(Message):
 
     One that `is_exact` shares no look of the network with others; `recipe` says what its pictures
     were made with the first time, and is held against what they are made with now. Only where it
-    `writes_parameters` do its pictures' files tell its words.
+    `writes_parameters` do its pictures' files tell its words. They are judged by its `policy`;
+    without one, by the worker's own.
     """
 
     kind: Literal["render_job"] = "render_job"
@@ -202,6 +174,7 @@ class RenderJob(Message):
     is_exact: bool = False
     recipe: Recipe | None = None
     writes_parameters: bool = False
+    policy: PolicyUse | None = None
 
     def seed_of(self, index: int) -> int:
         """Return the seed of a picture: the job's plus its index, if each has one of its own."""
@@ -247,6 +220,7 @@ class RenderJob(Message):
             "is_exact": self.is_exact,
             "recipe": self.recipe,
             "writes_parameters": self.writes_parameters,
+            "policy": self.policy,
         }
         silent = {name for name, value in said.items() if not value} | {"adapters"}
         return self.model_dump(mode="json", exclude=silent)
@@ -327,6 +301,9 @@ class StageTimings(BaseModel):
     total_s: float = 0.0
 
 
+_SILENT: Final = ("notes", "recipe", "reproduction", "judged")
+
+
 class RenderFinished(Message):
     """All pictures were drawn, cleared and stored."""
 
@@ -337,12 +314,13 @@ class RenderFinished(Message):
     notes: tuple[RenderNote, ...] = ()
     recipe: Recipe | None = None
     reproduction: Reproduction | None = None
+    judged: PicturesJudged | None = None
 
     @model_serializer(mode="wrap")
     def _less_what_says_nothing(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what an older backend refuses, where it says nothing."""
         fields: dict[str, Any] = dump(self)
-        silent = {name for name in ("notes", "recipe", "reproduction") if not getattr(self, name)}
+        silent = {name for name in _SILENT if not getattr(self, name)}
         return {name: value for name, value in fields.items() if name not in silent}
 
 
@@ -355,6 +333,13 @@ class RenderBlocked(Message):
     category: str
     rule: str
     score: float | None = None
+    judged: PicturesJudged | None = None
+
+    @model_serializer(mode="wrap")
+    def _less_what_says_nothing(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what an older backend refuses, where it says nothing."""
+        fields: dict[str, Any] = dump(self)
+        return fields if self.judged else {k: v for k, v in fields.items() if k != "judged"}
 
 
 class RenderFailed(Message):

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from backend.contracts import LoraUse, RenderJob
+from backend.contracts import LoraUse, PolicyUse, RenderJob
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import (
     Change,
@@ -32,6 +32,7 @@ from backend.service.given_pictures import (
     outpaint_use,
     upscale_use,
 )
+from backend.service.policies import Policies, policy_use
 from backend.service.ports import Clock, JobStore, SentJobs
 from backend.service.told_words import manner_of, negative_parts_of, parts_of
 from backend.service.turns import OpenTurns, Turns
@@ -64,12 +65,14 @@ class Line:
         jobs: JobStore,
         pictures: GivenPictures,
         sent: SentJobs,
+        policies: Policies,
         open_turns: OpenTurns,
         clock: Clock,
         dispatch_lease_s: float = 60.0,
     ) -> None:
         self._jobs = jobs
         self._pictures = pictures
+        self._policies = policies
         self._open_turns = open_turns
         self._turns: dict[ModelFamily, Turns] = {}
         self._sent = sent
@@ -214,11 +217,13 @@ class Line:
         if given is None:
             await self._change(job_id, self._fail_without_picture)
             return None
+        place = job.request.requester.place
+        policy = policy_use(await self._policies.at(place), place)
         now = self._clock()
         leased = await self._change(
             job_id, lambda row: row.dispatch(now=now, until=now + self._lease, worker=worker)
         )
-        return None if leased is None else message_of(leased, given)
+        return None if leased is None else message_of(leased, given, policy)
 
     def _fail_without_picture(self, job: Job) -> Change:
         if not job.is_waiting:
@@ -265,8 +270,8 @@ class Line:
             return None
 
 
-def message_of(job: Job, given: GivenKeys) -> RenderJob:
-    """Return what a worker is told of a leased job, and of where its pictures are."""
+def message_of(job: Job, given: GivenKeys, policy: PolicyUse | None = None) -> RenderJob:
+    """Return what a worker is told of a leased job, its pictures, and the policy of its place."""
     spec = job.spec
     return RenderJob(
         job_id=job.id,
@@ -297,4 +302,5 @@ def message_of(job: Job, given: GivenKeys) -> RenderJob:
         is_exact=job.request.recipe is not None,
         recipe=job.request.recipe,
         writes_parameters=job.request.writes_parameters,
+        policy=policy,
     )

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from backend.contracts import PolicyUse
 from backend.domain.errors import BadInput
 from backend.domain.policies import PolicyRevision
 from backend.domain.requests import Place
@@ -14,7 +15,7 @@ from backend.prompt.judging import PromptScreen, SafetyScreen
 from backend.service.ports import Clock
 from safety.errors import PolicyInvalid
 from safety.overlay import closed, overlay, read_guild_policy, softenings
-from safety.policy import Policy
+from safety.policy import DEFAULT_POLICY, SCORES, Policy
 
 AUTHOR_MAX_CHARACTERS: Final = 100
 _GUILD_ID: Final = re.compile(r"[0-9]{1,20}")
@@ -103,6 +104,28 @@ def laid_over(house: Policy, revision: PolicyRevision | None) -> Policy:
     except PolicyInvalid as error:
         _log.error("guild_policy_unreadable", guild_id=revision.guild_id, reason=str(error))
         return closed(house, edition=edition)
+
+
+def policy_use(policy: Policy, place: Place | None) -> PolicyUse | None:
+    """Return what a worker needs of a policy, for pictures that are shown at a place.
+
+    Where only adults are, a picture is marked as one to be looked at on purpose from another score.
+    None is what every worker does by itself.
+    """
+    is_restricted = place is not None and place.is_age_restricted
+    if policy == DEFAULT_POLICY and not is_restricted:
+        return None
+    scores = {name: float(getattr(policy, f"{name}_score")) for name in SCORES}
+    restricted = scores.pop("nsfw_spoiler_restricted")
+    if is_restricted:
+        scores["nsfw_spoiler"] = restricted
+    return PolicyUse(
+        id=policy.id,
+        version=policy.version,
+        scores=scores,
+        at_most={name: outcome.value for name, outcome in policy.at_most.items()},
+        at_least={name: outcome.value for name, outcome in policy.at_least.items()},
+    )
 
 
 def must_be_fit(house: Policy, document: str) -> None:

@@ -8,6 +8,7 @@ from typing import assert_never
 import structlog
 
 from backend.contracts import (
+    PicturesJudged,
     RenderBlocked,
     RenderCancelled,
     RenderedImage,
@@ -30,6 +31,7 @@ from backend.domain.jobs import (
     Progress,
     StaleAttempt,
 )
+from backend.domain.judgements import Found, PictureJudgement
 from backend.domain.requests import JobId
 from backend.domain.results import GenerationResult, ImageRef, Timings
 from backend.service.ports import Clock, EventBus, JobStore, OutboxPublisher
@@ -103,9 +105,11 @@ class Reports:
                 until = now + self._start_lease
                 return job.start(attempt=attempt, worker=worker, now=now, until=until)
             case RenderFinished(attempt=attempt):
-                return job.deliver(attempt=attempt, result=_result(report), now=now)
+                change = job.deliver(attempt=attempt, result=_result(report), now=now)
+                return _with_findings(change, report.judged)
             case RenderBlocked(attempt=attempt):
-                return job.hold(block=_block(report), now=now, attempt=attempt)
+                change = job.hold(block=_block(report), now=now, attempt=attempt)
+                return _with_findings(change, report.judged)
             case RenderFailed():
                 return _fail_or_return(job, report, now)
             case RenderCancelled(attempt=attempt):
@@ -215,6 +219,15 @@ def _fail_or_return(job: Job, report: RenderFailed, now: datetime) -> Change:
     # The report that the worker began may be lost, but this attempt counts as one all the same.
     begun = job if job.state is not JobState.QUEUED else replace(job, state=JobState.RENDERING)
     return begun.return_to_line(now=now, reason=report.code, attempt=report.attempt)
+
+
+def _with_findings(change: Change, judged: PicturesJudged | None) -> Change:
+    """Keep with the job what was found in its pictures."""
+    if judged is None:
+        return change
+    found = tuple(tuple(Found(**one.model_dump()) for one in of_one) for of_one in judged.pictures)
+    kept = PictureJudgement(policy=judged.policy, version=judged.version, pictures=found)
+    return replace(change, job=replace(change.job, picture_judgement=kept))
 
 
 def _block(report: RenderBlocked) -> Block:

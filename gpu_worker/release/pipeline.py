@@ -22,7 +22,7 @@ from gpu_worker.state import OutOfMemory, StorageFull, StorageUnavailable
 from safety.errors import NotApproved, NotMarked
 from safety.fingerprint import Fingerprint
 from safety.policy import Policy
-from safety.verdict import ApprovedImage, SafetyVerdict, failed_check
+from safety.verdict import ApprovedImage, Finding, SafetyVerdict, failed_check
 from storage import errors as storage_errors
 from storage.image_store import ImageStore, KeptImage
 
@@ -42,6 +42,7 @@ class StoredImage:
     registry_id: int
     fingerprint: Fingerprint
     is_spoiler: bool = False
+    found: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +161,7 @@ class ReleasePipeline:
         give_up_at = self._clock() + self._store_retry_s
         stored = [self._store(image, give_up_at, must_go_on) for image in signed]
         return tuple(
-            replace(one, is_spoiler=image.verdict.is_spoiler)
+            replace(one, is_spoiler=image.verdict.is_spoiler, found=image.verdict.findings)
             for one, image in zip(stored, approved, strict=True)
         )
 

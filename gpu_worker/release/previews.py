@@ -14,7 +14,9 @@ from PIL import Image
 from backend.contracts import RenderJob
 from gpu_worker.release.papers import Papers, papers_of
 from gpu_worker.release.pipeline import ReleasedPreview
+from gpu_worker.release.policies import policy_of
 from gpu_worker.release.screening import Held, words_of
+from safety.policy import Policy
 from safety.verdict import CHECK_FAILED
 
 # A check that hangs leaves a thread behind: no more is asked of it for a while.
@@ -43,6 +45,7 @@ class Screen(Protocol):
         clearances: frozenset[str],
         papers: Papers,
         words: str,
+        policy: Policy | None,
     ) -> ReleasedPreview:
         """Return what may be shown.
 
@@ -144,6 +147,7 @@ class Previews:
                 clearances=frozenset(job.clearances),
                 papers=papers_of(job, None, count=0, ingredient=None),
                 words=words_of(job),
+                policy=policy_of(job),
             )
         except Held as held:
             if held.finding.category == CHECK_FAILED:

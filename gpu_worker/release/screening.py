@@ -14,12 +14,21 @@ from safety.verdict import NEVER_CLEARED, ApprovedImage, Finding, SafetyVerdict,
 
 
 class Held(Exception):
-    """Pictures may not leave; `finding` is the worst that nobody has cleared in any of them."""
+    """Pictures may not leave; `finding` is the worst that nobody has cleared in any of them.
 
-    def __init__(self, finding: Finding, pictures: Sequence[Image.Image] = ()) -> None:
+    `found` is all that was found in each.
+    """
+
+    def __init__(
+        self,
+        finding: Finding,
+        pictures: Sequence[Image.Image] = (),
+        found: Sequence[tuple[Finding, ...]] = (),
+    ) -> None:
         super().__init__(f"{finding.category}: {finding.rule}")
         self.finding = finding
         self.pictures = tuple(pictures)
+        self.found = tuple(found)
 
 
 class Screening:
@@ -61,7 +70,7 @@ class Screening:
         standing = [one for verdict in verdicts for one in _uncleared(verdict, clearances)]
         if not all(verdict.is_clear(clearances) for verdict in verdicts):
             worst = SafetyVerdict.fold(standing).decisive or failed_check("release", "none")
-            raise Held(worst, pictures)
+            raise Held(worst, pictures, [verdict.findings for verdict in verdicts])
         return [
             ApprovedImage(pixels=pixels, verdict=verdict, clearances=clearances)
             for pixels, verdict in zip(pictures, verdicts, strict=True)

@@ -100,13 +100,13 @@ def test_a_plain_prompt_and_a_picture_as_asked_for_say_nothing_an_older_end_woul
     messages = ROOT / "tests/architecture/messages"
     job = RenderJob.model_validate_json((messages / "render_job_least.json").read_text())
     silent = {"parts", "negative_parts", "mask", "outpaint", "upscale", "image_prompts", "is_tiled"}
-    assert not (silent | {"is_exact", "recipe"}) & job.as_message().keys()
-    for said in ("parts", "modes", "exact"):
+    assert not (silent | {"is_exact", "recipe", "policy"}) & job.as_message().keys()
+    for said in ("parts", "modes", "exact", "policy"):
         told = RenderJob.model_validate_json((messages / f"render_job_{said}.json").read_text())
         assert RenderJob.model_validate(told.as_message()) == told
     plain = parse_report((messages / "render_finished.json").read_text())
-    assert not {"notes", "recipe", "reproduction"} & plain.model_dump().keys()
-    for name in ("notes", "recipe", "reproduction"):
+    assert not {"notes", "recipe", "reproduction", "judged"} & plain.model_dump().keys()
+    for name in ("notes", "recipe", "reproduction", "judged"):
         sample = parse_report((messages / f"render_finished_{name}.json").read_text())
         assert parse_report(sample.model_dump_json()) == sample
         assert name in sample.model_dump()

@@ -3,6 +3,9 @@
 from datetime import datetime
 
 from backend.domain.policies import PolicyRevision
+from backend.service.policies import Policies
+from safety.policy import DEFAULT_POLICY
+from tests.builders import at
 
 
 class MemoryGuildPolicies:
@@ -30,3 +33,8 @@ class MemoryGuildPolicies:
         )
         revisions.append(revision)
         return revision
+
+
+def make_policies() -> Policies:
+    """Return policies of no guild yet, over the one that ships."""
+    return Policies(house=DEFAULT_POLICY, guilds=MemoryGuildPolicies(), clock=lambda: at(0))

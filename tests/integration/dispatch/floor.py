@@ -52,6 +52,7 @@ from backend.service.line import Line
 from backend.service.reports import Reports
 from backend.service.turns import Turns
 from tests.builders import a_birth, a_job, a_spec
+from tests.fakes.policies import make_policies
 
 PATIENCE_S = 20.0
 QUICK = Rhythm(
@@ -109,6 +110,7 @@ class Floor:
                 jobs=self.jobs,
                 pictures=self.given,
                 sent=RedisSentJobs(redis=self.redis),
+                policies=make_policies(),
                 open_turns=lambda family: Turns(
                     family=family,
                     jobs=self.jobs,

@@ -14,7 +14,7 @@ from gpu_worker.release.papers import Papers
 from gpu_worker.release.pipeline import ReleasedPreview, ReleasePipeline
 from gpu_worker.release.previews import REST_S, Previews, Sketch
 from gpu_worker.release.screening import Held, Screening
-from safety.policy import DEFAULT_POLICY
+from safety.policy import DEFAULT_POLICY, Policy
 from safety.verdict import CHECK_FAILED, Finding, Outcome
 from storage.image_store import ImageStore
 from storage.object_stores.memory import MemoryObjectStore
@@ -45,6 +45,7 @@ class Gate:
         clearances: frozenset[str],
         papers: Papers,
         words: str,
+        policy: Policy | None,
     ) -> ReleasedPreview:
         self.is_reached.set()
         assert self.is_open.wait(PATIENCE_S)

@@ -7,6 +7,7 @@ from backend.service.turns import Turns
 from tests.builders import a_birth, a_job, a_worker, at
 from tests.fakes.events import MemoryCancelFlags, MemoryEventBus, MemoryOutbox, MemoryQueues
 from tests.fakes.moderation import make_standings
+from tests.fakes.policies import make_policies
 from tests.fakes.stores import MemoryJobStore, MemoryQueueDocuments
 from tests.fakes.uploads import Darkroom
 
@@ -27,6 +28,7 @@ class Workshop:
             jobs=self.jobs,
             pictures=darkroom.given,
             sent=MemoryQueues(),
+            policies=make_policies(),
             open_turns=lambda family: Turns(
                 family=family, jobs=self.jobs, documents=MemoryQueueDocuments(), clock=self.now
             ),

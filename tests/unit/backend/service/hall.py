@@ -14,6 +14,7 @@ from tests.builders import (
     at,
 )
 from tests.fakes.events import MemoryQueues
+from tests.fakes.policies import make_policies
 from tests.fakes.stores import MemoryJobStore, MemoryQueueDocuments
 from tests.fakes.uploads import MemoryUploadStore
 
@@ -27,8 +28,10 @@ class Hall:
         self.documents = MemoryQueueDocuments()
         self.seconds = 0.0
         self.uploads = MemoryUploadStore()
+        self.policies = make_policies()
         self.line = Line(
             jobs=self.jobs,
+            policies=self.policies,
             pictures=GivenPictures(
                 jobs=self.jobs, uploads=self.uploads, clock=lambda: at(self.seconds)
             ),

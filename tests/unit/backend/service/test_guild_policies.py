@@ -10,7 +10,7 @@ from backend.service.policies import Policies, ScreensByPolicy
 from backend.service.reader import Reader
 from safety.policy import DEFAULT_POLICY
 from safety.prompt_checks import open_prompt_checks, rules_version
-from tests.builders import a_request, a_requester, at
+from tests.builders import a_request, a_requester, a_worker, at
 from tests.fakes.policies import MemoryGuildPolicies
 from tests.fakes.services import FakeWorkshop
 
@@ -78,3 +78,17 @@ async def test_a_dry_run_is_judged_by_the_policy_of_its_place(screen, policies, 
         request = a_request(NAMED, requester=a_requester(place=place), family=ModelFamily.SDXL)
         _, (understood,) = await reader.read(request)
         assert understood.verdict.outcome == outcome
+
+
+async def test_a_worker_is_told_the_policy_of_the_place_that_a_job_comes_from(hall):
+    document = 'version = 1\nid = "school"\n[scores]\nnsfw_review = 0.3'
+    await hall.policies.set("7", document, author="ann")
+    ids = [
+        await hall.enter(request=a_request(requester=a_requester(place=place)))
+        for place in (SCHOOL, STUDIO)
+    ]
+    sent = {one.message.job_id: one.message for one in await hall.lease(a_worker(wants=2))}
+    school, studio = (sent[job_id] for job_id in ids)
+    assert (school.policy.id, school.policy.scores["nsfw_review"]) == ("school", 0.3)
+    assert school.policy.version.startswith("1.")
+    assert studio.policy is None

@@ -154,6 +154,8 @@ async def test_the_message_says_all_that_a_worker_needs(hall: Hall) -> None:
         "controls": (),
         "is_exact": False,
         "recipe": None,
+        "writes_parameters": False,
+        "policy": None,
     }
 
 

@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.contracts import (
+    FindingUse,
+    PicturesJudged,
     RenderBlocked,
     RenderCancelled,
     RenderedImage,
@@ -18,6 +20,7 @@ from backend.contracts import (
     StageTimings,
 )
 from backend.domain.jobs import LOSSES_MAX, Job, JobState, Progress
+from backend.domain.judgements import Found, PictureJudgement
 from backend.domain.requests import JobId
 from backend.domain.results import ImageVariant
 from backend.service.reports import Reports
@@ -164,6 +167,19 @@ async def test_how_the_pictures_were_made_is_kept_with_them(desk: Desk) -> None:
     job = await desk.apply(told)
     assert job.result is not None
     assert job.result.recipe == a_recipe()
+
+
+@pytest.mark.parametrize("report", [finished(), blocked()], ids=["delivered", "held"])
+async def test_what_was_found_in_the_pictures_is_kept_with_the_job(
+    desk: Desk, report: RenderFinished | RenderBlocked
+) -> None:
+    seen = FindingUse(check="nsfw", outcome="allow", rule="nsfw.allow", score=0.02)
+    judged = PicturesJudged(policy="school", version="3.abc", pictures=((seen,), ()))
+    await desk.reports.apply(started())
+    await desk.reports.apply(report.model_copy(update={"judged": judged}))
+    kept = (await desk.job()).picture_judgement
+    found = Found(check="nsfw", outcome="allow", rule="nsfw.allow", score=0.02)
+    assert kept == PictureJudgement(policy="school", version="3.abc", pictures=((found,), ()))
 
 
 async def test_a_delivery_whose_start_was_never_reported_is_accepted(desk: Desk) -> None:
