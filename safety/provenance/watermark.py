@@ -57,6 +57,15 @@ def chance_of(matched: int, bits: int, *, candidates: int = 1) -> float:
     return float(min(Fraction(1), candidates * Fraction(agreeing, 2**bits)))
 
 
+def chance_of_sum(likeness: float, *, candidates: int = 1) -> float:
+    """Return a bound on the chance that of so many candidates the best is as alike.
+
+    Likeness is the sum of soft signs times expected ones over the soft signs' length. Where each
+    expected sign is a fair coin, whatever the strengths, Hoeffding bounds it by exp(-x² / 2).
+    """
+    return min(1.0, math.exp(min(0.0, math.log(candidates) - max(0.0, likeness) ** 2 / 2)))
+
+
 def check_payload(payload: int) -> int:
     """Return the payload.
 

@@ -102,6 +102,17 @@ def test_a_picture_too_small_to_be_marked_is_refused(mark: Watermark) -> None:
         mark.embed(Image.new("RGB", (32, 32)), PAYLOAD)
 
 
+def test_a_large_picture_and_its_thumbnail_name_their_id(mark: Watermark) -> None:
+    marked = mark.embed(picture(6, width=1600, height=1200), PAYLOAD)
+    assert mark.read(marked).payload == PAYLOAD
+    assert mark.read(marked.resize((640, 480), Image.Resampling.LANCZOS)).payload == PAYLOAD
+
+
+@pytest.mark.parametrize(("width", "height"), [(3000, 400), (70, 1500), (2100, 2100)])
+def test_a_picture_of_any_shape_can_be_looked_at(mark: Watermark, width: int, height: int) -> None:
+    assert not mark.read(picture(7, width=width, height=height)).is_present
+
+
 @pytest.mark.parametrize("payload", [-1, 2**48])
 def test_an_id_of_more_than_48_bits_is_refused(mark: Watermark, payload: int) -> None:
     with pytest.raises(ValueError, match="48"):

@@ -12,8 +12,8 @@ from typing import Final
 import numpy
 from numpy.typing import NDArray
 
+from safety.provenance.tail_biting import Floats, TailBitingCode
 from safety.provenance.watermark import KEY_BYTES
-from safety.provenance.watermarks.spread.code import Floats, TailBitingCode
 
 Complexes = NDArray[numpy.complex64]
 Integers = NDArray[numpy.int64]
@@ -22,6 +22,7 @@ Integers = NDArray[numpy.int64]
 _SLOWEST: Final = 3.5
 _FASTEST: Final = 15.5
 _LEAST_PILOTS: Final = 56
+_RINGS: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class Carriers:
     secrets: Complexes  # [waves], of length one: the phase of a wave that says "+1, +1"
     pilots: int
     code: TailBitingCode
+    rings: tuple[Integers, ...]  # indices of waves of about one length, together all
 
     @property
     def bits(self) -> int:
@@ -72,9 +74,12 @@ def draw_carriers(key: bytes) -> Carriers:
     order = numpy.argsort(random[: len(across)], kind="stable")
     phases = random[len(across) :].astype(numpy.float64) * (2 * numpy.pi / 2**32)
     code = TailBitingCode(rate=2 * (len(across) - _LEAST_PILOTS) // 48)
+    across, down = across[order], down[order]
+    from_slowest = numpy.argsort(numpy.hypot(across, down), kind="stable")
     return Carriers(
-        across=across[order],
-        down=down[order],
+        across=across,
+        down=down,
+        rings=tuple(numpy.array_split(from_slowest, _RINGS)),
         secrets=numpy.exp(1j * phases).astype(numpy.complex64),
         pilots=len(across) - code.length // 2,
         code=code,

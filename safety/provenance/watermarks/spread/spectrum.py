@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from safety.provenance.watermarks.spread.carriers import Carriers, Complexes
-from safety.provenance.watermarks.spread.planes import brightness, local_mean, round_mean
+from safety.provenance.watermarks.spread.planes import brightness, local_mean
 
 Doubles = NDArray[numpy.float64]
 
-_LONGEST_SIDE: Final = 1024
-_SLOW_REACH: Final = 12
-_ACTIVITY_REACH: Final = 6
+_LONGEST_SIDE: Final = 768
+_SLOW_REACH: Final = 5
+_ACTIVITY_REACH: Final = 3
 _STILLNESS: Final = 2.0
 _DISTRUST: Final = 0.75  # of busy places: the power of their variance that divides them
 _MOST_DEVIATIONS: Final = 3.0
@@ -31,16 +31,18 @@ _MOST_STRENGTH: Final = 2.5
 class Spectrum:
     """Coefficients of about unit power, phases counted from the picture's middle."""
 
-    coefficients: Complexes  # [frequencies down, frequencies across]
+    coefficients: Complexes  # [frequencies down, frequencies across from 0]
+    columns: int  # frequencies across, those below 0 included
     width: int  # of the picture the spectrum is of, in pixels
     height: int
+    reduced_to: float  # of the picture's own size
 
     def waves(self, carriers: Carriers, tiles_px: Doubles) -> Complexes:
         """Return what stands where the waves of tiles of these sides would be: [tiles, waves]."""
-        rows, columns = self.coefficients.shape
+        rows = len(self.coefficients)
         side = tiles_px[:, None]
         down = numpy.rint(carriers.down * rows / side).astype(numpy.int64) % rows
-        across = numpy.rint(carriers.across * columns / side).astype(numpy.int64) % columns
+        across = numpy.rint(carriers.across * self.columns / side).astype(numpy.int64)
         found: Complexes = self.coefficients[down, across]
         return found
 
@@ -55,13 +57,22 @@ def spectrum_of(pixels: Image.Image) -> Spectrum:
     most = _MOST_DEVIATIONS * float(detail.std())
     detail = numpy.clip(detail, -most, most)
     rows, columns = _quick_length(height * _PADDING), _quick_length(width * _PADDING)
-    raw = numpy.fft.fft2(detail, (rows, columns))
-    raw *= numpy.exp(1j * numpy.pi * (height - 1) * numpy.fft.fftfreq(rows))[:, None]
-    raw *= numpy.exp(1j * numpy.pi * (width - 1) * numpy.fft.fftfreq(columns))
-    around = round_mean((raw.real**2 + raw.imag**2).astype(numpy.float32), _SURROUNDINGS)
-    white = raw / numpy.sqrt(around + 1e-9)
-    white *= numpy.minimum(1, _MOST_STRENGTH / (numpy.abs(white) + 1e-9))
-    return Spectrum(coefficients=white.astype(numpy.complex64), width=width, height=height)
+    raw = numpy.fft.rfft2(detail, (rows, columns)).astype(numpy.complex64)
+    turns_down = numpy.exp(1j * numpy.pi * (height - 1) * numpy.fft.fftfreq(rows))
+    turns_across = numpy.exp(1j * numpy.pi * (width - 1) * numpy.fft.rfftfreq(columns))
+    raw *= turns_down.astype(numpy.complex64)[:, None]
+    raw *= turns_across.astype(numpy.complex64)
+    power = raw.real**2 + raw.imag**2
+    around = local_mean(power, _SURROUNDINGS) + 1e-9
+    # Nothing in a picture is much stronger than its surroundings but what was drawn.
+    scale = numpy.sqrt(numpy.minimum(1, _MOST_STRENGTH**2 * around / (power + 1e-9)) / around)
+    return Spectrum(
+        coefficients=raw * scale,
+        columns=columns,
+        width=width,
+        height=height,
+        reduced_to=width / pixels.width,
+    )
 
 
 def _reduced(pixels: Image.Image) -> Image.Image:
@@ -69,7 +80,7 @@ def _reduced(pixels: Image.Image) -> Image.Image:
     if longest <= _LONGEST_SIDE:
         return pixels
     width, height = (max(1, round(side * _LONGEST_SIDE / longest)) for side in pixels.size)
-    return pixels.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+    return pixels.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
 
 
 def _quick_length(least: float) -> int:

@@ -4,7 +4,7 @@ import numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safety.provenance.watermarks.spread.code import TailBitingCode
+from safety.provenance.tail_biting import TailBitingCode
 
 CODE = TailBitingCode(rate=12)
 

@@ -1,0 +1,143 @@
+"""Makes a Stable Signature: `extractor`, then `tune`, each taken up where it stopped.
+
+    python -m gpu_worker.starter.signature extractor
+    python -m gpu_worker.starter.signature tune --signature 5AFE00C0FFEE
+
+For SDXL's own decoder, on a GPU, both with the same words more:
+
+    --family sdxl --vae FOLDER --pictures FOLDER --side 256 --device cuda
+
+`tune` leaves in `--to` an autoencoder `vae/` to lay in place of a model's, and `extractor/`, the
+folder that the watermark `stable_signature` reads.
+"""
+
+import argparse
+import json
+import secrets
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL
+from safetensors.torch import save_file
+
+from gpu_worker.starter.signature.networks import BITS, CELL_PX, Extractor
+from gpu_worker.starter.signature.pictures import Album, paint_album, read_album
+from gpu_worker.starter.signature.train_extractor import ExtractorRun, train_extractor
+from gpu_worker.starter.signature.tune_decoder import TuningRun, tune_decoder
+from safety.provenance.watermarks.stable_signature import FACTS_FILE, WEIGHTS_FILE
+
+_MODELS = Path(__file__).parents[1] / "models"
+_FAMILIES = ("sdxl", "sd3", "flux")
+_PAINTED, _PAINTED_SIDE = 3000, 128
+_STEPS = {"extractor": 2000, "tune": 400}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    chosen = _parser().parse_args(arguments)
+    torch.set_num_threads(chosen.threads)
+    folder: Path = chosen.cache.expanduser() / f"signature-{chosen.family}"
+    folder.mkdir(parents=True, exist_ok=True)
+    if chosen.side % CELL_PX:
+        raise SystemExit(f"--side is a multiple of {CELL_PX}")
+    made = _teach(chosen, folder) if chosen.command == "tune" else _train(chosen, folder)
+    sys.stdout.write(f"{made}\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gpu_worker.starter.signature",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=("extractor", "tune"))
+    parser.add_argument("--family", choices=_FAMILIES, default="sdxl")
+    parser.add_argument("--vae", type=Path, help="an autoencoder's folder; else the starter's")
+    parser.add_argument("--pictures", type=Path, help="a folder of photographs to learn from")
+    parser.add_argument("--side", type=int, default=64, help="of the parts learned from, pixels")
+    parser.add_argument("--cache", type=Path, default=Path("~/.cache/impasto-starter"))
+    parser.add_argument("--to", type=Path, help="where `tune` writes; else into the cache")
+    parser.add_argument("--signature", help="12 hexadecimal digits; drawn at random if left out")
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--batch", type=int)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def _train(chosen: argparse.Namespace, folder: Path) -> Path:
+    run = ExtractorRun(
+        folder=folder,
+        steps=chosen.steps or _STEPS["extractor"],
+        batch=chosen.batch or ExtractorRun.batch,
+        side=chosen.side,
+        seed=chosen.seed,
+        device=chosen.device,
+    )
+    extractor = train_extractor(run, _album(chosen))
+    torch.save(extractor.state_dict(), folder / "extractor-trained.pt")
+    return folder
+
+
+def _teach(chosen: argparse.Namespace, folder: Path) -> Path:
+    trained = folder / "extractor-trained.pt"
+    if not trained.exists():
+        raise SystemExit("no extractor yet: run `extractor` first")
+    extractor = Extractor()
+    extractor.load_state_dict(torch.load(trained, weights_only=True))
+    source = chosen.vae or _MODELS / chosen.family / "vae"
+    autoencoder = AutoencoderKL.from_pretrained(source, torch_dtype=torch.float32)
+    run = TuningRun(
+        folder=folder,
+        signature=_signature(chosen, folder),
+        steps=chosen.steps or _STEPS["tune"],
+        batch=chosen.batch or TuningRun.batch,
+        side=chosen.side,
+        seed=chosen.seed,
+        device=chosen.device,
+    )
+    taught = tune_decoder(run, autoencoder, extractor, _album(chosen))
+    target: Path = chosen.to or folder / "signed"
+    taught.save_pretrained(target / "vae")
+    shown_at = (1.0,) if chosen.vae else (1.0, 4.0)  # the starter's pictures are shown enlarged
+    return export_extractor(
+        extractor.cpu(), target / "extractor", signature=run.signature, shown_at=shown_at
+    )
+
+
+def export_extractor(
+    extractor: Extractor, folder: Path, *, signature: int, shown_at: Sequence[float]
+) -> Path:
+    """Write what the watermark `stable_signature` reads; return the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(extractor.plain_weights(), folder / WEIGHTS_FILE)
+    facts = {"signature": f"{signature:012X}", "cell_px": CELL_PX, "shown_at": list(shown_at)}
+    (folder / FACTS_FILE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    return folder
+
+
+def _signature(chosen: argparse.Namespace, folder: Path) -> int:
+    """Return the number asked for, or the one drawn at the first run: a resumed one keeps it."""
+    kept = folder / "signature.txt"
+    if chosen.signature is None and kept.exists():
+        return int(kept.read_text(), 16)
+    number = int(chosen.signature, 16) if chosen.signature else secrets.randbits(BITS)
+    if not 0 <= number < 2**BITS:
+        raise SystemExit(f"a signature has {BITS // 4} hexadecimal digits")
+    kept.write_text(f"{number:012X}\n")
+    return number
+
+
+def _album(chosen: argparse.Namespace) -> Album:
+    if chosen.pictures:
+        return read_album(chosen.pictures, side=max(2 * chosen.side, _PAINTED_SIDE))
+    cache: Path = chosen.cache.expanduser()
+    return paint_album(cache, side=_PAINTED_SIDE, count=_PAINTED, seed=chosen.seed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
