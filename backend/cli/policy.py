@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.bootstrap import make_policies, now, open_database
-from backend.cli import guild_policy
+from backend.cli import calibration_report, guild_policy
 from backend.cli.terminal import Subparsers, say
 from backend.db.judgement_store import SqlJudgements
 from backend.db.migrate import upgrade
@@ -45,6 +45,7 @@ def add_parser(subparsers: Subparsers) -> None:
     trying.add_argument("--json", action="store_true", help="print one JSON object")
     trying.set_defaults(run=run)
     guild_policy.add_parsers(actions)
+    calibration_report.add_parser(actions)
 
 
 def run(arguments: argparse.Namespace) -> int:
