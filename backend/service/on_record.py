@@ -169,6 +169,9 @@ def _verdict(change: Change, action: str, outcome: str, detail: dict[str, str]) 
     job = change.job
     asker = job.request.requester.account_id
     is_prompt = action == PROMPT_SCREENED
+    judgement = job.judgement if is_prompt else job.picture_judgement
+    if judgement is not None:
+        detail = {**detail, "policy": judgement.policy, "policy_version": judgement.version}
     return AuditEntry(
         action=action,
         actor=asker if is_prompt else HOUSE,

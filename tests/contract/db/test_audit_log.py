@@ -4,6 +4,7 @@ import pytest
 
 from backend.domain.accounts import ApiKey, KeyId
 from backend.domain.jobs import Block, Change
+from backend.domain.judgements import Judgement
 from backend.domain.requests import AccountId
 from backend.domain.reviews import Decision, Review
 from safety.moderation.audit import AuditEntry
@@ -37,6 +38,13 @@ async def test_a_prompt_that_may_be_drawn_is_on_record(stores: Stores):
     await stores.jobs.add(a_birth(job), fingerprint="f")
     (entry,) = await stores.recorded()
     assert told(entry) == ("prompt.screened", "discord:alice", f"job:{job.id}", "allow")
+
+
+async def test_a_verdict_on_record_names_the_policy_and_the_version_of_it(stores: Stores):
+    judgement = Judgement(policy="school", version="3.abc", rules="r1", looks=())
+    await stores.jobs.add(a_birth(a_job(judgement=judgement)), fingerprint="f")
+    (entry,) = await stores.recorded()
+    assert entry.detail == {"policy": "school", "policy_version": "3.abc"}
 
 
 async def test_a_held_prompt_is_on_record_with_its_rule_and_its_review(stores: Stores):
