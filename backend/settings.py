@@ -1,10 +1,11 @@
 """Settings of the backend, read from IMPASTO_ variables and handed down as values."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -21,6 +22,7 @@ from safety.policy import DEFAULT_POLICY, Policy, read_policy
 from storage.lifecycle import Lifecycle
 
 TierLimits = dict[Tier, Annotated[int, Field(ge=1)] | None]
+_AXIS: Final = re.compile(r"[a-z][a-z_]{0,31}")
 
 
 def _loopback_url(given: dict[str, Any]) -> str:
@@ -89,6 +91,8 @@ class Settings(BaseSettings):
     age_estimator_labels: str = ""
     # The document that names lists of known pictures.
     hash_lists: Path | None = None
+    # By axis: the folder or hub id of an image classifier.
+    bias_estimators: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     metrics_token: SecretStr | None = None
     discord_token: SecretStr | None = None
     dispatch_lease_s: Annotated[float, Field(gt=0)] = 4.0
@@ -101,6 +105,16 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(word.strip() for word in value.split(",") if word.strip())
         return value
+
+    @field_validator("bias_estimators", mode="before")
+    @classmethod
+    def _split_estimators(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [word.partition("=") for word in value.split(",") if word.strip()]
+        if not all(_AXIS.fullmatch(axis.strip()) and source.strip() for axis, _, source in pairs):
+            raise ValueError("it must look like gender=org/model,age=/models/age")
+        return {axis.strip(): source.strip() for axis, _, source in pairs}
 
     @field_validator("running_max", "waiting_max", mode="before")
     @classmethod

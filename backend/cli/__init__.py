@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from backend.cli import (
     audit,
+    bias,
     demo,
     doctor,
     drill,
@@ -52,6 +53,7 @@ COMMANDS = (
     models,
     verify,
     storage,
+    bias,
     simulate,
     drill,
     doctor,
