@@ -138,6 +138,7 @@ async def _serve(bot: ImpastoBot) -> None:
     tasks = {
         asyncio.create_task(bot.connect(), name="gateway"),
         asyncio.create_task(bot.deliveries.run(), name="deliveries"),
+        asyncio.create_task(bot.desk.run(), name="desk"),
     }
     told_to_stop = asyncio.create_task(stopping.wait())
     done, pending = await asyncio.wait({*tasks, told_to_stop}, return_when=asyncio.FIRST_COMPLETED)

@@ -18,10 +18,11 @@ from backend.domain.errors import Unavailable
 from backend.domain.jobs import Job
 from backend.domain.requests import JobId
 from backend.service.services import Services
-from bot.delivery import Deliveries
+from bot.delivery import Deliveries, Desk
 from bot.delivery.deliveries import EDIT_INTERVAL_S
 from bot.identity import Identity
 from bot.views.answers import refuse
+from bot.views.appeal_buttons import AppealButton, ReportButton
 from bot.views.picture_buttons import RegionButton, ReworkButton, ZoomButton
 from bot.views.recipe_buttons import ExactButton, RecipeButton
 from bot.views.result_buttons import (
@@ -31,7 +32,7 @@ from bot.views.result_buttons import (
     VaryButton,
     buttons_for,
 )
-from bot.views.review_buttons import KeepButton, ReleaseButton
+from bot.views.review_buttons import DismissButton, KeepButton, MeasureSelect, ReleaseButton
 
 _BUTTONS = (
     PickButton,
@@ -45,6 +46,10 @@ _BUTTONS = (
     ZoomButton,
     ReleaseButton,
     KeepButton,
+    DismissButton,
+    MeasureSelect,
+    AppealButton,
+    ReportButton,
 )
 _log = structlog.get_logger(__name__)
 
@@ -105,6 +110,7 @@ class ImpastoBot(commands.AutoShardedBot):
             owns=self._owns,
             edit_interval_s=edit_interval_s,
         )
+        self.desk = Desk(client=self, services=services, owns_guild=self._owns_guild)
         self._options = options
 
     async def setup_hook(self) -> None:
@@ -130,12 +136,19 @@ class ImpastoBot(commands.AutoShardedBot):
         """Stop looking after the message of a job that will not move any more."""
         await self.deliveries.forget(job_id)
 
-    def _owns(self, message: DiscordMessage) -> bool:
-        """Say whether our shards serve the message's guild; direct messages are shard 0's."""
+    def refresh_cards(self) -> None:
+        """Look at once what moderators are to be shown, and who is to be told."""
+        self.desk.kick()
+
+    def _owns_guild(self, guild_id: int | None) -> bool:
+        """Say whether our shards serve a guild; direct messages are shard 0's."""
         shard_ids, shard_count = self._options.shard_ids, self.shard_count
         if not shard_ids or not shard_count:
             return True
-        return ((message.guild_id or 0) >> 22) % shard_count in shard_ids
+        return ((guild_id or 0) >> 22) % shard_count in shard_ids
+
+    def _owns(self, message: DiscordMessage) -> bool:
+        return self._owns_guild(message.guild_id)
 
     async def _register_commands(self) -> None:
         """Send the commands, unless Discord has these already: creates are limited per day."""

@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from backend.bootstrap.audit import tell_policy_in_force
 from backend.bootstrap.checks import open_upload_checks
 from backend.bootstrap.links import open_named_pictures
-from backend.bootstrap.moderation import make_standings
+from backend.bootstrap.moderation import make_moderation, make_standings
 from backend.bootstrap.policies import make_policies
 from backend.bootstrap.provenance import make_provenance
 from backend.db.sessions import Database
@@ -27,7 +27,6 @@ from backend.db.stores import (
     SqlMessageStore,
     SqlPreferenceStore,
     SqlQueueDocuments,
-    SqlReviewStore,
     SqlUploadStore,
 )
 from backend.delivery.cancel_flags import RedisCancelFlags
@@ -63,7 +62,6 @@ from backend.service.ports import Clock, Presence
 from backend.service.predictions import Predictions
 from backend.service.preferences import SavedPreferences
 from backend.service.reader import Reader
-from backend.service.reviews import Reviews
 from backend.service.services import Services
 from backend.service.standings import Standings
 from backend.service.turns import Turns
@@ -124,8 +122,8 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 clock=now,
             ),
             uploads=uploads,
-            reviews=_make_reviews(database, outbox),
             provenance=make_provenance(settings, database),
+            moderation=make_moderation(database, standings, outbox=outbox, clock=now),
             accounts=make_accounts(database),
             messages=SqlMessageStore(database=database),
             events=bus,
@@ -137,7 +135,6 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 expectations=open_expectations(redis, database),
             ),
             preferences=preferences,
-            standings=standings,
         )
         await tell_policy_in_force(database, settings, clock=now)
         async with fleet.watching():
@@ -147,12 +144,6 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
 def make_pictures(settings: Settings) -> StoredPictures:
     """Make the stored pictures, to be read and linked."""
     return StoredPictures(images=ImageStore(objects=open_objects(settings)), clock=now)
-
-
-def _make_reviews(database: Database, outbox: Outbox) -> Reviews:
-    reviews, jobs = SqlReviewStore(database=database), SqlJobStore(database=database)
-    audit = SqlAuditLog(database=database)
-    return Reviews(reviews=reviews, jobs=jobs, outbox=outbox, audit=audit, clock=now)
 
 
 def make_reader(settings: Settings, fleet: Fleet, policies: Policies | None = None) -> Reader:

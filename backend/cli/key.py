@@ -19,6 +19,9 @@ def add_parser(subparsers: Subparsers) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     create = actions.add_parser("create", help="make a key and show its secret once")
     create.add_argument("name", help="the account the key speaks for")
+    create.add_argument(
+        "--moderator", action="store_true", help="whoever holds it may do what moderators do"
+    )
     create.set_defaults(run=run_create)
     revoke = actions.add_parser("revoke", help="revoke a key by its id")
     revoke.add_argument("id")
@@ -36,7 +39,7 @@ def run_create(arguments: argparse.Namespace) -> int:
         )
     settings.make_home()
     upgrade(settings.database)
-    secret, key_id = asyncio.run(_create(settings, name))
+    secret, key_id = asyncio.run(_create(settings, name, is_moderator=arguments.moderator))
     say(secret)
     say(f"id {key_id}; this is the only time the secret is shown.")
     return 0
@@ -52,9 +55,9 @@ def run_revoke(arguments: argparse.Namespace) -> int:
     return 0 if is_revoked else 2
 
 
-async def _create(settings: Settings, name: str) -> tuple[str, str]:
+async def _create(settings: Settings, name: str, *, is_moderator: bool) -> tuple[str, str]:
     async with open_accounts(settings) as accounts:
-        key, secret = await accounts.create_key(name)
+        key, secret = await accounts.create_key(name, is_moderator=is_moderator)
         return secret, key.id
 
 

@@ -92,4 +92,5 @@ def _review_row(event: JobEvent, block: Block) -> ReviewRow:
         block=encode(BLOCK, block),
         opened_at=event.at,
         decision=Decision.OPEN.value,
+        rule=block.rule,
     )

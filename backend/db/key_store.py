@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import update
 from sqlmodel import col, select
 
 from backend.db.audit_log import append
@@ -28,6 +29,7 @@ class SqlKeyStore:
                     digest=key.digest,
                     created_at=key.created_at,
                     revoked_at=key.revoked_at,
+                    is_moderator=key.is_moderator,
                 )
             )
             append(session, on_record.key_made(key))
@@ -50,6 +52,15 @@ class SqlKeyStore:
             append(session, on_record.key_revoked(_key_of(row)))
             return True
 
+    async def revoke_all(self, account_id: AccountId, at: datetime) -> int:
+        statement = (
+            update(ApiKeyRow)
+            .where(col(ApiKeyRow.account_id) == account_id, col(ApiKeyRow.revoked_at).is_(None))
+            .values(revoked_at=at)
+        )
+        async with self._database.write() as session:
+            return int((await session.exec(statement)).rowcount)
+
 
 def _key_of(row: ApiKeyRow) -> ApiKey:
     return ApiKey(
@@ -59,4 +70,5 @@ def _key_of(row: ApiKeyRow) -> ApiKey:
         digest=row.digest,
         created_at=row.created_at,
         revoked_at=row.revoked_at,
+        is_moderator=row.is_moderator,
     )

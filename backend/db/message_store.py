@@ -58,6 +58,15 @@ class SqlMessageStore:
         async with self._database.write() as session:
             await session.exec(statement)
 
+    async def reopen(self, job_id: JobId) -> None:
+        statement = (
+            update(DiscordMessageRow)
+            .where(col(DiscordMessageRow.job_id) == job_id)
+            .values(is_final=False)
+        )
+        async with self._database.write() as session:
+            await session.exec(statement)
+
 
 def _message_of(row: DiscordMessageRow) -> DiscordMessage:
     return DiscordMessage(**{**row.model_dump(), "job_id": JobId(row.job_id)})

@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
 from sqlmodel import Field
 
-from backend.db.columns import Document, UtcMoment, Words
+from backend.db.columns import SEQUENCE_TYPE, Document, UtcMoment, Words
 from backend.db.tables import Row
 
 
@@ -17,3 +18,57 @@ class StandingRow(Row, table=True):
     account_id: str = Field(primary_key=True, sa_type=Words)
     document: dict[str, Any] = Field(sa_type=Document)
     updated_at: datetime = Field(sa_type=UtcMoment)
+
+
+class ComplaintRow(Row, table=True):
+    """That a member reported a picture."""
+
+    __tablename__ = "complaints"
+    __table_args__ = (
+        UniqueConstraint("account_id", "job_id", "picture_index"),
+        Index("ix_complaints_account", "account_id", "at"),
+    )
+
+    sequence: int | None = Field(default=None, primary_key=True, sa_type=SEQUENCE_TYPE)
+    review_id: str = Field(sa_type=Words, sa_column_args=(ForeignKey("reviews.id"),))
+    account_id: str = Field(sa_type=Words)
+    job_id: str = Field(sa_type=Words)
+    picture_index: int
+    words: str = Field(default="", sa_type=Words)
+    at: datetime = Field(sa_type=UtcMoment)
+
+
+class CardRow(Row, table=True):
+    """The message in a moderator channel that shows something to be decided.
+
+    `message_id` is null from the moment a process begins to post it until it knows where it is.
+    """
+
+    __tablename__ = "cards"
+
+    subject_id: str = Field(primary_key=True, sa_type=Words)
+    channel_id: int = Field(sa_type=BigInteger)
+    message_id: int | None = Field(default=None, sa_type=BigInteger)
+    shown_version: int = -1
+    claimed_at: datetime = Field(sa_type=UtcMoment)
+
+
+class ModeratorChannelRow(Row, table=True):
+    """The channel of a guild in which its moderators see cards."""
+
+    __tablename__ = "moderator_channels"
+
+    guild_id: int = Field(primary_key=True, sa_type=BigInteger)
+    channel_id: int = Field(sa_type=BigInteger)
+    updated_at: datetime = Field(sa_type=UtcMoment)
+
+
+class NoticeRow(Row, table=True):
+    """That somebody was told how their appeal was answered."""
+
+    __tablename__ = "notices"
+
+    review_id: str = Field(
+        primary_key=True, sa_type=Words, sa_column_args=(ForeignKey("reviews.id"),)
+    )
+    at: datetime = Field(sa_type=UtcMoment)

@@ -1,11 +1,12 @@
 """What was decided of accounts, in SQL: one document each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.db.audit_log import append
 from backend.db.changes import be_alone_with, move_job
 from backend.db.moderation_tables import StandingRow
 from backend.db.sessions import Database
@@ -14,6 +15,7 @@ from backend.db.tables import JobRow
 from backend.domain.jobs import Change, Job, JobState
 from backend.domain.requests import AccountId, JobId
 from backend.domain.standing import AccountStanding
+from safety.moderation.audit import AuditEntry
 
 _OPEN = (JobState.QUEUED.value, JobState.RENDERING.value)
 
@@ -33,6 +35,7 @@ class SqlStandingStore:
         account_id: AccountId,
         edit: Callable[[AccountStanding], AccountStanding],
         *,
+        record: Callable[[AccountStanding, Sequence[JobId]], AuditEntry],
         end: Callable[[Job], Change] | None = None,
     ) -> tuple[AccountStanding, tuple[JobId, ...]]:
         async with self._database.write() as session:
@@ -43,9 +46,11 @@ class SqlStandingStore:
             await session.merge(
                 StandingRow(account_id=account_id, document=document, updated_at=datetime.now(UTC))
             )
-            if end is None or not standing.is_barred:
-                return standing, ()
-            return standing, await _end_all(session, account_id, end)
+            ended: tuple[JobId, ...] = ()
+            if end is not None and standing.is_barred:
+                ended = await _end_all(session, account_id, end)
+            append(session, record(standing, ended))
+            return standing, ended
 
 
 async def _end_all(

@@ -1,6 +1,7 @@
 """The stores that the service asks for, in SQL."""
 
 from backend.db.audit_store import SqlAuditLog
+from backend.db.card_store import SqlCardStore
 from backend.db.job_store import SqlJobStore
 from backend.db.key_store import SqlKeyStore
 from backend.db.ledger_store import SqlBooks
@@ -16,6 +17,7 @@ from backend.db.upload_store import SqlUploadStore
 __all__ = [
     "SqlAuditLog",
     "SqlBooks",
+    "SqlCardStore",
     "SqlGuildPolicies",
     "SqlJobStore",
     "SqlKeyStore",

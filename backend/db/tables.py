@@ -112,10 +112,13 @@ class LedgerRow(Row, table=True):
 
 
 class ReviewRow(Row, table=True):
-    """A held job before a moderator."""
+    """A held job, or a reported picture, before a moderator; `rule` is the block's."""
 
     __tablename__ = "reviews"
-    __table_args__ = (Index("ix_reviews_open", "decision", "opened_at", "id"),)
+    __table_args__ = (
+        Index("ix_reviews_open", "decision", "opened_at", "id"),
+        Index("ix_reviews_rule", "kind", "rule", "decision"),
+    )
 
     id: str = Field(primary_key=True, sa_type=Words)
     job_id: str = Field(sa_type=Words, sa_column_args=(ForeignKey("jobs.id"),), index=True)
@@ -124,6 +127,15 @@ class ReviewRow(Row, table=True):
     decision: str = Field(sa_type=Words)
     decided_by: str | None = Field(default=None, sa_type=Words)
     decided_at: datetime | None = Field(default=None, sa_type=UtcMoment)
+    kind: str = Field(default="held", sa_type=Words)
+    rule: str = Field(default="", sa_type=Words)
+    picture_index: int | None = None
+    words: str = Field(default="", sa_type=Words)
+    voices: int = 0
+    reason: str = Field(default="", sa_type=Words)
+    appeal_words: str | None = Field(default=None, sa_type=Words)
+    appealed_at: datetime | None = Field(default=None, sa_type=UtcMoment)
+    version: int = 0
 
 
 class DiscordMessageRow(Row, table=True):
@@ -166,6 +178,7 @@ class ApiKeyRow(Row, table=True):
     digest: str = Field(sa_type=Words, unique=True)
     created_at: datetime = Field(sa_type=UtcMoment)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcMoment)
+    is_moderator: bool = False
 
 
 class PreferenceRow(Row, table=True):

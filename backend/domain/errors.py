@@ -22,6 +22,8 @@ ImpastoError
 │   └── JobFinished · JobNotDelivered · IdempotencyMismatch
 ├── AccountSuspended
 │   └── AccountMuted · AccountBanned · AccountFrozen
+├── ModerationRefused
+│   └── AppealImpossible · AppealRepeated · ReportRepeated · TooManyReports · DecisionImpossible
 ├── NotTranslated
 └── Unavailable
 
@@ -63,6 +65,12 @@ from backend.domain.moderation_errors import (
     AccountFrozen,
     AccountMuted,
     AccountSuspended,
+    AppealImpossible,
+    AppealRepeated,
+    DecisionImpossible,
+    ModerationRefused,
+    ReportRepeated,
+    TooManyReports,
 )
 from backend.domain.ways_out import way_out
 
@@ -71,8 +79,11 @@ __all__ = [
     "AccountFrozen",
     "AccountMuted",
     "AccountSuspended",
+    "AppealImpossible",
+    "AppealRepeated",
     "BadInput",
     "BracketUnbalanced",
+    "DecisionImpossible",
     "ImageCountOutOfRange",
     "ImagePromptsNotSupported",
     "ImpastoError",
@@ -80,6 +91,7 @@ __all__ = [
     "InvalidLora",
     "InvalidOption",
     "InvalidParameter",
+    "ModerationRefused",
     "ParameterNotSupported",
     "PictureInvalid",
     "PictureLinkInvalid",
@@ -91,12 +103,14 @@ __all__ = [
     "PromptTooLong",
     "QuoteUnclosed",
     "RecipeIncomplete",
+    "ReportRepeated",
     "SamplerNotSupported",
     "SeedOutOfRange",
     "StepsOutOfRange",
     "TilingNotSupported",
     "TooManyLoras",
     "TooManyPermutations",
+    "TooManyReports",
     "UnknownParameter",
     "WeightOutOfRange",
 ]

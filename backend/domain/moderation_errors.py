@@ -45,3 +45,68 @@ class AccountFrozen(AccountSuspended):
         super().__init__(
             "This account is suspended.", way_out="Write to whoever runs this workshop."
         )
+
+
+class ModerationRefused(ImpastoError):
+    """Something about reviews, appeals or reports that cannot be done (again)."""
+
+    code = "moderation_refused"
+
+
+class AppealImpossible(ModerationRefused):
+    """Nothing is held that could be appealed against."""
+
+    code = "appeal_impossible"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is nothing here to appeal against.", way_out="Rephrase it, and ask again."
+        )
+
+
+class AppealRepeated(ModerationRefused):
+    """There is one appeal for each time something is held."""
+
+    code = "appeal_repeated"
+
+    def __init__(self, *, due_at: datetime | None) -> None:
+        super().__init__(
+            "You have appealed already."
+            if due_at is None
+            else f"You have appealed already; it is answered by {due_at:%Y-%m-%d %H:%M} UTC.",
+            way_out="Ask for something else meanwhile.",
+        )
+
+
+class ReportRepeated(ModerationRefused):
+    """A member reports a picture once."""
+
+    code = "report_repeated"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You have reported this picture already.", way_out="A moderator looks at it."
+        )
+
+
+class TooManyReports(ModerationRefused):
+    """A member has reported as many pictures lately as may be."""
+
+    code = "too_many_reports"
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(
+            f"You have reported {limit} pictures within the hour, the most there may be.",
+            way_out="Write to a moderator, or try again in an hour.",
+        )
+
+
+class DecisionImpossible(ModerationRefused):
+    """A decision that does not fit what is to be decided."""
+
+    code = "decision_impossible"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "That cannot be decided of this.", way_out="Look at the card for what can."
+        )

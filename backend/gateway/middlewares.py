@@ -95,6 +95,12 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "account_muted": _row(Status.FORBIDDEN, "Account muted"),
     "account_banned": _row(Status.FORBIDDEN, "Account banned"),
     "account_frozen": _row(Status.FORBIDDEN, "Account suspended"),
+    "moderation_refused": _row(Status.CONFLICT, "Cannot be done"),
+    "appeal_impossible": _row(Status.CONFLICT, "Nothing to appeal against"),
+    "appeal_repeated": _row(Status.CONFLICT, "Appealed before"),
+    "report_repeated": _row(Status.CONFLICT, "Reported before"),
+    "too_many_reports": _row(Status.TOO_MANY_REQUESTS, "Too many reports", 3600),
+    "decision_impossible": _row(Status.CONFLICT, "Decision does not fit"),
     "not_translated": _row(Status.SERVICE_UNAVAILABLE, "Not translated", 30),
     "unavailable": _row(Status.SERVICE_UNAVAILABLE, "Temporarily unavailable", 30),
 }

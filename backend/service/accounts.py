@@ -32,7 +32,7 @@ class Accounts:
         self._jobs = jobs
         self._clock = clock
 
-    async def create_key(self, name: str) -> tuple[ApiKey, str]:
+    async def create_key(self, name: str, *, is_moderator: bool = False) -> tuple[ApiKey, str]:
         """Make a key for the account `api:<name>` and return it with its secret, shown only now."""
         secret = KEY_PREFIX + secrets.token_urlsafe(24)
         key = ApiKey(
@@ -41,6 +41,7 @@ class Accounts:
             name=name,
             digest=digest(secret),
             created_at=self._clock(),
+            is_moderator=is_moderator,
         )
         await self._keys.add(key)
         return key, secret
@@ -59,7 +60,12 @@ class Accounts:
         key = await self._keys.by_digest(digest(secret))
         if key is None:
             raise Unauthenticated
-        return Requester(account_id=key.account_id, surface=Surface.REST, display_name=key.name)
+        return Requester(
+            account_id=key.account_id,
+            surface=Surface.REST,
+            display_name=key.name,
+            is_moderator=key.is_moderator,
+        )
 
     async def info(self, requester: Requester) -> AccountInfo:
         """Return the standing of the requester's account."""

@@ -1,11 +1,15 @@
 """What moderation needs from outside, as Protocols; `tests/fakes/` holds a twin of each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from backend.domain.jobs import Change, Job
 from backend.domain.requests import AccountId, JobId
+from backend.domain.reviews import Review, ReviewId, RulePrecision
 from backend.domain.standing import AccountStanding
+from safety.moderation.audit import AuditEntry
 
 
 class StandingStore(Protocol):
@@ -22,10 +26,99 @@ class StandingStore(Protocol):
         account_id: AccountId,
         edit: Callable[[AccountStanding], AccountStanding],
         *,
+        record: Callable[[AccountStanding, Sequence[JobId]], AuditEntry],
         end: Callable[[Job], Change] | None = None,
     ) -> tuple[AccountStanding, tuple[JobId, ...]]:
         """Store what `edit` makes of a standing; if that bars the account, `end` its open jobs.
 
         In one transaction, in which the account adds no job: none slips through between. Return
-        the ids of the jobs that were ended, queued and rendering ones.
+        the ids of the jobs that were ended, queued and rendering ones. What `record` makes of both
+        goes on record.
         """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Complaint:
+    """That a member reported one picture of a job, and why."""
+
+    account_id: AccountId
+    job_id: JobId
+    picture_index: int
+    words: str
+    at: datetime
+
+
+class ReviewStore(Protocol):
+    """What lies before moderators. `JobStore` opens a review with every job it holds."""
+
+    async def get(self, review_id: ReviewId) -> Review | None:
+        """Return the review, or None."""
+
+    async def open_reviews(self, limit: int) -> list[Review]:
+        """Return open reviews: appeals first, by when they are due, then oldest first."""
+
+    async def of_job(self, job_id: JobId) -> list[Review]:
+        """Return a job's reviews, newest first."""
+
+    async def decide(
+        self,
+        review_id: ReviewId,
+        decide: Callable[[Review], Review],
+        move: Callable[[Job], Change] | None,
+    ) -> tuple[Review, Job] | None:
+        """Store a changed review and, with `move`, the job's transition, together; None if unknown.
+
+        Whatever either function raises is passed on, and nothing is stored.
+        """
+
+    async def complain(self, complaint: Complaint, *, most_since: tuple[int, datetime]) -> Review:
+        """Add a report to the picture's open review, or to a new one.
+
+        However many processes add at once, no member has more than so many since that moment.
+
+        Raises:
+            ReportRepeated: this member has reported this picture.
+            TooManyReports: they have reported as many as may be.
+
+        """
+
+    async def rules(self) -> list[RulePrecision]:
+        """Count what became of all that was held, by rule."""
+
+    async def overdue(self, now: datetime) -> int:
+        """Count open appeals that should have been answered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """Where something to be decided is shown; `message_id` is None while it is being posted."""
+
+    subject_id: str
+    channel_id: int
+    message_id: int | None = None
+    shown_version: int = -1
+
+
+class CardStore(Protocol):
+    """The messages in moderator channels, and which channels those are."""
+
+    async def channels(self) -> dict[int, int]:
+        """Return each guild's moderator channel, by guild."""
+
+    async def set_channel(self, guild_id: int, channel_id: int | None) -> None:
+        """Set a guild's moderator channel, or none."""
+
+    async def stale(self, limit: int) -> list[tuple[Review, Card | None]]:
+        """Return reviews whose card shows less than is true, and open ones without a card."""
+
+    async def claim(self, card: Card) -> Card:
+        """Note that a card is about to be posted; return the one that was noted first."""
+
+    async def mark_shown(self, card: Card) -> None:
+        """Record where a card is and what it shows."""
+
+    async def untold(self, limit: int) -> list[Review]:
+        """Return answered appeals whose asker has not been told."""
+
+    async def mark_told(self, review_id: ReviewId) -> None:
+        """Record that the asker of an appeal was told."""

@@ -1,7 +1,7 @@
 """What the audit log says of decisions: the entries that go with changes, reviews and keys."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from backend.domain.accounts import ApiKey
@@ -10,6 +10,7 @@ from backend.domain.jobs import Block, Change, Job
 from backend.domain.policies import PolicyRevision
 from backend.domain.requests import AccountId, JobId
 from backend.domain.reviews import Decision, Review, ReviewId
+from backend.service.moderation_ports import Complaint
 from safety.moderation.audit import AuditEntry
 
 # Whoever has a shell on the host, and what nobody asked for.
@@ -60,19 +61,29 @@ def opening(review_id: ReviewId, change: Change) -> AuditEntry:
     )
 
 
-def decision(review: Review) -> AuditEntry:
-    """Return the entry for a moderator's decision."""
+def decision(review: Review, job: Job) -> AuditEntry:
+    """Return the entry for what became of a review: a moderator's decision, or an appeal."""
+    detail = {
+        "job": review.job_id,
+        "stage": review.block.stage,
+        "category": review.block.category,
+        "rule": review.block.rule,
+    }
+    if review.is_open and review.appeal is not None:
+        return AuditEntry(
+            action="review.appealed",
+            actor=job.request.requester.account_id,
+            subject=f"review:{review.id}",
+            outcome=review.decision,
+            detail=detail,
+            at=review.appeal.at,
+        )
     return AuditEntry(
         action=f"review.{review.decision}",
         actor=review.decided_by or HOUSE,
         subject=f"review:{review.id}",
         outcome=review.decision,
-        detail={
-            "job": review.job_id,
-            "stage": review.block.stage,
-            "category": review.block.category,
-            "rule": review.block.rule,
-        },
+        detail=detail | {"appealed": "yes" if review.appeal else "no"},
         at=review.decided_at,
     )
 
@@ -115,6 +126,37 @@ def upload_screened(
         outcome=outcome,
         detail={"category": category} if category else {},
         at=at,
+    )
+
+
+def report(review: Review, complaint: Complaint) -> AuditEntry:
+    """Return the entry for a member's report of a picture."""
+    return AuditEntry(
+        action="picture.reported",
+        actor=complaint.account_id,
+        subject=f"review:{review.id}",
+        outcome=review.decision,
+        detail={"job": review.job_id, "picture": str(complaint.picture_index)},
+        at=complaint.at,
+    )
+
+
+def standing(
+    action: str,
+    account_id: AccountId,
+    *,
+    actor: str,
+    outcome: str,
+    ended: Sequence[JobId] = (),
+    detail: Mapping[str, str] | None = None,
+) -> AuditEntry:
+    """Return the entry for what was decided of an account: `account.banned` and the like."""
+    return AuditEntry(
+        action=action,
+        actor=actor,
+        subject=about_account(account_id),
+        outcome=outcome,
+        detail={"ended_jobs": str(len(ended)), **(detail or {})},
     )
 
 

@@ -15,7 +15,6 @@ from backend.domain.outlook import Outlook
 from backend.domain.preferences import Preferences
 from backend.domain.prompts import PromptSpec
 from backend.domain.requests import AccountId, JobId, UploadId
-from backend.domain.reviews import Review, ReviewId
 from backend.domain.tiers import Tier
 from backend.domain.uploads import Upload
 from backend.scheduling.gauges import Board, FamilyGauges
@@ -225,27 +224,6 @@ class Presence(Protocol):
         """
 
 
-class ReviewStore(Protocol):
-    """Held jobs before moderators."""
-
-    async def get(self, review_id: ReviewId) -> Review | None:
-        """Return the review, or None."""
-
-    async def open_reviews(self, limit: int) -> list[Review]:
-        """Return open reviews, oldest first."""
-
-    async def decide(
-        self,
-        review_id: ReviewId,
-        decide: Callable[[Review], Review],
-        move: Callable[[Job], Change] | None,
-    ) -> tuple[Review, Job] | None:
-        """Store a decision and, with `move`, the job's transition, together; None if unknown.
-
-        Whatever either function raises is passed on, and nothing is stored.
-        """
-
-
 class MessageStore(Protocol):
     """The Discord messages in which jobs are shown."""
 
@@ -261,6 +239,9 @@ class MessageStore(Protocol):
     async def mark_shown(self, job_id: JobId, *, version: int, is_final: bool) -> None:
         """Record what a message shows now; never goes back from final or to an older version."""
 
+    async def reopen(self, job_id: JobId) -> None:
+        """Look after a message again whose job has come to an end and may go on."""
+
 
 class KeyStore(Protocol):
     """API keys."""
@@ -273,6 +254,9 @@ class KeyStore(Protocol):
 
     async def revoke(self, key_id: str, at: datetime) -> bool:
         """Revoke a key; False if there is none."""
+
+    async def revoke_all(self, account_id: AccountId, at: datetime) -> int:
+        """Revoke all keys of an account, and count them."""
 
 
 class AuditLog(Protocol):

@@ -1,44 +1,65 @@
-"""Held jobs before moderators: list, release, keep."""
+"""What lies before moderators: list, release, keep, dismiss, and what it comes to for the asker."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
 
-from backend.domain.errors import ReviewNotFound, ReviewNotReleasable
+from backend.domain.errors import DecisionImpossible, ReviewNotFound, ReviewNotReleasable
 from backend.domain.jobs import Change, Job
-from backend.domain.requests import Requester
-from backend.domain.reviews import Decision, Review, ReviewId
+from backend.domain.requests import JobId, Requester
+from backend.domain.reviews import Decision, Review, ReviewId, ReviewKind, RulePrecision
+from backend.domain.standing import AccountStanding
 from backend.service import on_record
+from backend.service.moderation_ports import CardStore, ReviewStore
 from backend.service.moderators import must_moderate
-from backend.service.ports import AuditLog, Clock, JobStore, OutboxPublisher, ReviewStore
+from backend.service.ports import AuditLog, Clock, JobStore, OutboxPublisher
+from backend.service.standings import Standings
+
+
+class Measure(StrEnum):
+    """What a moderator does about the asker, beside deciding about the picture."""
+
+    WARN = "warn"
+    STRIKE = "strike"
+    MUTE = "mute"
+    BAN = "ban"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewCard:
-    """A review beside the job it holds."""
+    """A review beside the job it is of."""
 
     review: Review
     job: Job
 
 
 class Reviews:
-    """What moderators do with held jobs. Every call checks that the requester is a moderator."""
+    """What moderators do. Every call checks that the requester is one."""
 
     def __init__(
         self,
         *,
         reviews: ReviewStore,
         jobs: JobStore,
+        cards: CardStore,
+        standings: Standings,
         outbox: OutboxPublisher,
         audit: AuditLog,
         clock: Clock,
     ) -> None:
         self._reviews = reviews
+        self._cards = cards
         self._jobs = jobs
+        self._standings = standings
         self._outbox = outbox
         self._audit = audit
         self._clock = clock
 
     async def open_cards(self, requester: Requester, *, limit: int = 5) -> list[ReviewCard]:
-        """Return open reviews with their jobs, oldest first; that they were seen is on record.
+        """Return what is open: appeals by when they are due, then the rest, oldest first.
+
+        That they were seen is on record.
 
         Raises:
             ModeratorsOnly: the requester is none.
@@ -46,62 +67,163 @@ class Reviews:
 
         """
         must_moderate(requester)
-        cards = []
-        for review in await self._reviews.open_reviews(limit):
-            job = await self._jobs.get(review.job_id)
-            if job is not None:
-                cards.append(ReviewCard(review=review, job=job))
-        shown = [card.review for card in cards]
+        reviews = await self._reviews.open_reviews(limit)
+        jobs = await self._jobs.many([review.job_id for review in reviews])
+        shown = [review for review in reviews if review.job_id in jobs]
         who = requester.account_id
         await self._audit.record(on_record.reviews_listed(who, shown, at=self._clock()))
-        return cards
+        return [ReviewCard(review=review, job=jobs[review.job_id]) for review in shown]
 
-    async def release(self, review_id: ReviewId, requester: Requester) -> ReviewCard:
-        """Put the held job back in line, cleared for the category it was held for.
-
-        Raises:
-            ModeratorsOnly, ReviewNotFound, ReviewNotReleasable.
-
-        """
-        must_moderate(requester)
-
-        def decide(review: Review) -> Review:
-            if not review.is_releasable:
-                raise ReviewNotReleasable
-            return self._decided(review, Decision.RELEASED, requester)
-
-        def move(job: Job) -> Change:
-            category = job.block.category if job.block else ""
-            return job.release(category=category, now=self._clock())
-
-        decided = await self._reviews.decide(review_id, decide, move)
-        return await self._card(decided)
-
-    async def keep(self, review_id: ReviewId, requester: Requester) -> ReviewCard:
-        """Close the review and leave the job blocked.
+    async def card(self, review_id: ReviewId, requester: Requester) -> ReviewCard:
+        """Return one review, decided or not.
 
         Raises:
             ModeratorsOnly, ReviewNotFound.
 
         """
         must_moderate(requester)
-        decided = await self._reviews.decide(
-            review_id, lambda review: self._decided(review, Decision.KEPT, requester), None
-        )
-        return await self._card(decided)
-
-    def _decided(self, review: Review, decision: Decision, requester: Requester) -> Review:
-        if review.decision is not Decision.OPEN:
+        review = await self._reviews.get(review_id)
+        job = None if review is None else await self._jobs.get(review.job_id)
+        if review is None or job is None:
             raise ReviewNotFound
-        return replace(
-            review,
-            decision=decision,
-            decided_by=requester.account_id,
-            decided_at=self._clock(),
+        return ReviewCard(review=review, job=job)
+
+    async def release(
+        self, review_id: ReviewId, requester: Requester, *, reason: str = ""
+    ) -> ReviewCard:
+        """Put the held job back in line at its old place, cleared for what it was held for.
+
+        Raises:
+            ModeratorsOnly, ReviewNotFound, ReviewNotReleasable.
+            DecisionImpossible: the asker is banned or frozen meanwhile.
+
+        """
+        asker = (await self.card(review_id, requester)).job.request.requester
+        if (await self._standings.standing_of(asker.account_id)).is_barred:
+            raise DecisionImpossible
+
+        def move(job: Job) -> Change:
+            category = job.block.category if job.block else ""
+            return job.release(category=category, now=self._clock())
+
+        return await self._decide(
+            review_id, Decision.RELEASED, requester, reason, must=_must_be_releasable, move=move
         )
 
-    async def _card(self, decided: tuple[Review, Job] | None) -> ReviewCard:
+    async def keep(
+        self, review_id: ReviewId, requester: Requester, *, reason: str = ""
+    ) -> ReviewCard:
+        """Close the review of a held job and leave the job blocked; `reason` is for the asker.
+
+        Raises:
+            ModeratorsOnly, ReviewNotFound.
+            DecisionImpossible: it is a report.
+
+        """
+        must_moderate(requester)
+        return await self._decide(review_id, Decision.KEPT, requester, reason, must=_must_be_held)
+
+    async def dismiss(
+        self, review_id: ReviewId, requester: Requester, *, reason: str = ""
+    ) -> ReviewCard:
+        """Close the review of a report and leave the picture where it is.
+
+        Raises:
+            ModeratorsOnly, ReviewNotFound.
+            DecisionImpossible: it is no report.
+
+        """
+        must_moderate(requester)
+        return await self._decide(
+            review_id, Decision.DISMISSED, requester, reason, must=_must_be_a_report
+        )
+
+    async def discipline(
+        self, review_id: ReviewId, measure: Measure, requester: Requester, *, reason: str
+    ) -> AccountStanding:
+        """Warn, strike, mute or ban whoever asked for what a review is of.
+
+        Raises:
+            ModeratorsOnly, ReviewNotFound.
+
+        """
+        card = await self.card(review_id, requester)
+        account_id = card.job.request.requester.account_id
+        block, job_id = card.review.block, card.job.id
+        match measure:
+            case Measure.WARN:
+                return await self._standings.warn(
+                    account_id, reason=reason, by=requester, rule=block.category, job_id=job_id
+                )
+            case Measure.STRIKE:
+                return await self._standings.strike(
+                    account_id, reason=reason, by=requester, rule=block.category, job_id=job_id
+                )
+            case Measure.MUTE:
+                return await self._standings.mute(account_id, reason=reason, by=requester)
+            case Measure.BAN:
+                return await self._standings.ban(account_id, reason=reason, by=requester)
+            case _:
+                assert_never(measure)
+
+    async def rules(self, requester: Requester) -> list[RulePrecision]:
+        """Return what became of all that was held, by rule.
+
+        Raises:
+            ModeratorsOnly: the requester is none.
+
+        """
+        must_moderate(requester)
+        return await self._reviews.rules()
+
+    async def show_in(self, requester: Requester, guild_id: int, channel_id: int | None) -> None:
+        """Choose the channel in which a guild's moderators see cards, or none.
+
+        Raises:
+            ModeratorsOnly: the requester is none.
+
+        """
+        must_moderate(requester)
+        await self._cards.set_channel(guild_id, channel_id)
+
+    async def newest_of(self, job_id: JobId) -> Review | None:
+        """Return the newest review of a held job, for surfaces that tell its owner of it."""
+        reviews = await self._reviews.of_job(job_id)
+        return next((review for review in reviews if review.kind is ReviewKind.HELD), None)
+
+    async def _decide(
+        self,
+        review_id: ReviewId,
+        decision: Decision,
+        requester: Requester,
+        reason: str,
+        *,
+        must: Callable[[Review], None],
+        move: Callable[[Job], Change] | None = None,
+    ) -> ReviewCard:
+        def decide(review: Review) -> Review:
+            must(review)
+            return review.decided(
+                decision, by=requester.account_id, now=self._clock(), reason=reason
+            )
+
+        decided = await self._reviews.decide(review_id, decide, move)
         if decided is None:
             raise ReviewNotFound
         await self._outbox.publish_pending()
         return ReviewCard(review=decided[0], job=decided[1])
+
+
+def _must_be_releasable(review: Review) -> None:
+    if not review.is_releasable:
+        raise ReviewNotReleasable
+
+
+def _must_be_held(review: Review) -> None:
+    if review.kind is not ReviewKind.HELD:
+        raise DecisionImpossible
+
+
+def _must_be_a_report(review: Review) -> None:
+    if review.kind is not ReviewKind.REPORT:
+        raise DecisionImpossible

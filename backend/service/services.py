@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from backend.service.accounts import Accounts
+from backend.service.appeals import Appeals
 from backend.service.explanations import Explanations
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
+from backend.service.moderation_ports import CardStore
 from backend.service.ports import EventBus, MessageStore
 from backend.service.preferences import SavedPreferences
 from backend.service.provenance import ProvenanceChecks
@@ -15,12 +17,21 @@ from backend.service.uploads import Uploads
 
 
 @dataclass(frozen=True, kw_only=True)
+class Moderation:
+    """What members and moderators do about what is held, shown, and about each other."""
+
+    standings: Standings
+    reviews: Reviews
+    appeals: Appeals
+    cards: CardStore
+
+
+@dataclass(frozen=True, kw_only=True)
 class Services:
     """Everything a bot, a gateway or a command may call."""
 
     generations: Generations
     uploads: Uploads
-    reviews: Reviews
     accounts: Accounts
     messages: MessageStore
     events: EventBus
@@ -28,4 +39,4 @@ class Services:
     explanations: Explanations
     preferences: SavedPreferences
     provenance: ProvenanceChecks
-    standings: Standings
+    moderation: Moderation

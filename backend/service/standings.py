@@ -1,6 +1,7 @@
 """What moderators, thresholds and the child safety workflow decide of accounts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from backend.domain.jobs import Change, Job
@@ -13,9 +14,11 @@ from backend.domain.standing import (
     Strike,
     must_be_welcome,
 )
+from backend.service import on_record
 from backend.service.moderation_ports import StandingStore
 from backend.service.moderators import must_moderate
 from backend.service.ports import CancelFlags, Clock, OutboxPublisher
+from safety.moderation.audit import AuditEntry
 
 Edit = Callable[[AccountStanding], AccountStanding]
 
@@ -68,7 +71,11 @@ class Standings:
         """
         must_moderate(by)
         strike = self._strike(by.account_id, reason=reason, rule=rule, job_id=job_id)
-        return await self._change(account_id, lambda old: old.struck(strike, self._rules))
+        return await self._change(
+            account_id,
+            lambda old: old.struck(strike, self._rules),
+            _Act(action="account.struck", by=by.account_id, detail=_detail(rule, job_id)),
+        )
 
     async def warn(
         self,
@@ -87,7 +94,11 @@ class Standings:
         """
         must_moderate(by)
         warning = self._strike(by.account_id, reason=reason, rule=rule, job_id=job_id)
-        return await self._change(account_id, lambda old: old.warned(warning))
+        return await self._change(
+            account_id,
+            lambda old: old.warned(warning),
+            _Act(action="account.warned", by=by.account_id, detail=_detail(rule, job_id)),
+        )
 
     async def mute(
         self, account_id: AccountId, *, reason: str, by: Requester, for_: timedelta | None = None
@@ -102,7 +113,8 @@ class Standings:
         now = self._clock()
         until = now + (for_ or self._rules.mute_for)
         mute = Sanction(reason=reason, by=by.account_id, at=now, until=until)
-        return await self._change(account_id, lambda old: old.muted(mute))
+        act = _Act(action="account.muted", by=by.account_id, detail={"until": until.isoformat()})
+        return await self._change(account_id, lambda old: old.muted(mute), act)
 
     async def ban(self, account_id: AccountId, *, reason: str, by: Requester) -> AccountStanding:
         """Keep an account from asking, and end what it has in line or being drawn.
@@ -113,7 +125,8 @@ class Standings:
         """
         must_moderate(by)
         ban = Sanction(reason=reason, by=by.account_id, at=self._clock())
-        return await self._change(account_id, lambda old: old.banned(ban))
+        act = _Act(action="account.banned", by=by.account_id)
+        return await self._change(account_id, lambda old: old.banned(ban), act)
 
     async def unban(self, account_id: AccountId, *, by: Requester) -> AccountStanding:
         """Lift mute and ban, and take back the strikes; a freeze stays.
@@ -123,12 +136,14 @@ class Standings:
 
         """
         must_moderate(by)
-        return await self._change(account_id, lambda old: old.lifted())
+        act = _Act(action="account.lifted", by=by.account_id)
+        return await self._change(account_id, lambda old: old.lifted(), act)
 
     async def freeze(self, account_id: AccountId, reason: str) -> AccountStanding:
         """Freeze an account and end all it has open; done by the house, lifted by nobody here."""
         freeze = Sanction(reason=reason, by=HOUSE, at=self._clock())
-        return await self._change(account_id, lambda old: old.frozen(freeze))
+        act = _Act(action="account.frozen", by=HOUSE)
+        return await self._change(account_id, lambda old: old.frozen(freeze), act)
 
     def _strike(self, by: AccountId, *, reason: str, rule: str, job_id: JobId | None) -> Strike:
         now = self._clock()
@@ -141,13 +156,37 @@ class Standings:
             job_id=job_id,
         )
 
-    async def _change(self, account_id: AccountId, edit: Edit) -> AccountStanding:
+    async def _change(self, account_id: AccountId, edit: Edit, act: "_Act") -> AccountStanding:
         def end(job: Job) -> Change:
             return job.cancel(now=self._clock())
 
-        standing, ended = await self._store.change(account_id, edit, end=end)
+        def record(standing: AccountStanding, ended: Sequence[JobId]) -> AuditEntry:
+            found = standing.sanction(self._clock())
+            return on_record.standing(
+                act.action,
+                account_id,
+                actor=act.by,
+                outcome=found[0] if found else "welcome",
+                ended=ended,
+                detail=act.detail,
+            )
+
+        standing, ended = await self._store.change(account_id, edit, record=record, end=end)
         for job_id in ended:
             await self._cancel_flags.raise_flag(job_id)
         if ended:
             await self._outbox.publish_pending()
         return standing
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Act:
+    """What goes on record of a decision."""
+
+    action: str
+    by: AccountId
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+def _detail(rule: str, job_id: JobId | None) -> dict[str, str]:
+    return {"rule": rule} | ({"job": job_id} if job_id else {})

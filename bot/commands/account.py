@@ -34,7 +34,7 @@ class Account(commands.Cog):
             await acknowledge(interaction, thinking=True, ephemeral=True)
             workshop = workshop_of(interaction.client)
             account_id = workshop.identity.requester(interaction).account_id
-            standing = await workshop.services.standings.standing_of(account_id)
+            standing = await workshop.services.moderation.standings.standing_of(account_id)
             await interaction.edit_original_response(
                 content=strikes_text(standing, now=discord.utils.utcnow())
             )

@@ -70,6 +70,12 @@ ERROR_SENTENCES: Mapping[str, str] = {
     "account_muted": _AS_WRITTEN,
     "account_banned": _AS_WRITTEN,
     "account_frozen": _AS_WRITTEN,
+    "moderation_refused": _AS_WRITTEN,
+    "appeal_impossible": _AS_WRITTEN,
+    "appeal_repeated": _AS_WRITTEN,
+    "report_repeated": _AS_WRITTEN,
+    "too_many_reports": _AS_WRITTEN,
+    "decision_impossible": _AS_WRITTEN,
     "not_translated": _AS_WRITTEN,
     "unavailable": "A part of the workshop does not answer. Try again in a minute.",
 }

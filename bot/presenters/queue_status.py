@@ -3,8 +3,9 @@
 import math
 from typing import assert_never
 
-from backend.domain.jobs import JobState, Progress
+from backend.domain.jobs import Job, JobState, Progress
 from backend.domain.outlook import Outlook
+from backend.domain.reviews import NEVER_RELEASED
 from backend.service.job_view import JobView
 from bot.presenters.errors import failure_sentence
 
@@ -23,7 +24,7 @@ def status_line(view: JobView, *, progress: Progress | None) -> str:
         case JobState.DELIVERED:
             return f"✅ Done. {view.receipt}"
         case JobState.BLOCKED:
-            return "🔒 This is held back. A moderator may look at it; you may also rephrase it."
+            return f"🔒 This is held back. {_held_way_out(job)}"
         case JobState.FAILED:
             reason = failure_sentence(job.failure) if job.failure else "It is not known why."
             return f"⚠️ This could not be drawn. {reason} {view.receipt}"
@@ -31,6 +32,12 @@ def status_line(view: JobView, *, progress: Progress | None) -> str:
             return f"🛑 Cancelled. {view.receipt}"
         case _:
             assert_never(job.state)
+
+
+def _held_way_out(job: Job) -> str:
+    if job.block is not None and job.block.category in NEVER_RELEASED:
+        return "Ask for something else."
+    return "A moderator may look at it: appeal, or rephrase it."
 
 
 def progress_line(progress: Progress | None) -> str:

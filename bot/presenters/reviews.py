@@ -1,46 +1,135 @@
-"""Held jobs as cards for moderators."""
+"""What lies before moderators, as cards; and what whoever appealed is told."""
+
+from collections.abc import Sequence
+from datetime import datetime
 
 import discord
 
 from backend.domain.requests import AccountId
-from backend.domain.reviews import Decision
-from backend.service.reviews import ReviewCard
+from backend.domain.reviews import Decision, Review, ReviewKind, RulePrecision
+from backend.domain.standing import AccountStanding
+from backend.service.reviews import Measure, ReviewCard
 from bot.presenters.prompts import plain
+from bot.presenters.standing import moment, strikes_text
 
 NOTHING_HELD = "Nothing is waiting for a decision."
 _PROMPT_CHARACTERS = 1000
+_RULES_SHOWN = 20
 _COLOURS = {
     Decision.OPEN: discord.Colour(0xF0B232),
     Decision.RELEASED: discord.Colour(0x23A55A),
     Decision.KEPT: discord.Colour(0xDA373C),
+    Decision.DISMISSED: discord.Colour(0x23A55A),
+    Decision.REMOVED: discord.Colour(0xDA373C),
 }
 _TITLES = {
     Decision.OPEN: "Held job",
     Decision.RELEASED: "Released: back in line",
     Decision.KEPT: "Kept blocked",
+    Decision.DISMISSED: "Reported picture: left where it is",
+    Decision.REMOVED: "Removed everywhere",
+}
+_DONE = {
+    Measure.WARN: "Warned.",
+    Measure.STRIKE: "A strike was given.",
+    Measure.MUTE: "Muted.",
+    Measure.BAN: "Banned; what was in line or being drawn has ended.",
 }
 
 
 def review_embed(card: ReviewCard, *, asker: str) -> discord.Embed:
-    """Return the card of one held job; `asker` is who asked, as a mention or a name."""
-    block = card.review.block
+    """Return the card of one review; `asker` is who asked, as a mention or a name."""
+    review, block = card.review, card.review.block
     embed = discord.Embed(
-        title=_TITLES[card.review.decision],
+        title=_title(review),
         description=plain(card.job.request.prompt, _PROMPT_CHARACTERS) or "(no words)",
-        colour=_COLOURS[card.review.decision],
-        timestamp=card.review.opened_at,
+        colour=_COLOURS[review.decision],
+        timestamp=review.opened_at,
     )
     embed.add_field(name="Asked by", value=asker)
-    embed.add_field(name="Stage", value=block.stage)
-    embed.add_field(name="Category", value=block.category or "none")
-    embed.add_field(name="Rule", value=f"`{block.rule or 'none'}`")
-    embed.add_field(name="Score", value="none" if block.score is None else f"{block.score:.2f}")
-    if not card.review.is_releasable and card.review.decision is Decision.OPEN:
-        embed.add_field(name="Release", value="Not possible for this category.")
-    embed.set_footer(text=str(card.job.id))
+    if review.kind is ReviewKind.REPORT:
+        _add_report(embed, review)
+    else:
+        embed.add_field(name="Stage", value=block.stage)
+        embed.add_field(name="Category", value=block.category or "none")
+        embed.add_field(name="Rule", value=f"`{block.rule or 'none'}`")
+        score = "none" if block.score is None else f"{block.score:.2f}"
+        embed.add_field(name="Score", value=score)
+        if not review.is_releasable and review.is_open:
+            embed.add_field(name="Release", value="Not possible for this category.")
+    if review.appeal is not None:
+        embed.add_field(name="Appeal", value=plain(review.appeal.words, 900), inline=False)
+        if review.is_open:
+            embed.add_field(name="Answer by", value=_due(review.appeal.due_at))
+    if review.reason:
+        embed.add_field(name="Why", value=plain(review.reason, 900), inline=False)
+    if review.decided_by:
+        embed.add_field(name="Decided by", value=_name_of(review.decided_by))
+    embed.set_footer(text=f"{card.job.id} · {review.id}")
     return embed
 
 
 def asker_name(account_id: AccountId, user_id: int | None) -> str:
     """Return how a card names the asker."""
     return f"<@{user_id}>" if user_id is not None else f"`{account_id}`"
+
+
+def answer_text(review: Review, *, user_id: int) -> str:
+    """Return what whoever appealed is told."""
+    if review.decision is Decision.RELEASED:
+        return (
+            f"<@{user_id}> A moderator agreed with your appeal: `{review.job_id}` is drawn now, "
+            "at its old place in line."
+        )
+    why = f" They say: {plain(review.reason, 900)}" if review.reason else ""
+    return (
+        f"A moderator looked at your appeal for `{review.job_id}`, and it stays held back.{why}\n"
+        "You may rephrase it and ask again."
+    )
+
+
+def measure_text(measure: Measure, standing: AccountStanding, *, now: datetime) -> str:
+    """Return what a moderator's measure came to."""
+    return f"{_DONE[measure]} It comes to:\n{strikes_text(standing, now=now)}"
+
+
+def rules_text(rules: Sequence[RulePrecision]) -> str:
+    """Return how often moderators agreed with each rule, those that were wrong most often first."""
+    decided = [rule for rule in rules if rule.precision is not None]
+    decided.sort(key=lambda rule: (rule.precision or 0.0, -rule.held))
+    if not decided:
+        return "Nothing was decided yet."
+    return "\n".join(
+        f"`{rule.rule or rule.category}` · {rule.held} held · {rule.overturned} overturned · "
+        f"{rule.upheld} upheld · right {rule.precision or 0.0:.0%}"
+        for rule in decided[:_RULES_SHOWN]
+    )
+
+
+def _title(review: Review) -> str:
+    if review.is_open and review.kind is ReviewKind.REPORT:
+        return "Reported picture"
+    if review.is_open and review.appeal is not None:
+        return "Appeal"
+    if review.decision is Decision.RELEASED and review.appeal is not None:
+        return "Overturned: back in line"
+    if review.decision is Decision.KEPT and review.appeal is not None:
+        return "Upheld"
+    return _TITLES[review.decision]
+
+
+def _add_report(embed: discord.Embed, review: Review) -> None:
+    embed.add_field(name="Picture", value=str((review.picture_index or 0) + 1))
+    embed.add_field(name="Reports", value=str(review.voices))
+    if review.words:
+        embed.add_field(name="They say", value=plain(review.words, 900), inline=False)
+
+
+def _due(at: datetime) -> str:
+    return f"{moment(at)} (<t:{int(at.timestamp())}:R>)"
+
+
+def _name_of(account_id: AccountId) -> str:
+    _, _, number = account_id.partition(":")
+    is_discord = account_id.startswith("discord:") and number.isdigit()
+    return asker_name(account_id, int(number) if is_discord else None)

@@ -9,8 +9,10 @@ import discord
 
 from backend.domain.jobs import Job, JobState
 from backend.domain.requests import JobId
+from backend.domain.reviews import NEVER_RELEASED
 from bot.presenters.results import picture_text
 from bot.views.answers import acknowledge, answering, only
+from bot.views.appeal_buttons import AppealButton, ReportButton
 from bot.views.custom_ids import job_custom_id, job_pattern
 from bot.views.job_message import post_followup
 from bot.views.lasting_buttons import JobButton, PictureButton
@@ -113,7 +115,9 @@ def buttons_for(job: Job) -> discord.ui.View | None:
         case JobState.FAILED | JobState.CANCELLED:
             view.add_item(RerollButton(job.id))
         case JobState.BLOCKED:
-            return None
+            if job.block is None or job.block.category in NEVER_RELEASED:
+                return None
+            view.add_item(AppealButton(job.id))
     return view
 
 
@@ -131,6 +135,7 @@ def _buttons_of_pictures(job: Job) -> discord.ui.View:
             view.add_item(VaryButton(job.id, image.index))
     if job.result is not None and job.result.recipe is not None:
         view.add_item(RecipeButton(job.id))
+    view.add_item(ReportButton(job.id))
     return view
 
 

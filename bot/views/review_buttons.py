@@ -1,35 +1,42 @@
-"""The buttons on a review card: *Release* and *Keep blocked*, for moderators only."""
+"""What stands under a card: decide about the picture, and about whoever asked; for moderators only.
+
+*Overturn* is the second click between a block and its picture; the first is the asker's *Appeal*.
+"""
 
 import re
 from typing import Any, Self
 
 import discord
 
-from backend.domain.reviews import ReviewId
-from backend.service.reviews import ReviewCard
+from backend.domain.reviews import ReviewId, ReviewKind
+from backend.service.reviews import Measure, ReviewCard
 from bot.identity import user_id_of
-from bot.presenters.reviews import asker_name, review_embed
-from bot.views.answers import acknowledge, answering
+from bot.presenters.reviews import asker_name, measure_text, review_embed
+from bot.views.answers import acknowledge, answering, say
 from bot.views.custom_ids import review_custom_id, review_pattern
 from bot.views.workshop import workshop_of
 
-_RELEASE, _KEEP = "release", "keep"
+_RELEASE, _KEEP, _DISMISS, _MEASURE = "release", "keep", "dismiss", "measure"
+_REASON_MAX = 500
+_MEASURES = {
+    Measure.WARN: "Warn",
+    Measure.STRIKE: "Give a strike",
+    Measure.MUTE: "Mute",
+    Measure.BAN: "Ban",
+}
 
 
-class ReleaseButton(
-    discord.ui.DynamicItem[discord.ui.Button[Any]], template=review_pattern(_RELEASE)
-):
-    """*Release*: put the held job back in line."""
+class ReviewButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"(?!)"):
+    """A button that knows its review by its id, and so survives restarts."""
 
-    def __init__(self, review_id: ReviewId) -> None:
-        super().__init__(
-            discord.ui.Button(
-                label="Release",
-                style=discord.ButtonStyle.success,
-                custom_id=review_custom_id(_RELEASE, review_id),
-            )
-        )
+    def __init__(self, review_id: ReviewId, *, is_appealed: bool = False) -> None:
+        super().__init__(self.face(review_id, is_appealed=is_appealed))
         self._review_id = review_id
+
+    @staticmethod
+    def face(review_id: ReviewId, *, is_appealed: bool) -> discord.ui.Button[Any]:
+        """Return how the button looks, with an id that its template matches."""
+        raise NotImplementedError
 
     @classmethod
     async def from_custom_id(
@@ -37,25 +44,84 @@ class ReleaseButton(
     ) -> Self:
         return cls(ReviewId(match["review_id"]))
 
+
+class ReleaseButton(ReviewButton, template=review_pattern(_RELEASE)):
+    """*Release*, or *Overturn* after an appeal: put the held job back in line."""
+
+    @staticmethod
+    def face(review_id: ReviewId, *, is_appealed: bool) -> discord.ui.Button[Any]:
+        return discord.ui.Button(
+            label="Overturn" if is_appealed else "Release",
+            style=discord.ButtonStyle.success,
+            custom_id=review_custom_id(_RELEASE, review_id),
+        )
+
     async def callback(self, interaction: discord.Interaction) -> None:
         async with answering(interaction):
             await acknowledge(interaction)
             workshop = workshop_of(interaction.client)
             requester = workshop.identity.requester(interaction)
-            card = await workshop.services.reviews.release(self._review_id, requester)
+            reviews = workshop.services.moderation.reviews
+            card = await reviews.release(self._review_id, requester)
             workshop.follow(card.job.id)
-            await _close_card(interaction, card)
+            await _show_decided(interaction, card)
 
 
-class KeepButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=review_pattern(_KEEP)):
-    """*Keep blocked*: close the review and leave the job held."""
+class KeepButton(ReviewButton, template=review_pattern(_KEEP)):
+    """*Keep blocked*, or *Uphold* after an appeal: close the review and leave the job held."""
+
+    @staticmethod
+    def face(review_id: ReviewId, *, is_appealed: bool) -> discord.ui.Button[Any]:
+        return discord.ui.Button(
+            label="Uphold" if is_appealed else "Keep blocked",
+            style=discord.ButtonStyle.danger,
+            custom_id=review_custom_id(_KEEP, review_id),
+        )
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        async with answering(interaction):
+            workshop = workshop_of(interaction.client)
+            requester = workshop.identity.requester(interaction)
+            found = await workshop.services.moderation.reviews.card(self._review_id, requester)
+            if found.review.appeal is not None and found.review.is_open:
+                # Whoever appealed is told why not.
+                await interaction.response.send_modal(UpholdModal(self._review_id))
+                return
+            await acknowledge(interaction)
+            await _keep(interaction, self._review_id, reason="")
+
+
+class DismissButton(ReviewButton, template=review_pattern(_DISMISS)):
+    """*Leave it*: close the review of a report; the picture stays where it is."""
+
+    @staticmethod
+    def face(review_id: ReviewId, *, is_appealed: bool) -> discord.ui.Button[Any]:
+        del is_appealed
+        return discord.ui.Button(label="Leave it", custom_id=review_custom_id(_DISMISS, review_id))
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        async with answering(interaction):
+            await acknowledge(interaction)
+            workshop = workshop_of(interaction.client)
+            requester = workshop.identity.requester(interaction)
+            reviews = workshop.services.moderation.reviews
+            await _show_decided(interaction, await reviews.dismiss(self._review_id, requester))
+
+
+class MeasureSelect(
+    discord.ui.DynamicItem[discord.ui.Select[Any]], template=review_pattern(_MEASURE)
+):
+    """Warn, strike, mute or ban whoever asked for what a review is of."""
 
     def __init__(self, review_id: ReviewId) -> None:
         super().__init__(
-            discord.ui.Button(
-                label="Keep blocked",
-                style=discord.ButtonStyle.danger,
-                custom_id=review_custom_id(_KEEP, review_id),
+            discord.ui.Select(
+                custom_id=review_custom_id(_MEASURE, review_id),
+                placeholder="Whoever asked for it …",
+                options=[
+                    discord.SelectOption(label=label, value=measure.value)
+                    for measure, label in _MEASURES.items()
+                ],
             )
         )
         self._review_id = review_id
@@ -68,28 +134,93 @@ class KeepButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=review
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with answering(interaction):
-            await acknowledge(interaction)
             workshop = workshop_of(interaction.client)
             requester = workshop.identity.requester(interaction)
-            card = await workshop.services.reviews.keep(self._review_id, requester)
-            await workshop.forget(card.job.id)
-            await _close_card(interaction, card)
+            await workshop.services.moderation.reviews.card(self._review_id, requester)
+            measure = Measure(self.item.values[0])
+            await interaction.response.send_modal(MeasureModal(self._review_id, measure))
 
 
-def review_buttons(card: ReviewCard) -> discord.ui.View:
-    """Return the buttons of an open card; what may never be released has no *Release*."""
+class UpholdModal(discord.ui.Modal):
+    """Why a block stays, in words that its asker reads."""
+
+    def __init__(self, review_id: ReviewId) -> None:
+        super().__init__(title="Uphold the block")
+        self._review_id = review_id
+        self._reason = _reason_input()
+        self.add_item(
+            discord.ui.Label(text="Why, in words its asker reads", component=self._reason)
+        )
+
+    async def on_submit(self, interaction: discord.Interaction) -> None:
+        """Close the review."""
+        async with answering(interaction):
+            await acknowledge(interaction)
+            await _keep(interaction, self._review_id, reason=self._reason.value)
+
+
+class MeasureModal(discord.ui.Modal):
+    """Why somebody is warned, struck, muted or banned, in words that they read."""
+
+    def __init__(self, review_id: ReviewId, measure: Measure) -> None:
+        super().__init__(title=_MEASURES[measure])
+        self._review_id = review_id
+        self._measure = measure
+        self._reason = _reason_input()
+        self.add_item(discord.ui.Label(text="Why, in words they read", component=self._reason))
+
+    async def on_submit(self, interaction: discord.Interaction) -> None:
+        """Do it, and say to the moderator alone what came of it."""
+        async with answering(interaction):
+            await acknowledge(interaction, thinking=True, ephemeral=True)
+            workshop = workshop_of(interaction.client)
+            standing = await workshop.services.moderation.reviews.discipline(
+                self._review_id,
+                self._measure,
+                workshop.identity.requester(interaction),
+                reason=self._reason.value,
+            )
+            text = measure_text(self._measure, standing, now=discord.utils.utcnow())
+            await say(interaction, text)
+
+
+def review_buttons(card: ReviewCard) -> discord.ui.View | None:
+    """Return what stands under an open card; what may never be released has no *Release*."""
+    review = card.review
+    if not review.is_open:
+        return None
     view = discord.ui.View(timeout=None)
-    if card.review.is_releasable:
-        view.add_item(ReleaseButton(card.review.id))
-    view.add_item(KeepButton(card.review.id))
+    is_appealed = review.appeal is not None
+    if review.is_releasable:
+        view.add_item(ReleaseButton(review.id, is_appealed=is_appealed))
+    if review.kind is ReviewKind.HELD:
+        view.add_item(KeepButton(review.id, is_appealed=is_appealed))
+    else:
+        view.add_item(DismissButton(review.id))
+    view.add_item(MeasureSelect(review.id))
     return view
 
 
 def card_embed(card: ReviewCard) -> discord.Embed:
-    """Return the card of a held job, naming its asker as Discord can."""
+    """Return the card of a review, naming the asker as Discord can."""
     account_id = card.job.request.requester.account_id
     return review_embed(card, asker=asker_name(account_id, user_id_of(account_id)))
 
 
-async def _close_card(interaction: discord.Interaction, card: ReviewCard) -> None:
-    await interaction.edit_original_response(embed=card_embed(card), view=None)
+async def _keep(interaction: discord.Interaction, review_id: ReviewId, *, reason: str) -> None:
+    workshop = workshop_of(interaction.client)
+    requester = workshop.identity.requester(interaction)
+    card = await workshop.services.moderation.reviews.keep(review_id, requester, reason=reason)
+    await workshop.forget(card.job.id)
+    await _show_decided(interaction, card)
+
+
+async def _show_decided(interaction: discord.Interaction, card: ReviewCard) -> None:
+    workshop_of(interaction.client).refresh_cards()
+    await interaction.edit_original_response(embed=card_embed(card), view=review_buttons(card))
+
+
+def _reason_input() -> discord.ui.TextInput[Any]:
+    return discord.ui.TextInput(
+        custom_id="reason", style=discord.TextStyle.paragraph, max_length=_REASON_MAX
+    )

@@ -26,6 +26,9 @@ class Workshop(Protocol):
     async def forget(self, job_id: JobId) -> None:
         """Stop looking after the message of a job that will not move any more."""
 
+    def refresh_cards(self) -> None:
+        """Look at once what moderators are to be shown, and who is to be told."""
+
 
 def workshop_of(client: discord.Client) -> Workshop:
     """Return the client as the workshop it is.

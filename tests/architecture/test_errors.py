@@ -110,6 +110,11 @@ def test_every_error_says_what_to_do() -> None:
         errors.AccountMuted(reason="3 strikes", until=None),
         errors.AccountBanned(reason="5 strikes"),
         errors.AccountFrozen(),
+        errors.AppealImpossible(),
+        errors.AppealRepeated(due_at=None),
+        errors.ReportRepeated(),
+        errors.TooManyReports(limit=10),
+        errors.DecisionImpossible(),
         errors.NotTranslated(language="es"),
         errors.Unavailable(),
     ]

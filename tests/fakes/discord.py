@@ -30,7 +30,6 @@ from backend.service.generations import Generations
 from backend.service.policies import Everywhere
 from backend.service.predictions import Predictions
 from backend.service.reader import Reader
-from backend.service.reviews import Reviews
 from backend.service.services import Services
 from bot.client import ClientOptions, ImpastoBot
 from bot.devcord.openapi import OpenApiJudge
@@ -48,7 +47,7 @@ from tests.fakes.events import (
 )
 from tests.fakes.explaining import make_explanations, make_preferences
 from tests.fakes.marks import RememberedMark
-from tests.fakes.moderation import make_standings
+from tests.fakes.moderation import make_moderation, make_standings
 from tests.fakes.openapi import openapi_document
 from tests.fakes.provenance import make_provenance
 from tests.fakes.stores import (
@@ -58,7 +57,6 @@ from tests.fakes.stores import (
     MemoryKeyStore,
     MemoryMessageStore,
     MemoryQueueDocuments,
-    MemoryReviewStore,
 )
 from tests.fakes.uploads import Darkroom
 
@@ -110,6 +108,13 @@ class Town:
         self.darkroom = Darkroom(
             jobs=self.jobs, clock=self.now, standings=self.standings, audit=self.audit
         )
+        self.moderation = make_moderation(
+            memory=self.memory,
+            jobs=self.jobs,
+            standings=self.standings,
+            outbox=MemoryOutbox(jobs=self.jobs, bus=self.bus),
+            clock=self.now,
+        )
         self._options = ClientOptions(
             state_dir=state_dir, shard_count=1, moderator_role_ids=moderator_role_ids
         )
@@ -128,7 +133,7 @@ class Town:
 
     def services(self) -> Services:
         outbox = MemoryOutbox(jobs=self.jobs, bus=self.bus)
-        clock, memory = self.now, self.memory
+        clock = self.now
         fleet = Fleet(
             presence=self.presence,
             families=(ModelFamily.SDXL,),
@@ -158,21 +163,14 @@ class Town:
                 audit=self.audit,
                 clock=clock,
             ),
-            reviews=Reviews(
-                reviews=MemoryReviewStore(memory=memory),
-                jobs=self.jobs,
-                outbox=outbox,
-                audit=self.audit,
-                clock=clock,
-            ),
+            moderation=self.moderation,
             accounts=Accounts(keys=MemoryKeyStore(), jobs=self.jobs, books=books, clock=clock),
             messages=self.messages,
             events=self.bus,
             fleet=fleet,
             explanations=make_explanations(screen=screen, fleet=fleet, preferences=preferences),
-            provenance=make_provenance(memory, self.watermark),
+            provenance=make_provenance(self.memory, self.watermark),
             preferences=preferences,
-            standings=self.standings,
         )
 
     def now(self) -> Any:

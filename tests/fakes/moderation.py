@@ -1,14 +1,169 @@
 """Twins of what moderation keeps, over the same `Memory` as the jobs."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
-from backend.domain.jobs import Change, Job
+from backend.domain.errors import ReportRepeated, TooManyReports
+from backend.domain.jobs import Block, Change, Job
 from backend.domain.requests import AccountId, JobId
+from backend.domain.reviews import Decision, Review, ReviewId, ReviewKind, RulePrecision
 from backend.domain.standing import AccountStanding, StandingRules
-from backend.service.ports import Clock, OutboxPublisher
+from backend.service import on_record
+from backend.service.appeals import Appeals
+from backend.service.moderation_ports import Card, Complaint, ReviewStore
+from backend.service.ports import Clock, JobStore, OutboxPublisher
+from backend.service.reviews import Reviews
+from backend.service.services import Moderation
 from backend.service.standings import Standings
+from safety.moderation.audit import AuditEntry
+from tests.fakes.audit import MemoryAuditLog
 from tests.fakes.events import MemoryCancelFlags
 from tests.fakes.stores import Memory
+
+
+class MemoryReviewStore:
+    """The `ReviewStore` in memory."""
+
+    def __init__(self, *, memory: Memory) -> None:
+        self.memory = memory
+
+    async def get(self, review_id: ReviewId) -> Review | None:
+        return self.memory.reviews.get(review_id)
+
+    async def open_reviews(self, limit: int) -> list[Review]:
+        def place(review: Review) -> tuple[bool, datetime, datetime, str]:
+            appeal = review.appeal
+            asked_at = appeal.at if appeal else review.opened_at
+            return appeal is None, asked_at, review.opened_at, review.id
+
+        found = [review for review in self.memory.reviews.values() if review.is_open]
+        return sorted(found, key=place)[:limit]
+
+    async def of_job(self, job_id: JobId) -> list[Review]:
+        found = [review for review in self.memory.reviews.values() if review.job_id == job_id]
+        return sorted(found, key=lambda review: (review.opened_at, review.id), reverse=True)
+
+    async def decide(
+        self,
+        review_id: ReviewId,
+        decide: Callable[[Review], Review],
+        move: Callable[[Job], Change] | None,
+    ) -> tuple[Review, Job] | None:
+        review = self.memory.reviews.get(review_id)
+        if review is None:
+            return None
+        decided = decide(review)
+        if move is not None:
+            self.memory.move(review.job_id, move)
+        self.memory.reviews[review_id] = decided
+        job = self.memory.jobs[review.job_id]
+        self.memory.audit.append(on_record.decision(decided, job))
+        return decided, job
+
+    async def complain(self, complaint: Complaint, *, most_since: tuple[int, datetime]) -> Review:
+        most, since = most_since
+        own = [old for old in self.memory.complaints if old.account_id == complaint.account_id]
+        picture = (complaint.job_id, complaint.picture_index)
+        if any((old.job_id, old.picture_index) == picture for old in own):
+            raise ReportRepeated
+        if sum(old.at >= since for old in own) >= most:
+            raise TooManyReports(limit=most)
+        review = self._open_report(complaint).joined(complaint.words)
+        self.memory.reviews[review.id] = review
+        self.memory.complaints.append(complaint)
+        self.memory.audit.append(on_record.report(review, complaint))
+        return review
+
+    def _open_report(self, complaint: Complaint) -> Review:
+        for review in self.memory.reviews.values():
+            picture = (review.job_id, review.picture_index)
+            is_same = picture == (complaint.job_id, complaint.picture_index)
+            if is_same and review.kind is ReviewKind.REPORT and review.is_open:
+                return review
+        return Review(
+            id=ReviewId(f"rev_{len(self.memory.reviews) + 1:06d}"),
+            job_id=complaint.job_id,
+            block=Block(stage="report", outcome="review", category="reported", rule="report"),
+            opened_at=complaint.at,
+            kind=ReviewKind.REPORT,
+            picture_index=complaint.picture_index,
+        )
+
+    async def rules(self) -> list[RulePrecision]:
+        held = [one for one in self.memory.reviews.values() if one.kind is ReviewKind.HELD]
+        places = sorted({(one.block.rule, one.block.stage, one.block.category) for one in held})
+        return [_precision(held, *place) for place in places]
+
+    async def overdue(self, now: datetime) -> int:
+        return sum(
+            review.is_open and review.appeal is not None and review.appeal.due_at < now
+            for review in self.memory.reviews.values()
+        )
+
+
+def _precision(held: list[Review], rule: str, stage: str, category: str) -> RulePrecision:
+    own = [
+        one
+        for one in held
+        if (one.block.rule, one.block.stage, one.block.category) == (rule, stage, category)
+    ]
+    counts = Counter(one.decision for one in own)
+    return RulePrecision(
+        stage=stage,
+        category=category,
+        rule=rule,
+        held=len(own),
+        open=counts[Decision.OPEN],
+        overturned=counts[Decision.RELEASED],
+        upheld=counts[Decision.KEPT] + counts[Decision.REMOVED],
+        appealed=sum(one.appeal is not None for one in own),
+    )
+
+
+class MemoryCardStore:
+    """The `CardStore` in memory."""
+
+    def __init__(self, *, memory: Memory) -> None:
+        self.memory = memory
+        self.cards: dict[str, Card] = {}
+        self.told: set[ReviewId] = set()
+        self._channels: dict[int, int] = {}
+
+    async def channels(self) -> dict[int, int]:
+        return dict(self._channels)
+
+    async def set_channel(self, guild_id: int, channel_id: int | None) -> None:
+        self._channels.pop(guild_id, None)
+        if channel_id is not None:
+            self._channels[guild_id] = channel_id
+
+    async def stale(self, limit: int) -> list[tuple[Review, Card | None]]:
+        found: list[tuple[Review, Card | None]] = []
+        for review in self.memory.reviews.values():
+            card = self.cards.get(review.id)
+            if (card is None and review.is_open) or (card and card.shown_version < review.version):
+                found.append((review, card))
+        return sorted(found, key=lambda pair: (pair[0].opened_at, pair[0].id))[:limit]
+
+    async def claim(self, card: Card) -> Card:
+        return self.cards.setdefault(card.subject_id, card)
+
+    async def mark_shown(self, card: Card) -> None:
+        old = self.cards.get(card.subject_id)
+        if old is not None and card.shown_version >= old.shown_version:
+            self.cards[card.subject_id] = card
+
+    async def untold(self, limit: int) -> list[Review]:
+        found = [
+            review
+            for review in self.memory.reviews.values()
+            if review.appeal and not review.is_open and review.id not in self.told
+        ]
+        return sorted(found, key=lambda review: (str(review.decided_at), review.id))[:limit]
+
+    async def mark_told(self, review_id: ReviewId) -> None:
+        self.told.add(review_id)
 
 
 class MemoryStandingStore:
@@ -25,20 +180,22 @@ class MemoryStandingStore:
         account_id: AccountId,
         edit: Callable[[AccountStanding], AccountStanding],
         *,
+        record: Callable[[AccountStanding, Sequence[JobId]], AuditEntry],
         end: Callable[[Job], Change] | None = None,
     ) -> tuple[AccountStanding, tuple[JobId, ...]]:
         standing = edit(self.memory.standing(account_id))
         self.memory.standings[account_id] = standing
-        if end is None or not standing.is_barred:
-            return standing, ()
-        ended = [
-            job.id
-            for job in self.memory.jobs.values()
-            if job.request.requester.account_id == account_id and not job.is_terminal
-        ]
+        ended: tuple[JobId, ...] = ()
+        if end is not None and standing.is_barred:
+            ended = tuple(
+                job.id
+                for job in self.memory.jobs.values()
+                if job.request.requester.account_id == account_id and not job.is_terminal
+            )
         for job_id in ended:
             self.memory.move(job_id, end)
-        return standing, tuple(ended)
+        self.memory.audit.append(record(standing, ended))
+        return standing, ended
 
 
 def make_standings(
@@ -56,4 +213,32 @@ def make_standings(
         outbox=outbox,
         clock=clock,
         rules=rules,
+    )
+
+
+def make_moderation(
+    *,
+    memory: Memory,
+    jobs: JobStore,
+    standings: Standings,
+    outbox: OutboxPublisher,
+    clock: Clock,
+    reviews: ReviewStore | None = None,
+) -> Moderation:
+    """Make what members and moderators do, in memory."""
+    reviews = reviews or MemoryReviewStore(memory=memory)
+    cards = MemoryCardStore(memory=memory)
+    return Moderation(
+        standings=standings,
+        reviews=Reviews(
+            reviews=reviews,
+            jobs=jobs,
+            cards=cards,
+            standings=standings,
+            outbox=outbox,
+            audit=MemoryAuditLog(memory=memory),
+            clock=clock,
+        ),
+        appeals=Appeals(reviews=reviews, jobs=jobs, clock=clock),
+        cards=cards,
     )

@@ -13,7 +13,6 @@ from backend.service.named_pictures import PictureLinks
 from backend.service.policies import Everywhere
 from backend.service.predictions import Predictions
 from backend.service.reader import Reader
-from backend.service.reviews import Reviews
 from backend.service.services import Services
 from tests.builders import at
 from tests.fakes.audit import MemoryAuditLog
@@ -27,7 +26,7 @@ from tests.fakes.events import (
     MemoryPreviews,
 )
 from tests.fakes.explaining import make_explanations, make_preferences
-from tests.fakes.moderation import make_standings
+from tests.fakes.moderation import make_moderation, make_standings
 from tests.fakes.provenance import make_provenance
 from tests.fakes.stores import (
     Memory,
@@ -36,7 +35,6 @@ from tests.fakes.stores import (
     MemoryKeyStore,
     MemoryMessageStore,
     MemoryQueueDocuments,
-    MemoryReviewStore,
 )
 from tests.fakes.uploads import Darkroom
 
@@ -78,6 +76,13 @@ class FakeWorkshop:
         self.darkroom = Darkroom(
             jobs=self.jobs, clock=self.now, standings=standings, audit=self.audit, links=links
         )
+        self.moderation = make_moderation(
+            memory=memory,
+            jobs=self.jobs,
+            standings=standings,
+            outbox=self.outbox,
+            clock=self.now,
+        )
         preferences = make_preferences()
         self.services = Services(
             uploads=self.darkroom.uploads,
@@ -102,13 +107,7 @@ class FakeWorkshop:
                 audit=self.audit,
                 clock=self.now,
             ),
-            reviews=Reviews(
-                reviews=MemoryReviewStore(memory=memory),
-                jobs=self.jobs,
-                outbox=self.outbox,
-                audit=self.audit,
-                clock=self.now,
-            ),
+            moderation=self.moderation,
             accounts=Accounts(
                 keys=MemoryKeyStore(), jobs=self.jobs, books=self.books, clock=self.now
             ),
@@ -123,7 +122,6 @@ class FakeWorkshop:
             ),
             provenance=make_provenance(memory),
             preferences=preferences,
-            standings=standings,
         )
 
     def now(self):

@@ -19,10 +19,11 @@ from backend.domain.families import ModelFamily
 from backend.domain.jobs import Change, Job, JobState
 from backend.domain.preferences import Preferences
 from backend.domain.requests import AccountId, JobId
-from backend.domain.reviews import Decision, Review, ReviewId
+from backend.domain.reviews import Review, ReviewId
 from backend.domain.standing import AccountStanding, must_be_welcome
 from backend.domain.tiers import Tier
 from backend.service import on_record
+from backend.service.moderation_ports import Complaint
 from backend.service.ports import InLine, Standing, StoredEvent
 from safety.moderation.audit import AuditEntry
 
@@ -33,7 +34,6 @@ __all__ = [
     "MemoryKeyStore",
     "MemoryMessageStore",
     "MemoryQueueDocuments",
-    "MemoryReviewStore",
 ]
 
 
@@ -49,6 +49,7 @@ class Memory:
     ledger: dict[tuple[JobId, EntryKind, int], int] = field(default_factory=dict)
     standings: dict[AccountId, AccountStanding] = field(default_factory=dict)
     audit: list[AuditEntry] = field(default_factory=list)
+    complaints: list[Complaint] = field(default_factory=list)
 
     def standing(self, account_id: AccountId) -> AccountStanding:
         """Return an account's standing."""
@@ -231,36 +232,6 @@ class MemoryJobStore:
         self.memory.published.update(sequences)
 
 
-class MemoryReviewStore:
-    """The `ReviewStore` in memory."""
-
-    def __init__(self, *, memory: Memory) -> None:
-        self.memory = memory
-
-    async def get(self, review_id: ReviewId) -> Review | None:
-        return self.memory.reviews.get(review_id)
-
-    async def open_reviews(self, limit: int) -> list[Review]:
-        found = [r for r in self.memory.reviews.values() if r.decision is Decision.OPEN]
-        return sorted(found, key=lambda review: (review.opened_at, review.id))[:limit]
-
-    async def decide(
-        self,
-        review_id: ReviewId,
-        decide: Callable[[Review], Review],
-        move: Callable[[Job], Change] | None,
-    ) -> tuple[Review, Job] | None:
-        review = self.memory.reviews.get(review_id)
-        if review is None:
-            return None
-        decided = decide(review)
-        if move is not None:
-            self.memory.move(review.job_id, move)
-        self.memory.reviews[review_id] = decided
-        self.memory.audit.append(on_record.decision(decided))
-        return decided, self.memory.jobs[review.job_id]
-
-
 class MemoryBooks:
     """The `Books` in memory."""
 
@@ -316,6 +287,10 @@ class MemoryMessageStore:
                 message, shown_version=version, is_final=message.is_final or is_final
             )
 
+    async def reopen(self, job_id: JobId) -> None:
+        if job_id in self.messages:
+            self.messages[job_id] = replace(self.messages[job_id], is_final=False)
+
 
 class MemoryKeyStore:
     """The `KeyStore` in memory."""
@@ -341,6 +316,12 @@ class MemoryKeyStore:
         self.keys[key_id] = replace(key, revoked_at=key.revoked_at or at)
         self.memory.audit.append(on_record.key_revoked(self.keys[key_id]))
         return True
+
+    async def revoke_all(self, account_id: AccountId, at: datetime) -> int:
+        found = [key for key in self.keys.values() if key.account_id == account_id]
+        alive = [key for key in found if key.revoked_at is None]
+        self.keys |= {key.id: replace(key, revoked_at=at) for key in alive}
+        return len(alive)
 
 
 class MemoryPreferenceStore:

@@ -40,7 +40,7 @@ class StandingOut(BaseModel):
 
 async def show_own(request: web.Request, requester: Requester) -> web.Response:
     """Tell the caller of their strikes and of what keeps them from asking."""
-    standing = await request.app[SERVICES].standings.standing_of(requester.account_id)
+    standing = await request.app[SERVICES].moderation.standings.standing_of(requester.account_id)
     out = _standing_out(standing, now=request.app[CLOCK]())
     return web.Response(body=out.model_dump_json().encode(), content_type="application/json")
 

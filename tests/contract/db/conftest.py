@@ -9,6 +9,7 @@ from backend.db.sessions import Database
 from backend.db.stores import (
     SqlAuditLog,
     SqlBooks,
+    SqlCardStore,
     SqlJobStore,
     SqlKeyStore,
     SqlMessageStore,
@@ -19,7 +20,7 @@ from backend.db.stores import (
     SqlStandingStore,
     SqlUploadStore,
 )
-from backend.service.moderation_ports import StandingStore
+from backend.service.moderation_ports import CardStore, ReviewStore, StandingStore
 from backend.service.picture_ports import PictureStore
 from backend.service.ports import (
     AuditLog,
@@ -29,12 +30,11 @@ from backend.service.ports import (
     MessageStore,
     PreferenceStore,
     QueueDocuments,
-    ReviewStore,
     UploadStore,
 )
 from safety.moderation.audit import AuditEntry
 from tests.fakes.audit import MemoryAuditLog
-from tests.fakes.moderation import MemoryStandingStore
+from tests.fakes.moderation import MemoryCardStore, MemoryReviewStore, MemoryStandingStore
 from tests.fakes.pictures import MemoryPictureStore
 from tests.fakes.stores import (
     Memory,
@@ -44,7 +44,6 @@ from tests.fakes.stores import (
     MemoryMessageStore,
     MemoryPreferenceStore,
     MemoryQueueDocuments,
-    MemoryReviewStore,
 )
 from tests.fakes.uploads import MemoryUploadStore
 
@@ -65,6 +64,7 @@ class Stores:
     audit: AuditLog
     recorded: Callable[[], Awaitable[list[AuditEntry]]]
     pictures: PictureStore
+    cards: CardStore
 
 
 def sql_stores(database: Database) -> Stores:
@@ -85,6 +85,7 @@ def sql_stores(database: Database) -> Stores:
         audit=SqlAuditLog(database=database),
         recorded=recorded,
         pictures=SqlPictureStore(database=database),
+        cards=SqlCardStore(database=database),
     )
 
 
@@ -107,6 +108,7 @@ def memory_stores() -> Stores:
         audit=MemoryAuditLog(memory=memory),
         recorded=recorded,
         pictures=MemoryPictureStore(memory=memory),
+        cards=MemoryCardStore(memory=memory),
     )
 
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from backend.domain.errors import ReviewNotFound
+from backend.domain.errors import AppealRepeated, ReportRepeated, ReviewNotFound, TooManyReports
 from backend.domain.events import JobEventKind
 from backend.domain.jobs import Block, Change, IllegalTransition, Job, JobState
 from backend.domain.requests import AccountId
-from backend.domain.reviews import Decision, Review, ReviewId
+from backend.domain.reviews import Decision, Review, ReviewId, ReviewKind
+from backend.service.moderation_ports import Complaint
 from tests.builders import a_birth, a_job, at
 from tests.contract.db.conftest import Stores
 
@@ -113,3 +114,111 @@ async def test_a_job_held_again_gets_another_review(stores: Stores):
     second = await the_review(stores)
     assert second.id != first.id
     assert second.block == again
+
+
+def appealed(review: Review) -> Review:
+    return review.appealed("it is a nature film", now=at(3))
+
+
+async def test_an_appeal_comes_before_what_is_older(stores: Stores):
+    early, late = await held(stores, second=0), await held(stores, second=1)
+    of_late = (await stores.reviews.of_job(late.id))[0]
+    await stores.reviews.decide(of_late.id, appealed, None)
+    assert [review.job_id for review in await stores.reviews.open_reviews(10)] == [
+        late.id,
+        early.id,
+    ]
+
+
+async def test_an_appeal_opens_a_kept_review_again_once(stores: Stores):
+    job = await held(stores)
+    review = await the_review(stores)
+    kept = review.decided(Decision.KEPT, by=AccountId("discord:mod"), now=at(2), reason="gore")
+    await stores.reviews.decide(review.id, lambda _: kept, None)
+    await stores.reviews.decide(review.id, appealed, None)
+    again = await the_review(stores)
+    assert again.appeal is not None
+    assert (again.appeal.words, again.appeal.due_at) == ("it is a nature film", at(3 + 72 * 3600))
+    assert (again.version, again.decided_by, again.reason) == (2, None, "")
+    with pytest.raises(AppealRepeated):
+        await stores.reviews.decide(review.id, appealed, None)
+    assert await stores.reviews.of_job(job.id) == [again]
+
+
+async def test_only_appeals_past_their_time_are_overdue(stores: Stores):
+    await held(stores)
+    review = await the_review(stores)
+    await stores.reviews.decide(review.id, appealed, None)
+    assert await stores.reviews.overdue(at(72 * 3600 + 3)) == 0
+    assert await stores.reviews.overdue(at(72 * 3600 + 4)) == 1
+    kept = (await the_review(stores)).decided(Decision.KEPT, by=AccountId("m"), now=at(9))
+    await stores.reviews.decide(review.id, lambda _: kept, None)
+    assert await stores.reviews.overdue(at(10**7)) == 0
+
+
+def a_complaint(job: Job, name: str = "bob", *, second: float = 0, index: int = 0) -> Complaint:
+    return Complaint(
+        account_id=AccountId(f"discord:{name}"),
+        job_id=job.id,
+        picture_index=index,
+        words=f"{name} dislikes it",
+        at=at(second),
+    )
+
+
+async def complain(stores: Stores, complaint: Complaint) -> Review:
+    return await stores.reviews.complain(complaint, most_since=(2, at(-3600)))
+
+
+async def test_reports_of_one_picture_are_one_review(stores: Stores):
+    job = await stores.jobs.add(a_birth(a_job()), fingerprint="f")
+    first = await complain(stores, a_complaint(job))
+    second = await complain(stores, a_complaint(job, "carol"))
+    other = await complain(stores, a_complaint(job, "carol", index=1))
+    assert first.id == second.id != other.id
+    assert (second.voices, second.words, second.kind) == (2, "carol dislikes it", ReviewKind.REPORT)
+    assert second == await stores.reviews.get(first.id)
+    assert {review.id for review in await stores.reviews.open_reviews(9)} == {first.id, other.id}
+
+
+async def test_a_member_reports_a_picture_once_and_few_in_an_hour(stores: Stores):
+    job = await stores.jobs.add(a_birth(a_job()), fingerprint="f")
+    await complain(stores, a_complaint(job))
+    with pytest.raises(ReportRepeated):
+        await complain(stores, a_complaint(job))
+    await complain(stores, a_complaint(job, index=1))
+    with pytest.raises(TooManyReports):
+        await complain(stores, a_complaint(job, index=2))
+    await complain(stores, a_complaint(job, "carol", index=2))
+
+
+async def test_a_picture_reported_anew_after_a_decision_is_a_new_review(stores: Stores):
+    job = await stores.jobs.add(a_birth(a_job()), fingerprint="f")
+    first = await complain(stores, a_complaint(job))
+    dismissed = first.decided(Decision.DISMISSED, by=AccountId("m"), now=at(1))
+    await stores.reviews.decide(first.id, lambda _: dismissed, None)
+    second = await complain(stores, a_complaint(job, "carol"))
+    assert (second.id != first.id, second.voices) == (True, 1)
+
+
+async def test_reports_at_the_same_moment_are_one_review(stores: Stores):
+    job = await stores.jobs.add(a_birth(a_job()), fingerprint="f")
+    reviews = await asyncio.gather(
+        *(complain(stores, a_complaint(job, f"member-{n}")) for n in range(8))
+    )
+    assert len({review.id for review in reviews}) == 1
+    assert (await the_review(stores)).voices == 8
+
+
+async def test_a_rules_precision_is_counted_from_what_moderators_decided(stores: Stores):
+    await complain(stores, a_complaint(await stores.jobs.add(a_birth(a_job()), fingerprint="f")))
+    for decision in (Decision.RELEASED, Decision.KEPT, Decision.KEPT, None):
+        job = await held(stores)
+        review = (await stores.reviews.of_job(job.id))[0]
+        if decision is not None:
+            decided = appealed(review).decided(decision, by=AccountId("m"), now=at(4))
+            await stores.reviews.decide(review.id, lambda _, decided=decided: decided, None)
+    (rule,) = await stores.reviews.rules()
+    assert (rule.stage, rule.category, rule.rule) == ("prompt", "nsfw", "nsfw-1")
+    assert (rule.held, rule.open, rule.overturned, rule.upheld) == (4, 1, 1, 2)
+    assert (rule.appealed, rule.precision) == (3, 2 / 3)

@@ -1,13 +1,15 @@
 """What every `StandingStore` promises, and what `JobStore` makes of it."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from backend.domain.errors import AccountBanned
 from backend.domain.jobs import Change, Job, JobState
-from backend.domain.requests import AccountId
+from backend.domain.requests import AccountId, JobId
 from backend.domain.standing import AccountStanding, Sanction
+from safety.moderation.audit import AuditEntry
 from tests.builders import a_birth, a_job, a_request, a_requester, at
 from tests.contract.db.conftest import Stores
 
@@ -23,6 +25,15 @@ def end(job: Job) -> Change:
     return job.cancel(now=at(9))
 
 
+def record(standing: AccountStanding, ended: Sequence[JobId]) -> AuditEntry:
+    return AuditEntry(
+        action="account.tested",
+        actor="discord:mod",
+        subject=standing.account_id,
+        outcome=str(len(ended)),
+    )
+
+
 async def add(stores: Stores, job: Job) -> Job:
     return await stores.jobs.add(a_birth(job), fingerprint="f")
 
@@ -32,21 +43,21 @@ async def test_an_account_nobody_decided_about_is_clean(stores: Stores):
 
 
 async def test_what_is_decided_is_kept(stores: Stores):
-    standing, ended = await stores.standings.change(ALICE, banned)
+    standing, ended = await stores.standings.change(ALICE, banned, record=record)
     assert (standing.ban, ended) == (BAN, ())
     assert await stores.standings.get(ALICE) == standing
-    lifted, _ = await stores.standings.change(ALICE, lambda old: old.lifted())
+    lifted, _ = await stores.standings.change(ALICE, lambda old: old.lifted(), record=record)
     assert await stores.standings.get(ALICE) == lifted
 
 
 async def test_a_refused_change_leaves_what_was_there(stores: Stores):
-    await stores.standings.change(ALICE, banned)
+    await stores.standings.change(ALICE, banned, record=record)
 
     def refuse(_: AccountStanding) -> AccountStanding:
         raise LookupError
 
     with pytest.raises(LookupError):
-        await stores.standings.change(ALICE, refuse)
+        await stores.standings.change(ALICE, refuse, record=record)
     assert (await stores.standings.get(ALICE)).ban == BAN
 
 
@@ -60,8 +71,10 @@ async def test_a_ban_ends_what_is_queued_and_what_is_drawn_and_nothing_else(stor
     done = await add(stores, a_job())
     await stores.jobs.change(done.id, end)
     bobs = await add(stores, a_job(request=a_request(requester=a_requester("bob"))))
-    _, ended = await stores.standings.change(ALICE, banned, end=end)
+    _, ended = await stores.standings.change(ALICE, banned, record=record, end=end)
     assert ended == (queued.id, drawn.id)
+    told = [entry for entry in await stores.recorded() if entry.action == "account.tested"]
+    assert [entry.outcome for entry in told] == ["2"]
     jobs = await stores.jobs.many([queued.id, drawn.id, done.id, bobs.id])
     assert [jobs[job.id].state for job in (queued, drawn, done, bobs)] == [
         JobState.CANCELLED,
@@ -73,13 +86,15 @@ async def test_a_ban_ends_what_is_queued_and_what_is_drawn_and_nothing_else(stor
 
 async def test_a_change_that_bars_nobody_ends_nothing(stores: Stores):
     job = await add(stores, a_job())
-    _, ended = await stores.standings.change(ALICE, lambda old: old.muted(BAN), end=end)
+    _, ended = await stores.standings.change(
+        ALICE, lambda old: old.muted(BAN), record=record, end=end
+    )
     assert ended == ()
     assert (await stores.jobs.many([job.id]))[job.id].state is JobState.QUEUED
 
 
 async def test_a_banned_account_adds_no_job(stores: Stores):
-    await stores.standings.change(ALICE, banned)
+    await stores.standings.change(ALICE, banned, record=record)
     with pytest.raises(AccountBanned):
         await add(stores, a_job())
     await add(stores, a_job(request=a_request(requester=a_requester("bob"))))
@@ -94,7 +109,7 @@ async def test_no_job_slips_in_beside_a_ban(stores: Stores):
 
     asked = [asyncio.create_task(ask()) for _ in range(12)]
     await asyncio.sleep(0)
-    await stores.standings.change(ALICE, banned, end=end)
+    await stores.standings.change(ALICE, banned, record=record, end=end)
     added = [job.id for job in await asyncio.gather(*asked) if job is not None]
     jobs = await stores.jobs.many(added)
     assert {job.state for job in jobs.values()} <= {JobState.CANCELLED}

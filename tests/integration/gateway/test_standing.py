@@ -19,7 +19,7 @@ async def test_a_clean_account_reads_that(workshop: Workshop) -> None:
 
 
 async def test_a_banned_account_is_refused_with_a_reason_and_a_way_out(workshop: Workshop) -> None:
-    standings = workshop.services.standings
+    standings = workshop.services.moderation.standings
     await standings.strike(ALICE, reason="gore", by=MODERATOR)
     await standings.ban(ALICE, reason="spam", by=MODERATOR)
     response = await workshop.client.post(

@@ -21,11 +21,11 @@ from backend.prompt.judging import PromptVerdict
 from backend.service.accounts import Accounts
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
+from backend.service.moderation_ports import ReviewStore
 from backend.service.policies import Everywhere
-from backend.service.ports import JobStore, KeyStore, ReviewStore
+from backend.service.ports import JobStore, KeyStore
 from backend.service.predictions import Predictions
 from backend.service.reader import Reader
-from backend.service.reviews import Reviews
 from backend.service.services import Services
 from storage.keys import image_key
 from storage.object_store import ObjectStore
@@ -42,7 +42,7 @@ from tests.fakes.events import (
     MemoryPreviews,
 )
 from tests.fakes.explaining import make_explanations, make_preferences
-from tests.fakes.moderation import make_standings
+from tests.fakes.moderation import make_moderation, make_standings
 from tests.fakes.provenance import make_provenance
 from tests.fakes.stores import (
     Memory,
@@ -51,7 +51,6 @@ from tests.fakes.stores import (
     MemoryKeyStore,
     MemoryMessageStore,
     MemoryQueueDocuments,
-    MemoryReviewStore,
 )
 from tests.fakes.uploads import Darkroom
 
@@ -205,7 +204,6 @@ async def open_workshop(
     outlooks, gauges = MemoryOutlooks(), MemoryGauges()
     jobs = jobs or MemoryJobStore(memory=memory)
     outbox = MemoryOutbox(jobs=jobs, bus=bus)
-    reviews = reviews or MemoryReviewStore(memory=memory)
     objects = open_object_store(
         LocalStoreSettings(
             root=objects_folder,  # type: ignore[arg-type]
@@ -225,6 +223,14 @@ async def open_workshop(
     standings = make_standings(memory=memory, flags=flags, outbox=outbox, clock=clock)
     audit = MemoryAuditLog(memory=memory)
     darkroom = Darkroom(jobs=jobs, clock=clock, objects=objects, standings=standings, audit=audit)
+    moderation = make_moderation(
+        memory=memory,
+        jobs=jobs,
+        standings=standings,
+        outbox=outbox,
+        clock=clock,
+        reviews=reviews,
+    )
     preferences = make_preferences()
     services = Services(
         uploads=darkroom.uploads,
@@ -247,7 +253,7 @@ async def open_workshop(
             audit=audit,
             clock=clock,
         ),
-        reviews=Reviews(reviews=reviews, jobs=jobs, outbox=outbox, audit=audit, clock=clock),
+        moderation=moderation,
         accounts=accounts,
         messages=MemoryMessageStore(),
         events=bus,
@@ -255,7 +261,6 @@ async def open_workshop(
         explanations=make_explanations(screen=screen, fleet=fleet, preferences=preferences),
         provenance=make_provenance(memory),
         preferences=preferences,
-        standings=standings,
     )
     app = make_app(
         services=services,

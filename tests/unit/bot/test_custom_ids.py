@@ -52,7 +52,7 @@ def test_an_id_too_long_for_discord_is_a_bug() -> None:
 async def test_fewer_pictures_have_fewer_buttons(count: int) -> None:
     view = buttons_for(a_job(state=JobState.DELIVERED, result=a_result(count)))
     assert view is not None
-    assert len(view.children) == 2 * count + 1
+    assert len(view.children) == 2 * count + 2
 
 
 async def test_a_picture_by_itself_has_the_buttons_to_work_on_it() -> None:

@@ -96,7 +96,9 @@ async def test_a_reroll_wears_the_same_loras(workshop: FakeWorkshop) -> None:
 async def test_a_blocked_prompt_is_held_and_opens_a_review(workshop: FakeWorkshop) -> None:
     view = await workshop.services.generations.submit(a_request("forbidden words"))
     assert view.job.state is JobState.BLOCKED
-    cards = await workshop.services.reviews.open_cards(a_requester("mod", is_moderator=True))
+    cards = await workshop.services.moderation.reviews.open_cards(
+        a_requester("mod", is_moderator=True)
+    )
     assert [card.job.id for card in cards] == [view.job.id]
 
 

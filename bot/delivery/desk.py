@@ -1,0 +1,192 @@
+"""The moderators' desk: a card for everything to be decided, kept true, and word to who appealed.
+
+What is shown is compared with what the store says, every few seconds and at once when somebody did
+something here. A card is claimed before it is posted; where a process died in between, the card is
+looked for in the channel before another is posted.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import discord
+import structlog
+
+from backend.domain.errors import JobNotFound
+from backend.domain.jobs import Job
+from backend.domain.reviews import Decision, Review
+from backend.service.moderation_ports import Card
+from backend.service.reviews import ReviewCard
+from backend.service.services import Services
+from bot.delivery.posting import Obstacle, obstacle_of
+from bot.identity import user_id_of
+from bot.presenters.reviews import answer_text
+from bot.views.answers import only
+from bot.views.review_buttons import card_embed, review_buttons
+
+SWEEP_INTERVAL_S = 5.0
+_AT_ONCE = 100
+_LOOKED_BACK = 100
+_NONCE_CHARACTERS = 25
+_log = structlog.get_logger(__name__)
+
+
+class Desk:
+    """Posts and edits cards. `owns_guild` says which guilds are this process's to post in."""
+
+    def __init__(
+        self,
+        *,
+        client: discord.Client,
+        services: Services,
+        owns_guild: Callable[[int | None], bool] = lambda _guild_id: True,
+        sweep_interval_s: float = SWEEP_INTERVAL_S,
+    ) -> None:
+        self._client = client
+        self._services = services
+        self._owns_guild = owns_guild
+        self._sweep_interval_s = sweep_interval_s
+        self._wanted = asyncio.Event()
+
+    def kick(self) -> None:
+        """Look at once rather than in a few seconds."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Sweep until cancelled; started by the entry point, not by the bot."""
+        await self._client.wait_until_ready()
+        while True:
+            self._wanted.clear()
+            try:
+                await self.sweep()
+            except Exception:  # noqa: BLE001 - the edge of a background task; the next sweep may work
+                _log.warning("desk.sweep_failed", exc_info=True)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), self._sweep_interval_s)
+
+    async def sweep(self) -> None:
+        """Make every card true, and tell everybody whose appeal was answered."""
+        cards = self._services.moderation.cards
+        channels = await cards.channels()
+        if channels:
+            for review, card in await cards.stale(_AT_ONCE):
+                await self._guarded(self._show(review, card, channels), review)
+        for review in await cards.untold(_AT_ONCE):
+            await self._guarded(self._tell(review), review)
+
+    async def _guarded(self, work: "asyncio.Future[None] | object", review: Review) -> None:
+        """Let what goes wrong with one review not keep the others from being shown."""
+        try:
+            await work  # type: ignore[misc]  # a coroutine
+        except (discord.HTTPException, JobNotFound):
+            _log.warning("desk.not_shown", review_id=review.id, exc_info=True)
+
+    async def _show(self, review: Review, card: Card | None, channels: Mapping[int, int]) -> None:
+        job = (await self._services.generations.snapshot(review.job_id)).job
+        guild_id = _guild_for(job, channels)
+        if not self._owns_guild(guild_id):
+            return
+        shown = ReviewCard(review=review, job=job)
+        if card is None:
+            wanted = Card(subject_id=review.id, channel_id=channels[guild_id])
+            card = await self._services.moderation.cards.claim(wanted)
+            placed = await self._post(card, shown)
+        elif card.message_id is None:
+            card = replace(card, channel_id=channels[guild_id])
+            placed = await self._found(card) or await self._post(card, shown)
+        else:
+            placed = await self._edit(card, shown)
+        await self._services.moderation.cards.mark_shown(
+            replace(placed, shown_version=review.version)
+        )
+
+    async def _post(self, card: Card, shown: ReviewCard) -> Card:
+        channel = self._client.get_partial_messageable(card.channel_id)
+        message = await channel.send(
+            embed=card_embed(shown),
+            view=review_buttons(shown) or discord.utils.MISSING,
+            allowed_mentions=only(None),
+            # Sent twice after a crash, it still appears once.
+            nonce=card.subject_id[:_NONCE_CHARACTERS],
+        )
+        return replace(card, message_id=message.id)
+
+    async def _found(self, card: Card) -> Card | None:
+        """Return the card where another process posted it and died before it could say so."""
+        channel = await self._client.fetch_channel(card.channel_id)
+        if not isinstance(channel, discord.abc.Messageable):
+            return None
+        me = self._client.user.id if self._client.user else 0
+        async for message in channel.history(limit=_LOOKED_BACK):
+            footers = {embed.footer.text for embed in message.embeds}
+            if message.author.id == me and any(card.subject_id in (one or "") for one in footers):
+                return replace(card, message_id=message.id)
+        return None
+
+    async def _edit(self, card: Card, shown: ReviewCard) -> Card:
+        channel = self._client.get_partial_messageable(card.channel_id)
+        try:
+            await channel.get_partial_message(card.message_id or 0).edit(
+                embed=card_embed(shown),
+                view=review_buttons(shown),
+                allowed_mentions=only(None),
+            )
+        except discord.HTTPException as error:
+            if obstacle_of(error) is not Obstacle.MESSAGE_GONE:
+                raise
+            return await self._post(card, shown) if shown.review.is_open else card
+        return card
+
+    async def _tell(self, review: Review) -> None:
+        """Tell whoever appealed how it was answered: in the channel what is good news, else alone.
+
+        Accounts of other surfaces read it where they asked.
+        """
+        message = await self._services.messages.get(review.job_id)
+        if not self._owns_guild(message.guild_id if message else None):
+            return
+        job = (await self._services.generations.snapshot(review.job_id)).job
+        user_id = user_id_of(job.request.requester.account_id)
+        if user_id is not None:
+            text = answer_text(review, user_id=user_id)
+            is_public = review.decision is Decision.RELEASED and message is not None
+            if not (is_public and message and await self._reply(message.channel_id, review, text)):
+                await self._write_to(user_id, text)
+        await self._services.moderation.cards.mark_told(review.id)
+
+    async def _reply(self, channel_id: int, review: Review, text: str) -> bool:
+        message = await self._services.messages.get(review.job_id)
+        channel = self._client.get_partial_messageable(channel_id)
+        if message is None:
+            return False
+        lost = channel.get_partial_message(message.message_id)
+        try:
+            await channel.send(
+                text,
+                reference=lost.to_reference(fail_if_not_exists=False),
+                allowed_mentions=only(message.asker_id),
+                nonce=f"t{review.id}"[:_NONCE_CHARACTERS],
+            )
+        except discord.HTTPException as error:
+            if obstacle_of(error) is None:
+                raise
+            return False
+        return True
+
+    async def _write_to(self, user_id: int, text: str) -> None:
+        try:
+            direct = await self._client.create_dm(discord.Object(user_id))
+            await direct.send(text, allowed_mentions=only(None))
+        except discord.HTTPException as error:
+            if obstacle_of(error) is None:
+                raise
+            _log.info("desk.not_told", code=error.code)
+
+
+def _guild_for(job: Job, channels: Mapping[int, int]) -> int:
+    """Return the guild whose moderators see a job: its own, else the first that has a channel."""
+    place = job.request.requester.place
+    if place is not None and place.guild_id.isdigit() and int(place.guild_id) in channels:
+        return int(place.guild_id)
+    return min(channels)

@@ -1,0 +1,85 @@
+"""What every `CardStore` promises."""
+
+from dataclasses import replace
+
+from backend.domain.jobs import Block, Job, JobState
+from backend.domain.requests import AccountId
+from backend.domain.reviews import Decision, Review
+from backend.service.moderation_ports import Card
+from tests.builders import a_birth, a_job, at
+from tests.contract.db.conftest import Stores
+
+BLOCK = Block(stage="prompt", outcome="review", category="nsfw", rule="nsfw-1")
+MODERATOR = AccountId("discord:mod")
+
+
+async def held(stores: Stores, *, second: float = 0) -> Review:
+    job: Job = a_job(state=JobState.BLOCKED, block=BLOCK, created_at=at(second))
+    await stores.jobs.add(a_birth(job), fingerprint="f")
+    return (await stores.reviews.of_job(job.id))[0]
+
+
+async def keep(stores: Stores, review: Review) -> Review:
+    decided = await stores.reviews.decide(
+        review.id,
+        lambda found: found.decided(Decision.KEPT, by=MODERATOR, now=at(9), reason="gore"),
+        None,
+    )
+    assert decided is not None
+    return decided[0]
+
+
+async def test_a_guild_has_one_moderator_channel_or_none(stores: Stores):
+    assert await stores.cards.channels() == {}
+    await stores.cards.set_channel(1, 10)
+    await stores.cards.set_channel(2, 20)
+    await stores.cards.set_channel(1, 11)
+    assert await stores.cards.channels() == {1: 11, 2: 20}
+    await stores.cards.set_channel(1, None)
+    await stores.cards.set_channel(3, None)
+    assert await stores.cards.channels() == {2: 20}
+
+
+async def test_what_is_open_wants_a_card_oldest_first(stores: Stores):
+    late, early = await held(stores, second=5), await held(stores, second=1)
+    assert await stores.cards.stale(10) == [(early, None), (late, None)]
+    assert len(await stores.cards.stale(1)) == 1
+
+
+async def test_what_was_decided_before_it_had_a_card_wants_none(stores: Stores):
+    await keep(stores, await held(stores))
+    assert await stores.cards.stale(10) == []
+
+
+async def test_of_two_that_claim_a_card_the_first_counts(stores: Stores):
+    review = await held(stores)
+    first = await stores.cards.claim(Card(subject_id=review.id, channel_id=10))
+    second = await stores.cards.claim(Card(subject_id=review.id, channel_id=20))
+    assert first == second
+    assert first.channel_id == 10
+    assert await stores.cards.stale(10) == [(review, first)]
+
+
+async def test_a_card_that_shows_what_is_true_is_left_alone_until_that_changes(stores: Stores):
+    review = await held(stores)
+    card = await stores.cards.claim(Card(subject_id=review.id, channel_id=10))
+    shown = replace(card, message_id=99, shown_version=review.version)
+    await stores.cards.mark_shown(shown)
+    assert await stores.cards.stale(10) == []
+    kept = await keep(stores, review)
+    assert await stores.cards.stale(10) == [(kept, shown)]
+    await stores.cards.mark_shown(replace(shown, shown_version=kept.version))
+    await stores.cards.mark_shown(shown)
+    assert await stores.cards.stale(10) == []
+
+
+async def test_an_answered_appeal_is_told_once(stores: Stores):
+    await keep(stores, await held(stores))
+    review = await held(stores)
+    await stores.reviews.decide(review.id, lambda one: one.appealed("why", now=at(2)), None)
+    assert await stores.cards.untold(10) == []
+    kept = await keep(stores, review)
+    assert await stores.cards.untold(10) == [kept]
+    await stores.cards.mark_told(review.id)
+    await stores.cards.mark_told(review.id)
+    assert await stores.cards.untold(10) == []

@@ -1,0 +1,68 @@
+"""Reports of delivered pictures: by the button under them, and by the menu of their message."""
+
+from typing import Any
+
+from backend.domain.reviews import Decision, ReviewKind
+from tests.fakes.discord import Town
+from tests.integration.bot.test_appeals import cards, desk, fields, sweep
+
+MENU = "Report this picture"
+
+
+def said(answer: Any) -> str:
+    told = answer.response or answer.followups[0]
+    assert told.ephemeral
+    return str(told.content)
+
+
+async def report(town: Town, message: Any, which: str = "1") -> Any:
+    shown = await town.bob.click(message, label="Report")
+    return await town.bob.submit_modal(shown, {"which": [which], "words": "that is my face"})
+
+
+async def test_a_reported_picture_is_a_card_that_names_no_reporter(town: Town) -> None:
+    channel = await desk(town)
+    job_id = await town.deliver()
+    answer = await report(town, town.message_of(job_id))
+    assert "nobody is told it was you" in said(answer)
+    await sweep(town)
+    [card] = cards(channel)
+    told = fields(card)
+    assert card.embeds[0].title == "Reported picture"
+    assert (told["Picture"], told["Reports"]) == ("2", "1")
+    assert told["They say"] == "that is my face"
+    assert str(town.bob.id) not in str(card.embeds[0].to_dict())
+
+
+async def test_a_member_reports_a_picture_once(town: Town) -> None:
+    job_id = await town.deliver()
+    await report(town, town.message_of(job_id))
+    assert "already" in said(await report(town, town.message_of(job_id)))
+    [review] = town.memory.reviews.values()
+    assert (review.kind, review.voices) == (ReviewKind.REPORT, 1)
+
+
+async def test_the_menu_of_a_message_reports_its_picture(town: Town) -> None:
+    job_id = await town.deliver()
+    picked = (await town.bob.click(town.message_of(job_id), label="U3")).followups[0].message
+    shown = await town.bob.context_menu(town.channel, MENU, picked)
+    await town.bob.submit_modal(shown, {"words": "gore"})
+    [review] = town.memory.reviews.values()
+    assert (review.job_id, review.picture_index) == (job_id, 2)
+
+
+async def test_the_menu_of_another_message_reports_nothing(town: Town) -> None:
+    message = await town.alice.send(town.channel, "`gen_not_ours` · hello")
+    answer = await town.bob.context_menu(town.channel, MENU, message)
+    assert "no such job" in said(answer)
+
+
+async def test_a_moderator_leaves_a_reported_picture(town: Town) -> None:
+    channel = await desk(town)
+    job_id = await town.deliver()
+    await report(town, town.message_of(job_id))
+    await sweep(town)
+    await town.moderator.click(cards(channel)[0], label="Leave it")
+    [review] = town.memory.reviews.values()
+    assert review.decision is Decision.DISMISSED
+    assert cards(channel)[0].embeds[0].title == "Reported picture: left where it is"
