@@ -27,6 +27,7 @@ from backend.bootstrap import (
 )
 from backend.bootstrap.audit import make_audit_seal, tell_models_in_force
 from backend.bootstrap.log_stream import LogStream
+from backend.bootstrap.moderation import make_removals
 from backend.bootstrap.tiers import tiers_kept
 from backend.contracts import REPORT_STREAM
 from backend.db.clock import DatabaseClock
@@ -190,6 +191,7 @@ async def open_dispatcher(
             outlooks=RedisOutlooks(redis=redis),
             gauges=open_gauges(redis),
             uploads=make_uploads(database, settings, clock=clock),
+            removals=make_removals(database, objects=open_objects(settings), clock=clock),
             clock=clock,
         )
         seal = make_audit_seal(database, settings)

@@ -32,7 +32,13 @@ from bot.views.result_buttons import (
     VaryButton,
     buttons_for,
 )
-from bot.views.review_buttons import DismissButton, KeepButton, MeasureSelect, ReleaseButton
+from bot.views.review_buttons import (
+    DismissButton,
+    KeepButton,
+    MeasureSelect,
+    ReleaseButton,
+    RemoveButton,
+)
 
 _BUTTONS = (
     PickButton,
@@ -47,6 +53,7 @@ _BUTTONS = (
     ReleaseButton,
     KeepButton,
     DismissButton,
+    RemoveButton,
     MeasureSelect,
     AppealButton,
     ReportButton,

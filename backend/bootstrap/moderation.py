@@ -1,5 +1,6 @@
 """Wires what moderators work with."""
 
+import time
 from datetime import timedelta
 
 from redis.asyncio import Redis
@@ -9,17 +10,27 @@ from backend.db.stores import (
     SqlAuditLog,
     SqlCardStore,
     SqlJobStore,
+    SqlMessageStore,
+    SqlPictureStore,
+    SqlRemovalStore,
     SqlReviewStore,
     SqlStandingStore,
 )
 from backend.delivery.cancel_flags import RedisCancelFlags
+from backend.delivery.removals import StoredFiles
 from backend.domain.standing import StandingRules
+from backend.limits.memory_limiter import MemoryLimiter
 from backend.service.appeals import Appeals
+from backend.service.likenesses import Likenesses
 from backend.service.ports import Clock, OutboxPublisher
+from backend.service.removal_requests import RemovalRequests
+from backend.service.removals import Removals
 from backend.service.reviews import Reviews
 from backend.service.services import Moderation
 from backend.service.standings import Standings
 from safety.policy import Policy
+from storage.image_store import ImageStore
+from storage.object_store import ObjectStore
 
 
 def make_standings(
@@ -41,17 +52,24 @@ def make_standings(
 
 
 def make_moderation(
-    database: Database, standings: Standings, *, outbox: OutboxPublisher, clock: Clock
+    database: Database,
+    standings: Standings,
+    *,
+    objects: ObjectStore,
+    outbox: OutboxPublisher,
+    clock: Clock,
 ) -> Moderation:
     """Make what members and moderators do."""
     reviews, jobs = SqlReviewStore(database=database), SqlJobStore(database=database)
     cards = SqlCardStore(database=database)
+    removals = make_removals(database, objects=objects, clock=clock)
     return Moderation(
         standings=standings,
         reviews=Reviews(
             reviews=reviews,
             jobs=jobs,
             cards=cards,
+            removals=removals,
             standings=standings,
             outbox=outbox,
             audit=SqlAuditLog(database=database),
@@ -59,4 +77,29 @@ def make_moderation(
         ),
         appeals=Appeals(reviews=reviews, jobs=jobs, clock=clock),
         cards=cards,
+        removals=removals,
+        requests=RemovalRequests(
+            store=SqlRemovalStore(database=database),
+            reviews=reviews,
+            jobs=jobs,
+            files=_files(objects, clock=clock),
+            likenesses=Likenesses(pictures=SqlPictureStore(database=database)),
+            limiter=MemoryLimiter(burst=5, per_minute=1, clock=time.monotonic),
+            clock=clock,
+        ),
     )
+
+
+def make_removals(database: Database, *, objects: ObjectStore, clock: Clock) -> Removals:
+    """Make what removes pictures everywhere."""
+    return Removals(
+        store=SqlRemovalStore(database=database),
+        jobs=SqlJobStore(database=database),
+        messages=SqlMessageStore(database=database),
+        files=_files(objects, clock=clock),
+        clock=clock,
+    )
+
+
+def _files(objects: ObjectStore, *, clock: Clock) -> StoredFiles:
+    return StoredFiles(objects=objects, images=ImageStore(objects=objects), clock=clock)

@@ -123,7 +123,9 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             ),
             uploads=uploads,
             provenance=make_provenance(settings, database),
-            moderation=make_moderation(database, standings, outbox=outbox, clock=now),
+            moderation=make_moderation(
+                database, standings, objects=open_objects(settings), outbox=outbox, clock=now
+            ),
             accounts=make_accounts(database),
             messages=SqlMessageStore(database=database),
             events=bus,

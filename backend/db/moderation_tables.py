@@ -72,3 +72,57 @@ class NoticeRow(Row, table=True):
         primary_key=True, sa_type=Words, sa_column_args=(ForeignKey("reviews.id"),)
     )
     at: datetime = Field(sa_type=UtcMoment)
+
+
+class PictureMessageRow(Row, table=True):
+    """A message in which pictures of a job were posted, beside the one that shows the job."""
+
+    __tablename__ = "picture_messages"
+
+    channel_id: int = Field(primary_key=True, sa_type=BigInteger)
+    message_id: int = Field(primary_key=True, sa_type=BigInteger)
+    job_id: str = Field(sa_type=Words, index=True)
+
+
+class RemovalRow(Row, table=True):
+    """That one picture is to be removed everywhere."""
+
+    __tablename__ = "removals"
+    __table_args__ = (UniqueConstraint("job_id", "picture_index"),)
+
+    id: str = Field(primary_key=True, sa_type=Words)
+    job_id: str = Field(sa_type=Words, sa_column_args=(ForeignKey("jobs.id"),))
+    picture_index: int
+    by: str = Field(sa_type=Words)
+    reason: str = Field(sa_type=Words)
+    at: datetime = Field(sa_type=UtcMoment)
+
+
+class RemovalPlaceRow(Row, table=True):
+    """One place of a removal, and once it is gone from there the proof."""
+
+    __tablename__ = "removal_places"
+    __table_args__ = (Index("ix_removal_places_unconfirmed", "confirmed_at", "removal_id"),)
+
+    removal_id: str = Field(
+        primary_key=True, sa_type=Words, sa_column_args=(ForeignKey("removals.id"),)
+    )
+    kind: str = Field(primary_key=True, sa_type=Words)
+    name: str = Field(primary_key=True, sa_type=Words)
+    confirmed_at: datetime | None = Field(default=None, sa_type=UtcMoment)
+    proof: str = Field(default="", sa_type=Words)
+
+
+class RemovalRequestRow(Row, table=True):
+    """That somebody asks for a picture to be removed; of the picture only hashes are kept."""
+
+    __tablename__ = "removal_requests"
+
+    id: str = Field(primary_key=True, sa_type=Words)
+    token_digest: str = Field(sa_type=Words, unique=True)
+    words: str = Field(sa_type=Words)
+    contact: str = Field(sa_type=Words)
+    sha256: str = Field(sa_type=Words)
+    fingerprint: str = Field(sa_type=Words)
+    at: datetime = Field(sa_type=UtcMoment, index=True)
+    review_ids: list[str] = Field(sa_type=Document)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Integer, Select, case, cast, func
+from sqlalchemy import ColumnElement, Integer, Select, and_, case, cast, func, or_
 from sqlalchemy import select as sa_select
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -18,6 +18,7 @@ from backend.db.sessions import Database
 from backend.db.tables import JobRow, ReviewRow
 from backend.domain.errors import ReportRepeated, TooManyReports
 from backend.domain.jobs import Block, Change, Job
+from backend.domain.removals import REQUEST_ANSWERED_WITHIN
 from backend.domain.requests import AccountId, JobId
 from backend.domain.reviews import (
     APPEAL_ANSWERED_WITHIN,
@@ -121,9 +122,13 @@ class SqlReviewStore:
             return [_precision_of(*row) for row in rows]
 
     async def overdue(self, now: datetime) -> int:
+        is_request = col(ReviewRow.kind) == ReviewKind.REQUEST.value
         query = select(func.count()).where(
             col(ReviewRow.decision) == Decision.OPEN.value,
-            col(ReviewRow.appealed_at) < now - APPEAL_ANSWERED_WITHIN,
+            or_(
+                col(ReviewRow.appealed_at) < now - APPEAL_ANSWERED_WITHIN,
+                and_(is_request, col(ReviewRow.opened_at) < now - REQUEST_ANSWERED_WITHIN),
+            ),
         )
         async with self._database.read() as session:
             return (await session.exec(query)).one()
@@ -194,7 +199,7 @@ async def _open_report(session: AsyncSession, complaint: Complaint) -> ReviewRow
         select(ReviewRow)
         .where(
             col(ReviewRow.job_id) == complaint.job_id,
-            col(ReviewRow.kind) == ReviewKind.REPORT.value,
+            col(ReviewRow.kind) == complaint.kind.value,
             col(ReviewRow.picture_index) == complaint.picture_index,
             col(ReviewRow.decision) == Decision.OPEN.value,
         )
@@ -208,7 +213,7 @@ async def _open_report(session: AsyncSession, complaint: Complaint) -> ReviewRow
             block=encode(BLOCK, REPORTED),
             opened_at=complaint.at,
             decision=Decision.OPEN.value,
-            kind=ReviewKind.REPORT.value,
+            kind=complaint.kind.value,
             rule=REPORTED.rule,
             picture_index=complaint.picture_index,
         )

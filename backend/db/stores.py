@@ -10,6 +10,7 @@ from backend.db.picture_store import SqlPictureStore
 from backend.db.policy_store import SqlGuildPolicies
 from backend.db.preference_store import SqlPreferenceStore
 from backend.db.queue_store import SqlQueueDocuments
+from backend.db.removal_store import SqlRemovalStore
 from backend.db.review_store import SqlReviewStore
 from backend.db.standing_store import SqlStandingStore
 from backend.db.upload_store import SqlUploadStore
@@ -25,6 +26,7 @@ __all__ = [
     "SqlPictureStore",
     "SqlPreferenceStore",
     "SqlQueueDocuments",
+    "SqlRemovalStore",
     "SqlReviewStore",
     "SqlStandingStore",
     "SqlUploadStore",

@@ -30,6 +30,7 @@ from backend.service.ports import (
     OutboxPublisher,
     Outlooks,
 )
+from backend.service.removals import Removals
 from backend.service.reports import Reports
 from backend.service.uploads import Uploads
 
@@ -74,6 +75,7 @@ class Dispatcher:
         gauges: Gauges,
         clock: Clock,
         uploads: Uploads | None = None,
+        removals: Removals | None = None,
         leader_ttl_s: float = LEADER_TTL_S,
         rhythm: Rhythm | None = None,
     ) -> None:
@@ -100,6 +102,7 @@ class Dispatcher:
             heard_until=lambda: self._receiver.heard_until,
             lifelines=Lifelines(redis=redis, clock=clock),
             uploads=uploads,
+            removals=removals,
         )
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -12,9 +12,11 @@ from backend.dispatch.waiting import pause
 from backend.domain.errors import Unavailable
 from backend.service.line import Line
 from backend.service.ports import Clock, JobStore, OutboxPublisher
+from backend.service.removals import Removals
 from backend.service.uploads import Uploads
 
 SWEEP_EVERY = timedelta(minutes=10)
+DRIVE_EVERY = timedelta(seconds=5)
 _log = structlog.get_logger(__name__)
 
 
@@ -31,6 +33,7 @@ class Reconciler:
         heard_until: Callable[[], datetime | None],
         lifelines: Lifelines | None = None,
         uploads: Uploads | None = None,
+        removals: Removals | None = None,
         forgotten_s: float = 2.0,
     ) -> None:
         self._line = line
@@ -41,6 +44,8 @@ class Reconciler:
         self._lifelines = lifelines
         self._forgotten = timedelta(seconds=forgotten_s)
         self._uploads = uploads
+        self._removals = removals
+        self._driven_at: datetime | None = None
         self._swept_at: datetime | None = None
 
     async def run(self, ended: asyncio.Event, *, every_s: float) -> None:
@@ -63,6 +68,15 @@ class Reconciler:
         if returned or forgotten:
             await self._outbox.publish_pending()
         await self._sweep()
+        await self._drive_removals()
+
+    async def _drive_removals(self) -> None:
+        """Go on, every few seconds, with removals that a crash or a silent store left undone."""
+        now = self._clock()
+        if self._removals is None or (self._driven_at and now - self._driven_at < DRIVE_EVERY):
+            return
+        self._driven_at = now
+        await self._removals.drive()
 
     async def _sweep(self) -> None:
         """Remove expired uploads, now and then; what is not removed now is later."""

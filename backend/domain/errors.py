@@ -23,7 +23,8 @@ ImpastoError
 ├── AccountSuspended
 │   └── AccountMuted · AccountBanned · AccountFrozen
 ├── ModerationRefused
-│   └── AppealImpossible · AppealRepeated · ReportRepeated · TooManyReports · DecisionImpossible
+│   └── AppealImpossible · AppealRepeated · ReportRepeated · TooManyReports ·
+│       DecisionImpossible · RemovalRequestEmpty · RemovalRequestNotFound · TooManyRequests
 ├── NotTranslated
 └── Unavailable
 
@@ -61,29 +62,49 @@ from backend.domain.input_errors import (
 )
 from backend.domain.link_errors import PictureLinkInvalid, PictureLinkUnreachable
 from backend.domain.moderation_errors import (
-    AccountBanned,
-    AccountFrozen,
-    AccountMuted,
-    AccountSuspended,
-    AppealImpossible,
-    AppealRepeated,
-    DecisionImpossible,
-    ModerationRefused,
-    ReportRepeated,
-    TooManyReports,
+    AccountBanned as AccountBanned,
+)
+from backend.domain.moderation_errors import (
+    AccountFrozen as AccountFrozen,
+)
+from backend.domain.moderation_errors import (
+    AccountMuted as AccountMuted,
+)
+from backend.domain.moderation_errors import (
+    AccountSuspended as AccountSuspended,
+)
+from backend.domain.moderation_errors import (
+    AppealImpossible as AppealImpossible,
+)
+from backend.domain.moderation_errors import (
+    AppealRepeated as AppealRepeated,
+)
+from backend.domain.moderation_errors import (
+    DecisionImpossible as DecisionImpossible,
+)
+from backend.domain.moderation_errors import (
+    ModerationRefused as ModerationRefused,
+)
+from backend.domain.moderation_errors import (
+    RemovalRequestEmpty as RemovalRequestEmpty,
+)
+from backend.domain.moderation_errors import (
+    RemovalRequestNotFound as RemovalRequestNotFound,
+)
+from backend.domain.moderation_errors import (
+    ReportRepeated as ReportRepeated,
+)
+from backend.domain.moderation_errors import (
+    TooManyReports as TooManyReports,
+)
+from backend.domain.moderation_errors import (
+    TooManyRequests as TooManyRequests,
 )
 from backend.domain.ways_out import way_out
 
 __all__ = [
-    "AccountBanned",
-    "AccountFrozen",
-    "AccountMuted",
-    "AccountSuspended",
-    "AppealImpossible",
-    "AppealRepeated",
     "BadInput",
     "BracketUnbalanced",
-    "DecisionImpossible",
     "ImageCountOutOfRange",
     "ImagePromptsNotSupported",
     "ImpastoError",
@@ -91,7 +112,6 @@ __all__ = [
     "InvalidLora",
     "InvalidOption",
     "InvalidParameter",
-    "ModerationRefused",
     "ParameterNotSupported",
     "PictureInvalid",
     "PictureLinkInvalid",
@@ -103,14 +123,12 @@ __all__ = [
     "PromptTooLong",
     "QuoteUnclosed",
     "RecipeIncomplete",
-    "ReportRepeated",
     "SamplerNotSupported",
     "SeedOutOfRange",
     "StepsOutOfRange",
     "TilingNotSupported",
     "TooManyLoras",
     "TooManyPermutations",
-    "TooManyReports",
     "UnknownParameter",
     "WeightOutOfRange",
 ]

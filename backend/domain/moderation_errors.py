@@ -110,3 +110,35 @@ class DecisionImpossible(ModerationRefused):
         super().__init__(
             "That cannot be decided of this.", way_out="Look at the card for what can."
         )
+
+
+class RemovalRequestEmpty(ModerationRefused):
+    """A request for removal that names no picture."""
+
+    code = "removal_request_empty"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This names no picture.", way_out="Attach the picture, or give a link with its gen_ id."
+        )
+
+
+class RemovalRequestNotFound(ModerationRefused):
+    """No request for removal has this secret."""
+
+    code = "removal_request_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such request.", way_out="Use the whole link you were given.")
+
+
+class TooManyRequests(ModerationRefused):
+    """More requests for removal from one address than may be."""
+
+    code = "too_many_requests"
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        super().__init__(
+            "Too many requests came from your address.",
+            way_out=f"Try again in {retry_after_s} s, or write to whoever runs this workshop.",
+        )

@@ -7,6 +7,7 @@ from typing import NewType
 
 from backend.domain.errors import AppealImpossible, AppealRepeated, ReviewNotFound
 from backend.domain.jobs import Block
+from backend.domain.removals import REQUEST_ANSWERED_WITHIN
 from backend.domain.requests import AccountId, JobId
 
 ReviewId = NewType("ReviewId", str)
@@ -24,6 +25,7 @@ class ReviewKind(StrEnum):
 
     HELD = "held"
     REPORT = "report"
+    REQUEST = "request"  # for removal, by anybody
 
 
 class Decision(StrEnum):
@@ -71,6 +73,14 @@ class Review:
     reason: str = ""
     appeal: Appeal | None = None
     version: int = 0
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When somebody is to have answered, None where nobody was promised that."""
+        if self.appeal is not None:
+            return self.appeal.due_at
+        is_promised = self.kind is ReviewKind.REQUEST
+        return self.opened_at + REQUEST_ANSWERED_WITHIN if is_promised else None
 
     @property
     def is_open(self) -> bool:

@@ -12,6 +12,8 @@ from backend.gateway.handlers import (
     preferences,
     problem_types,
     provenance,
+    removals,
+    reviews,
     standings,
     uploads,
 )
@@ -43,6 +45,20 @@ def add_routes(app: web.Application) -> None:
     # Anyone may ask where a picture is from, also without a key.
     router.add_post("/v1/provenance/checks", provenance.check)
     router.add_get("/v1/images/{job_id}/{index}", authenticated(images.redirect))
+    router.add_post("/v1/generations/{job_id}/appeal", authenticated(reviews.appeal))
+    router.add_post(f"{pictures}/reports", authenticated(reviews.report))
+    router.add_post(f"{pictures}/removal", authenticated(reviews.remove_picture))
+    router.add_get("/v1/reviews", authenticated(reviews.list_open))
+    router.add_get("/v1/reviews/rules", authenticated(reviews.rules))
+    router.add_get("/v1/reviews/{review_id}", authenticated(reviews.show))
+    router.add_post("/v1/reviews/{review_id}/decision", authenticated(reviews.decide))
+    # For everybody: whoever is shown in a picture need not have an account here.
+    router.add_get("/removal", removals.form)
+    router.add_post("/removal", removals.submit)
+    router.add_get("/removal/{secret}", removals.state)
+    router.add_get("/v1/removal-requests", authenticated(reviews.requests))
+    router.add_post("/v1/removal-requests", removals.create)
+    router.add_get("/v1/removal-requests/{secret}", removals.show)
     router.add_get("/v1/account/standing", authenticated(standings.show_own))
     router.add_get("/v1/preferences", authenticated(preferences.show))
     router.add_put("/v1/preferences/suffix", authenticated(preferences.set_suffix))

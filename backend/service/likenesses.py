@@ -38,6 +38,13 @@ class Likenesses:
             known, settled, new = self._known, self._settled, self._new
         return await asyncio.to_thread(_nearest, telling, known, settled, new)
 
+    async def near(self, sought: Fingerprint) -> list[Likeness]:
+        """Return every delivered picture that looks like one."""
+        async with self._reading:
+            await self._read_on()
+            known, settled, new = self._known, self._settled, self._new
+        return await asyncio.to_thread(_all_near, sought, known, settled, new)
+
     async def _read_on(self) -> None:
         while page := await self._pictures.delivered_after(self._read_to, PAGE):
             self._read_to = page[-1].sequence
@@ -70,6 +77,21 @@ def _nearest(
         return None
     distance, row = min(found)
     return Likeness(picture=known[row], distance=distance)
+
+
+def _all_near(
+    sought: Fingerprint,
+    known: Sequence[RegisteredPicture],
+    settled: HashIndex,
+    new: HashIndex,
+) -> list[Likeness]:
+    found = {
+        match.row + begin: match.distance
+        for index, begin in ((settled, 0), (new, len(settled)))
+        if len(index)
+        for match in index.near(sought, within=MATCH_DISTANCE)
+    }
+    return [Likeness(picture=known[row], distance=found[row]) for row in sorted(found)]
 
 
 def _is_telling(picture: RegisteredPicture) -> bool:

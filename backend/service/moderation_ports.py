@@ -7,7 +7,7 @@ from typing import Protocol
 
 from backend.domain.jobs import Change, Job
 from backend.domain.requests import AccountId, JobId
-from backend.domain.reviews import Review, ReviewId, RulePrecision
+from backend.domain.reviews import Review, ReviewId, ReviewKind, RulePrecision
 from backend.domain.standing import AccountStanding
 from safety.moderation.audit import AuditEntry
 
@@ -39,13 +39,19 @@ class StandingStore(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Complaint:
-    """That a member reported one picture of a job, and why."""
+    """That a member reported one picture of a job, or anybody asked for its removal, and why."""
 
     account_id: AccountId
     job_id: JobId
     picture_index: int
     words: str
     at: datetime
+    is_request: bool = False
+
+    @property
+    def kind(self) -> ReviewKind:
+        """What a moderator is to decide of it."""
+        return ReviewKind.REQUEST if self.is_request else ReviewKind.REPORT
 
 
 class ReviewStore(Protocol):
@@ -86,7 +92,7 @@ class ReviewStore(Protocol):
         """Count what became of all that was held, by rule."""
 
     async def overdue(self, now: datetime) -> int:
-        """Count open appeals that should have been answered."""
+        """Count open appeals and requests for removal that should have been answered."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from backend.domain.accounts import ApiKey
 from backend.domain.events import JobEventKind
 from backend.domain.jobs import Block, Change, Job
 from backend.domain.policies import PolicyRevision
+from backend.domain.removals import Removal, RemovalId, RemovalPlace, RemovalRequest
 from backend.domain.requests import AccountId, JobId
 from backend.domain.reviews import Decision, Review, ReviewId
 from backend.service.moderation_ports import Complaint
@@ -138,6 +139,48 @@ def report(review: Review, complaint: Complaint) -> AuditEntry:
         outcome=review.decision,
         detail={"job": review.job_id, "picture": str(complaint.picture_index)},
         at=complaint.at,
+    )
+
+
+def removal_begun(removal: Removal) -> AuditEntry:
+    """Return the entry for a picture that is to be removed everywhere."""
+    return AuditEntry(
+        action="picture.removal_begun",
+        actor=removal.by,
+        subject=f"removal:{removal.id}",
+        outcome="begun",
+        detail={
+            "job": removal.job_id,
+            "picture": str(removal.picture_index),
+            "places": str(len(removal.places)),
+        },
+        at=removal.at,
+    )
+
+
+def removal_confirmed(
+    removal_id: RemovalId, place: RemovalPlace, proof: str, *, at: datetime
+) -> AuditEntry:
+    """Return the entry for a place from which a picture is gone."""
+    return AuditEntry(
+        action="picture.removed",
+        actor=HOUSE,
+        subject=f"removal:{removal_id}",
+        outcome="gone",
+        detail={"kind": place.kind, "place": place.name, "proof": proof},
+        at=at,
+    )
+
+
+def removal_requested(request: RemovalRequest) -> AuditEntry:
+    """Return the entry for somebody's wish that a picture be removed; nothing of who they are."""
+    return AuditEntry(
+        action="removal.requested",
+        actor="public",
+        subject=f"request:{request.id}",
+        outcome="open",
+        detail={"matches": str(len(request.review_ids)), "due": request.due_at.isoformat()},
+        at=request.at,
     )
 
 

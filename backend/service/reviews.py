@@ -14,6 +14,7 @@ from backend.service import on_record
 from backend.service.moderation_ports import CardStore, ReviewStore
 from backend.service.moderators import must_moderate
 from backend.service.ports import AuditLog, Clock, JobStore, OutboxPublisher
+from backend.service.removals import Removals
 from backend.service.standings import Standings
 
 
@@ -43,6 +44,7 @@ class Reviews:
         reviews: ReviewStore,
         jobs: JobStore,
         cards: CardStore,
+        removals: Removals,
         standings: Standings,
         outbox: OutboxPublisher,
         audit: AuditLog,
@@ -50,6 +52,7 @@ class Reviews:
     ) -> None:
         self._reviews = reviews
         self._cards = cards
+        self._removals = removals
         self._jobs = jobs
         self._standings = standings
         self._outbox = outbox
@@ -136,6 +139,25 @@ class Reviews:
         must_moderate(requester)
         return await self._decide(
             review_id, Decision.DISMISSED, requester, reason, must=_must_be_a_report
+        )
+
+    async def remove(self, review_id: ReviewId, requester: Requester, *, reason: str) -> ReviewCard:
+        """Remove the picture of a report everywhere, and close its review.
+
+        Raises:
+            ModeratorsOnly, ReviewNotFound.
+            DecisionImpossible: it is of no picture.
+
+        """
+        review = (await self.card(review_id, requester)).review
+        if review.picture_index is None:
+            raise DecisionImpossible
+        if not review.is_open:
+            raise ReviewNotFound
+        # First, as a removal that is begun twice is one, and a review may be closed later.
+        await self._removals.remove(review.job_id, review.picture_index, requester, reason=reason)
+        return await self._decide(
+            review_id, Decision.REMOVED, requester, reason, must=_must_be_a_report
         )
 
     async def discipline(
@@ -225,5 +247,5 @@ def _must_be_held(review: Review) -> None:
 
 
 def _must_be_a_report(review: Review) -> None:
-    if review.kind is not ReviewKind.REPORT:
+    if review.kind is ReviewKind.HELD:
         raise DecisionImpossible

@@ -11,6 +11,8 @@ from backend.service.moderation_ports import CardStore
 from backend.service.ports import EventBus, MessageStore
 from backend.service.preferences import SavedPreferences
 from backend.service.provenance import ProvenanceChecks
+from backend.service.removal_requests import RemovalRequests
+from backend.service.removals import Removals
 from backend.service.reviews import Reviews
 from backend.service.standings import Standings
 from backend.service.uploads import Uploads
@@ -24,6 +26,8 @@ class Moderation:
     reviews: Reviews
     appeals: Appeals
     cards: CardStore
+    removals: Removals
+    requests: RemovalRequests
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from backend.domain.requests import JobId
 from backend.service.job_view import JobView
 from bot.presenters.results import job_text
 from bot.views.answers import acknowledge, answering, only, say
-from bot.views.job_message import answer_with_job
+from bot.views.job_message import answer_with_job, note_message
 from bot.views.own_jobs import suggest_own_jobs
 from bot.views.pictures import grid_uploads, is_too_large
 from bot.views.result_buttons import buttons_for
@@ -73,7 +73,7 @@ async def _answer_with_pictures(interaction: discord.Interaction, view: JobView)
     limit_bytes = interaction.filesize_limit
     async for upload in grid_uploads(generations, view.job, limit_bytes=limit_bytes):
         try:
-            await interaction.edit_original_response(
+            message = await interaction.edit_original_response(
                 content=f"{text}\n{upload.note}" if upload.note else text,
                 attachments=upload.files(),
                 view=buttons_for(view.job),
@@ -83,6 +83,7 @@ async def _answer_with_pictures(interaction: discord.Interaction, view: JobView)
             if not is_too_large(error):
                 raise
         else:
+            await note_message(interaction, view.job.id, message)
             return
     await say(interaction, "The pictures could not be shown here.")
 

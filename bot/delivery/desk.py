@@ -15,6 +15,7 @@ import structlog
 
 from backend.domain.errors import JobNotFound
 from backend.domain.jobs import Job
+from backend.domain.removals import Removal, RemovalPlace
 from backend.domain.reviews import Decision, Review
 from backend.service.moderation_ports import Card
 from backend.service.reviews import ReviewCard
@@ -74,6 +75,8 @@ class Desk:
                 await self._guarded(self._show(review, card, channels), review)
         for review in await cards.untold(_AT_ONCE):
             await self._guarded(self._tell(review), review)
+        for removal, place in await self._services.moderation.removals.messages_left():
+            await self._delete(removal, place)
 
     async def _guarded(self, work: "asyncio.Future[None] | object", review: Review) -> None:
         """Let what goes wrong with one review not keep the others from being shown."""
@@ -137,6 +140,21 @@ class Desk:
                 raise
             return await self._post(card, shown) if shown.review.is_open else card
         return card
+
+    async def _delete(self, removal: Removal, place: RemovalPlace) -> None:
+        """Delete a message that shows a removed picture; one that is gone is proof as well."""
+        channel_id, _, message_id = place.name.partition("/")
+        channel = self._client.get_partial_messageable(int(channel_id))
+        try:
+            await channel.get_partial_message(int(message_id)).delete()
+            proof = "deleted"
+        except discord.HTTPException as error:
+            if obstacle_of(error) is not Obstacle.MESSAGE_GONE:
+                _log.warning("desk.not_deleted", removal_id=removal.id, code=error.code)
+                return
+            proof = "not there (10008)"
+        removals = self._services.moderation.removals
+        await removals.message_gone(removal, place, proof=proof)
 
     async def _tell(self, review: Review) -> None:
         """Tell whoever appealed how it was answered: in the channel what is good news, else alone.

@@ -76,6 +76,9 @@ ERROR_SENTENCES: Mapping[str, str] = {
     "report_repeated": _AS_WRITTEN,
     "too_many_reports": _AS_WRITTEN,
     "decision_impossible": _AS_WRITTEN,
+    "removal_request_empty": _AS_WRITTEN,
+    "removal_request_not_found": _AS_WRITTEN,
+    "too_many_requests": _AS_WRITTEN,
     "not_translated": _AS_WRITTEN,
     "unavailable": "A part of the workshop does not answer. Try again in a minute.",
 }

@@ -47,7 +47,7 @@ def review_embed(card: ReviewCard, *, asker: str) -> discord.Embed:
         timestamp=review.opened_at,
     )
     embed.add_field(name="Asked by", value=asker)
-    if review.kind is ReviewKind.REPORT:
+    if review.kind is not ReviewKind.HELD:
         _add_report(embed, review)
     else:
         embed.add_field(name="Stage", value=block.stage)
@@ -59,8 +59,8 @@ def review_embed(card: ReviewCard, *, asker: str) -> discord.Embed:
             embed.add_field(name="Release", value="Not possible for this category.")
     if review.appeal is not None:
         embed.add_field(name="Appeal", value=plain(review.appeal.words, 900), inline=False)
-        if review.is_open:
-            embed.add_field(name="Answer by", value=_due(review.appeal.due_at))
+    if review.is_open and review.due_at is not None:
+        embed.add_field(name="Answer by", value=_due(review.due_at))
     if review.reason:
         embed.add_field(name="Why", value=plain(review.reason, 900), inline=False)
     if review.decided_by:
@@ -109,6 +109,8 @@ def rules_text(rules: Sequence[RulePrecision]) -> str:
 def _title(review: Review) -> str:
     if review.is_open and review.kind is ReviewKind.REPORT:
         return "Reported picture"
+    if review.is_open and review.kind is ReviewKind.REQUEST:
+        return "Removal asked for"
     if review.is_open and review.appeal is not None:
         return "Appeal"
     if review.decision is Decision.RELEASED and review.appeal is not None:

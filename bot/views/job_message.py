@@ -3,6 +3,7 @@
 import discord
 
 from backend.domain.deliveries import DiscordMessage
+from backend.domain.requests import JobId
 from backend.service.job_view import JobView
 from bot.presenters.results import job_text
 from bot.views.answers import only
@@ -34,6 +35,14 @@ async def post_followup(
         wait=True,
     )
     await _remember(interaction, view, message_id=message.id, shown=text)
+
+
+async def note_message(
+    interaction: discord.Interaction, job_id: JobId, message: discord.Message
+) -> None:
+    """Note a message that shows pictures of a job, so that they can be removed from it."""
+    removals = workshop_of(interaction.client).services.moderation.removals
+    await removals.note_message(job_id, message.channel.id, message.id)
 
 
 async def _remember(

@@ -14,7 +14,7 @@ from bot.presenters.results import picture_text
 from bot.views.answers import acknowledge, answering, only
 from bot.views.appeal_buttons import AppealButton, ReportButton
 from bot.views.custom_ids import job_custom_id, job_pattern
-from bot.views.job_message import post_followup
+from bot.views.job_message import note_message, post_followup
 from bot.views.lasting_buttons import JobButton, PictureButton
 from bot.views.picture_buttons import picture_view
 from bot.views.pictures import Upload, is_too_large, picture_uploads
@@ -43,7 +43,7 @@ class PickButton(PictureButton, template=job_pattern(_PICK)):
             limit_bytes = interaction.filesize_limit
             buttons = picture_view(job, image)
             async for upload in picture_uploads(generations, job, image, limit_bytes=limit_bytes):
-                if await _was_sent(interaction, text, upload, buttons):
+                if await _was_sent(interaction, job.id, text, upload, buttons):
                     return
 
 
@@ -140,19 +140,25 @@ def _buttons_of_pictures(job: Job) -> discord.ui.View:
 
 
 async def _was_sent(
-    interaction: discord.Interaction, text: str, upload: Upload, buttons: discord.ui.View
+    interaction: discord.Interaction,
+    job_id: JobId,
+    text: str,
+    upload: Upload,
+    buttons: discord.ui.View,
 ) -> bool:
     """Post one picture; False if Discord finds it too large."""
     content = f"{text}\n{upload.note}" if upload.note else text
     try:
-        await interaction.followup.send(
+        message = await interaction.followup.send(
             content,
             files=upload.files(),
             view=buttons,
             allowed_mentions=only(interaction.user.id),
+            wait=True,
         )
     except discord.HTTPException as error:
         if not is_too_large(error):
             raise
         return False
+    await note_message(interaction, job_id, message)
     return True

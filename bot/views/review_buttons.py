@@ -17,6 +17,7 @@ from bot.views.custom_ids import review_custom_id, review_pattern
 from bot.views.workshop import workshop_of
 
 _RELEASE, _KEEP, _DISMISS, _MEASURE = "release", "keep", "dismiss", "measure"
+_REMOVE = "remove"
 _REASON_MAX = 500
 _MEASURES = {
     Measure.WARN: "Warn",
@@ -108,6 +109,46 @@ class DismissButton(ReviewButton, template=review_pattern(_DISMISS)):
             await _show_decided(interaction, await reviews.dismiss(self._review_id, requester))
 
 
+class RemoveButton(ReviewButton, template=review_pattern(_REMOVE)):
+    """*Remove everywhere*: ask why, and take the picture out of every place it is in."""
+
+    @staticmethod
+    def face(review_id: ReviewId, *, is_appealed: bool) -> discord.ui.Button[Any]:
+        del is_appealed
+        return discord.ui.Button(
+            label="Remove everywhere",
+            style=discord.ButtonStyle.danger,
+            custom_id=review_custom_id(_REMOVE, review_id),
+        )
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        async with answering(interaction):
+            workshop = workshop_of(interaction.client)
+            requester = workshop.identity.requester(interaction)
+            await workshop.services.moderation.reviews.card(self._review_id, requester)
+            await interaction.response.send_modal(RemoveModal(self._review_id))
+
+
+class RemoveModal(discord.ui.Modal):
+    """Why a picture is removed everywhere; sending it is the confirmation."""
+
+    def __init__(self, review_id: ReviewId) -> None:
+        super().__init__(title="Remove this picture everywhere")
+        self._review_id = review_id
+        self._reason = _reason_input()
+        self.add_item(discord.ui.Label(text="Why", component=self._reason))
+
+    async def on_submit(self, interaction: discord.Interaction) -> None:
+        """Begin the removal and close the review."""
+        async with answering(interaction):
+            await acknowledge(interaction)
+            workshop = workshop_of(interaction.client)
+            requester = workshop.identity.requester(interaction)
+            reviews = workshop.services.moderation.reviews
+            card = await reviews.remove(self._review_id, requester, reason=self._reason.value)
+            await _show_decided(interaction, card)
+
+
 class MeasureSelect(
     discord.ui.DynamicItem[discord.ui.Select[Any]], template=review_pattern(_MEASURE)
 ):
@@ -196,6 +237,7 @@ def review_buttons(card: ReviewCard) -> discord.ui.View | None:
     if review.kind is ReviewKind.HELD:
         view.add_item(KeepButton(review.id, is_appealed=is_appealed))
     else:
+        view.add_item(RemoveButton(review.id))
         view.add_item(DismissButton(review.id))
     view.add_item(MeasureSelect(review.id))
     return view

@@ -115,6 +115,9 @@ def test_every_error_says_what_to_do() -> None:
         errors.ReportRepeated(),
         errors.TooManyReports(limit=10),
         errors.DecisionImpossible(),
+        errors.RemovalRequestEmpty(),
+        errors.RemovalRequestNotFound(),
+        errors.TooManyRequests(retry_after_s=60),
         errors.NotTranslated(language="es"),
         errors.Unavailable(),
     ]

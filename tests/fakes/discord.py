@@ -33,6 +33,7 @@ from backend.service.reader import Reader
 from backend.service.services import Services
 from bot.client import ClientOptions, ImpastoBot
 from bot.devcord.openapi import OpenApiJudge
+from storage.object_stores.memory import MemoryObjectStore
 from tests.builders import an_image
 from tests.fakes.audit import MemoryAuditLog
 from tests.fakes.discord_edge import Edge
@@ -47,7 +48,7 @@ from tests.fakes.events import (
 )
 from tests.fakes.explaining import make_explanations, make_preferences
 from tests.fakes.marks import RememberedMark
-from tests.fakes.moderation import make_moderation, make_standings
+from tests.fakes.moderation import make_files, make_moderation, make_standings
 from tests.fakes.openapi import openapi_document
 from tests.fakes.provenance import make_provenance
 from tests.fakes.stores import (
@@ -93,6 +94,7 @@ class Town:
         self.messages = MemoryMessageStore()
         self.bus = MemoryEventBus()
         self.pictures, self.previews = MemoryPictures(), MemoryPreviews()
+        self.objects = MemoryObjectStore()
         self.flags = MemoryCancelFlags()
         self.outlooks = MemoryOutlooks()
         self.presence = MemoryPresence(ModelFamily.SDXL)
@@ -102,6 +104,8 @@ class Town:
             memory=self.memory,
             flags=self.flags,
             outbox=MemoryOutbox(jobs=self.jobs, bus=self.bus),
+            messages=self.messages,
+            files=make_files(self.objects, clock=self.now),
             clock=self.now,
         )
         self.audit = MemoryAuditLog(memory=self.memory)
@@ -246,8 +250,9 @@ class Town:
             keys = {}
             for variant in ImageVariant:
                 form = FORMS.get(variant, "WEBP")
-                key = keys[variant] = f"{job_id}/{index}/{variant}.{form.lower()}"
+                key = keys[variant] = f"images/{job_id}/{index}/{variant}.{form.lower()}"
                 self.pictures.objects[key] = a_picture(index, form=form, side=side)
+                self.objects.put(key, self.pictures.objects[key], "image/png")
             images.append(an_image(index, keys=keys, width=side, height=side))
         return GenerationResult(images=tuple(images))
 

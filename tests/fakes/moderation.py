@@ -2,24 +2,36 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from backend.delivery.removals import StoredFiles
 from backend.domain.errors import ReportRepeated, TooManyReports
 from backend.domain.jobs import Block, Change, Job
+from backend.domain.removals import Removal, RemovalId, RemovalPlace, RemovalRequest
 from backend.domain.requests import AccountId, JobId
 from backend.domain.reviews import Decision, Review, ReviewId, ReviewKind, RulePrecision
 from backend.domain.standing import AccountStanding, StandingRules
+from backend.limits.memory_limiter import MemoryLimiter
 from backend.service import on_record
 from backend.service.appeals import Appeals
+from backend.service.likenesses import Likenesses
 from backend.service.moderation_ports import Card, Complaint, ReviewStore
-from backend.service.ports import Clock, JobStore, OutboxPublisher
+from backend.service.ports import Clock, JobStore, MessageStore, OutboxPublisher
+from backend.service.removal_ports import PictureFiles
+from backend.service.removal_requests import RemovalRequests
+from backend.service.removals import Removals
 from backend.service.reviews import Reviews
 from backend.service.services import Moderation
 from backend.service.standings import Standings
 from safety.moderation.audit import AuditEntry
+from storage.image_store import ImageStore
+from storage.object_store import ObjectStore
+from storage.object_stores.memory import MemoryObjectStore
 from tests.fakes.audit import MemoryAuditLog
 from tests.fakes.events import MemoryCancelFlags
-from tests.fakes.stores import Memory
+from tests.fakes.pictures import MemoryPictureStore
+from tests.fakes.stores import Memory, MemoryMessageStore
 
 
 class MemoryReviewStore:
@@ -79,14 +91,14 @@ class MemoryReviewStore:
         for review in self.memory.reviews.values():
             picture = (review.job_id, review.picture_index)
             is_same = picture == (complaint.job_id, complaint.picture_index)
-            if is_same and review.kind is ReviewKind.REPORT and review.is_open:
+            if is_same and review.kind is complaint.kind and review.is_open:
                 return review
         return Review(
             id=ReviewId(f"rev_{len(self.memory.reviews) + 1:06d}"),
             job_id=complaint.job_id,
             block=Block(stage="report", outcome="review", category="reported", rule="report"),
             opened_at=complaint.at,
-            kind=ReviewKind.REPORT,
+            kind=complaint.kind,
             picture_index=complaint.picture_index,
         )
 
@@ -97,7 +109,7 @@ class MemoryReviewStore:
 
     async def overdue(self, now: datetime) -> int:
         return sum(
-            review.is_open and review.appeal is not None and review.appeal.due_at < now
+            review.is_open and review.due_at is not None and review.due_at < now
             for review in self.memory.reviews.values()
         )
 
@@ -166,6 +178,80 @@ class MemoryCardStore:
         self.told.add(review_id)
 
 
+class MemoryRemovalStore:
+    """The `RemovalStore` in memory."""
+
+    def __init__(self, *, memory: Memory) -> None:
+        self.memory = memory
+        self.removals: dict[RemovalId, Removal] = {}
+        self.asked: list[RemovalRequest] = []
+        self._messages: list[tuple[JobId, int, int]] = []
+
+    async def begin(self, removal: Removal) -> Removal:
+        for known in self.removals.values():
+            if (known.job_id, known.picture_index) == (removal.job_id, removal.picture_index):
+                return known
+        self.removals[removal.id] = removal
+        self.memory.audit.append(on_record.removal_begun(removal))
+        return removal
+
+    async def get(self, removal_id: RemovalId) -> Removal | None:
+        return self.removals.get(removal_id)
+
+    async def unfinished(self, limit: int) -> list[Removal]:
+        found = [one for one in self.removals.values() if not one.is_finished]
+        return sorted(found, key=lambda one: (one.at, one.id))[:limit]
+
+    async def confirm(
+        self, removal_id: RemovalId, place: RemovalPlace, *, at: datetime, proof: str
+    ) -> None:
+        removal = self.removals[removal_id]
+        if place not in removal.places or place.confirmed_at is not None:
+            return
+        done = replace(place, confirmed_at=at, proof=proof)
+        places = tuple(done if one == place else one for one in removal.places)
+        self.removals[removal_id] = replace(removal, places=places)
+        self.memory.audit.append(on_record.removal_confirmed(removal_id, place, proof, at=at))
+
+    async def copies_of(self, digests: Sequence[str]) -> list[tuple[JobId, int]]:
+        return [
+            (job.id, image.index)
+            for job in self.memory.jobs.values()
+            if job.result is not None
+            for image in job.result.images
+            if set(image.digests.values()) & set(digests)
+        ]
+
+    async def take_from_gallery(self, job_id: JobId, index: int, *, at: datetime) -> None:
+        job = self.memory.jobs[job_id]
+        if job.result is None or all(image.index != index for image in job.result.images):
+            return
+        left = tuple(image for image in job.result.images if image.index != index)
+        self.memory.jobs[job_id] = replace(
+            job,
+            result=replace(job.result, images=left),
+            version=job.version + 1,
+            updated_at=at,
+        )
+
+    async def note_message(self, job_id: JobId, channel_id: int, message_id: int) -> None:
+        self._messages.append((job_id, channel_id, message_id))
+
+    async def messages_of(self, job_id: JobId) -> list[tuple[int, int]]:
+        return [(c, m) for owner, c, m in dict.fromkeys(self._messages) if owner == job_id]
+
+    async def add_request(self, request: RemovalRequest) -> None:
+        self.asked.append(request)
+        self.memory.audit.append(on_record.removal_requested(request))
+
+    async def request_by(self, token_digest: str) -> RemovalRequest | None:
+        return next((one for one in self.asked if one.token_digest == token_digest), None)
+
+    async def requests(self, *, since: datetime, limit: int) -> list[RemovalRequest]:
+        found = [one for one in self.asked if one.at >= since]
+        return sorted(found, key=lambda one: one.at, reverse=True)[:limit]
+
+
 class MemoryStandingStore:
     """The `StandingStore` in memory."""
 
@@ -224,16 +310,27 @@ def make_moderation(
     outbox: OutboxPublisher,
     clock: Clock,
     reviews: ReviewStore | None = None,
+    messages: MessageStore | None = None,
+    files: PictureFiles | None = None,
 ) -> Moderation:
     """Make what members and moderators do, in memory."""
     reviews = reviews or MemoryReviewStore(memory=memory)
-    cards = MemoryCardStore(memory=memory)
+    cards, store = MemoryCardStore(memory=memory), MemoryRemovalStore(memory=memory)
+    files = files or make_files(MemoryObjectStore(), clock=clock)
+    removals = Removals(
+        store=store,
+        jobs=jobs,
+        messages=messages or MemoryMessageStore(),
+        files=files,
+        clock=clock,
+    )
     return Moderation(
         standings=standings,
         reviews=Reviews(
             reviews=reviews,
             jobs=jobs,
             cards=cards,
+            removals=removals,
             standings=standings,
             outbox=outbox,
             audit=MemoryAuditLog(memory=memory),
@@ -241,4 +338,19 @@ def make_moderation(
         ),
         appeals=Appeals(reviews=reviews, jobs=jobs, clock=clock),
         cards=cards,
+        removals=removals,
+        requests=RemovalRequests(
+            store=store,
+            reviews=reviews,
+            jobs=jobs,
+            files=files,
+            likenesses=Likenesses(pictures=MemoryPictureStore(memory=memory)),
+            limiter=MemoryLimiter(burst=5, per_minute=1, clock=lambda: clock().timestamp()),
+            clock=clock,
+        ),
     )
+
+
+def make_files(objects: ObjectStore, *, clock: Clock) -> StoredFiles:
+    """Make what takes stored files away."""
+    return StoredFiles(objects=objects, images=ImageStore(objects=objects), clock=clock)

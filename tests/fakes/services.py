@@ -14,6 +14,7 @@ from backend.service.policies import Everywhere
 from backend.service.predictions import Predictions
 from backend.service.reader import Reader
 from backend.service.services import Services
+from storage.object_stores.memory import MemoryObjectStore
 from tests.builders import at
 from tests.fakes.audit import MemoryAuditLog
 from tests.fakes.events import (
@@ -26,7 +27,7 @@ from tests.fakes.events import (
     MemoryPreviews,
 )
 from tests.fakes.explaining import make_explanations, make_preferences
-from tests.fakes.moderation import make_moderation, make_standings
+from tests.fakes.moderation import make_files, make_moderation, make_standings
 from tests.fakes.provenance import make_provenance
 from tests.fakes.stores import (
     Memory,
@@ -61,6 +62,7 @@ class FakeWorkshop:
         self.cancel_flags = MemoryCancelFlags()
         self.outlooks = MemoryOutlooks()
         self.pictures = MemoryPictures()
+        self.objects = MemoryObjectStore()
         self.previews = MemoryPreviews()
         self.messages = MemoryMessageStore()
         self.presence = MemoryPresence(ModelFamily.SDXL)
@@ -81,6 +83,8 @@ class FakeWorkshop:
             jobs=self.jobs,
             standings=standings,
             outbox=self.outbox,
+            messages=self.messages,
+            files=make_files(self.objects, clock=self.now),
             clock=self.now,
         )
         preferences = make_preferences()

@@ -42,7 +42,7 @@ from tests.fakes.events import (
     MemoryPreviews,
 )
 from tests.fakes.explaining import make_explanations, make_preferences
-from tests.fakes.moderation import make_moderation, make_standings
+from tests.fakes.moderation import make_files, make_moderation, make_standings
 from tests.fakes.provenance import make_provenance
 from tests.fakes.stores import (
     Memory,
@@ -230,6 +230,7 @@ async def open_workshop(
         outbox=outbox,
         clock=clock,
         reviews=reviews,
+        files=make_files(objects, clock=clock),
     )
     preferences = make_preferences()
     services = Services(

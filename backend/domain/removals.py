@@ -1,0 +1,84 @@
+"""Removing a picture everywhere: which places it is in, and the proof that it is gone from each."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NewType
+
+from backend.domain.requests import AccountId, JobId
+
+RemovalId = NewType("RemovalId", str)
+RequestId = NewType("RequestId", str)
+
+# What is reported by somebody without an account is removed or refused within this time.
+REQUEST_ANSWERED_WITHIN = timedelta(hours=48)
+REQUEST_WORDS_MAX = 2000
+
+
+class PlaceKind(StrEnum):
+    """Where a picture can be; the first are seen to first."""
+
+    FINGERPRINT = "fingerprint"  # what keeps it from being drawn or given again
+    GALLERY = "gallery"  # the list of a job's pictures
+    OBJECT = "object"  # a stored file
+    MESSAGE = "message"  # a message or a direct message
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemovalPlace:
+    """One place: a key, a fingerprint, `gen_…/2`, or `channel/message`; `proof` once confirmed."""
+
+    kind: PlaceKind
+    name: str
+    confirmed_at: datetime | None = None
+    proof: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removal:
+    """That one picture of a job is to be removed everywhere."""
+
+    id: RemovalId
+    job_id: JobId
+    picture_index: int
+    by: AccountId
+    reason: str
+    at: datetime
+    places: tuple[RemovalPlace, ...] = ()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it is gone from every place."""
+        return all(place.confirmed_at is not None for place in self.places)
+
+
+class RequestState(StrEnum):
+    """What became of a removal request."""
+
+    OPEN = "open"
+    REMOVED = "removed"
+    REFUSED = "refused"
+    NOT_FOUND = "not_found"  # no copy is known here; a moderator may still look
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemovalRequest:
+    """That somebody, perhaps without an account, asks for a picture to be removed.
+
+    Of a picture that came with it only hashes are kept. `token_digest` is of the secret by which
+    they read what became of it.
+    """
+
+    id: RequestId
+    token_digest: str
+    words: str
+    contact: str
+    sha256: str
+    fingerprint: str
+    at: datetime
+    review_ids: tuple[str, ...] = ()
+
+    @property
+    def due_at(self) -> datetime:
+        """When it is to be answered by."""
+        return self.at + REQUEST_ANSWERED_WITHIN

@@ -1,0 +1,227 @@
+"""Asking for a picture to be removed, without an account: a page with a form, and the same as JSON.
+
+Nothing is remembered of who asks: there is no cookie and no session, so that another page cannot
+act for anybody. A form that another site sends is refused all the same.
+"""
+
+import base64
+import binascii
+import html
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import BodyPartReader, hdrs, web
+from pydantic import BaseModel, Field
+
+from backend.domain.errors import LinkRefused, Unavailable
+from backend.domain.removals import (
+    REQUEST_WORDS_MAX,
+    RemovalRequest,
+    RequestState,
+)
+from backend.gateway.app_keys import PUBLIC_URL, SERVICES
+from backend.gateway.bodies import read_body
+from backend.gateway.patience import within
+from backend.gateway.problems import BadRequest
+from backend.gateway.shapes import Incoming, Text
+from backend.service.removal_requests import CONTACT_MAX
+
+PICTURE_BYTES_MAX: Final = 10 * 1024 * 1024
+# In base64, inside a body of JSON, which is bounded for all.
+PICTURE_TEXT_MAX: Final = 700_000
+LINK_MAX: Final = 500
+WITHIN_S: Final = 60.0
+_FIELDS: Final = {"link": LINK_MAX, "words": REQUEST_WORDS_MAX, "contact": CONTACT_MAX, "name": 100}
+_CHUNK_BYTES: Final = 64 * 1024
+_SAID: Final = {
+    RequestState.OPEN: "A person looks at it.",
+    RequestState.REMOVED: "It was removed everywhere.",
+    RequestState.REFUSED: "A person looked at it, and it stays.",
+    RequestState.NOT_FOUND: "No copy of it was found here. A moderator sees the request.",
+}
+_PAGE: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width"></head>
+<body><h1>{title}</h1>{body}</body></html>"""
+_FORM: Final = """
+<p>No account is needed. A person answers within 48 hours. Of a picture that you attach only
+its fingerprint is kept.</p>
+<form method="post" action="/removal" enctype="multipart/form-data">
+<p><label>Link to the picture, or its id (gen_&hellip;)<br>
+<input name="link" maxlength="500" size="60"></label></p>
+<p><label>Or the picture itself (PNG, JPEG, WebP; 10 MiB)<br>
+<input type="file" name="picture" accept="image/*"></label></p>
+<p><label>What is wrong with it<br>
+<textarea name="words" maxlength="2000" rows="6" cols="60"></textarea></label></p>
+<p><label>How to reach you (may be empty)<br>
+<input name="contact" maxlength="200" size="60"></label></p>
+<p hidden><label>Leave this empty<input name="name" tabindex="-1" autocomplete="off"></label></p>
+<p><button>Ask for its removal</button></p></form>"""
+
+
+class RemovalIn(Incoming):
+    """A link or a picture (base64), and why."""
+
+    link: Text = Field(default="", max_length=LINK_MAX)
+    picture: Text = Field(default="", max_length=PICTURE_TEXT_MAX)
+    words: Text = Field(default="", max_length=REQUEST_WORDS_MAX)
+    contact: Text = Field(default="", max_length=CONTACT_MAX)
+
+
+class RequestOut(BaseModel):
+    """What became of a request."""
+
+    object: str = "removal_request"
+    id: str
+    state: RequestState
+    matches: int
+    asked_at: str
+    answer_by: str
+    status_url: str | None = None
+
+
+async def form(request: web.Request) -> web.Response:
+    """Show the form."""
+    # Nothing to wait for: the page is the same for everybody.
+    return await _page("Ask for a picture to be removed", _FORM)
+
+
+async def submit(request: web.Request) -> web.Response:
+    """Take in the form, and answer with where its state can be read."""
+    _must_be_our_form(request)
+    request.app[SERVICES].moderation.requests.must_be_welcome(f"removal:{request.remote}")
+    try:
+        fields, picture = await within(WITHIN_S, _read_form(request))
+    except TimeoutError as error:
+        raise Unavailable from error
+    if fields.get("name"):
+        # Only a machine fills in what nobody sees; it is told what everybody is told.
+        return await _page("Thank you", "<p>A person looks at it.</p>")
+    asked, secret = await request.app[SERVICES].moderation.requests.ask(
+        picture=picture,
+        link=fields.get("link", ""),
+        words=fields.get("words", ""),
+        contact=fields.get("contact", ""),
+    )
+    return web.Response(
+        status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: f"/removal/{secret}"}, text=asked.id
+    )
+
+
+async def state(request: web.Request) -> web.Response:
+    """Show what became of a request to whoever has its link."""
+    requests = request.app[SERVICES].moderation.requests
+    asked, found = await requests.status(request.match_info["secret"])
+    said = (
+        f"<p><strong>{_SAID[found]}</strong></p><p>Asked {asked.at:%Y-%m-%d %H:%M} UTC, "
+        f"answered by {asked.due_at:%Y-%m-%d %H:%M} UTC. "
+        f"Pictures that match: {len(asked.review_ids)}.</p>"
+        f"<p>Keep this page's address; it is the only way back to it.</p>"
+        f"<p><small>{html.escape(asked.id)}</small></p>"
+    )
+    return await _page("Your request", said)
+
+
+async def create(request: web.Request) -> web.Response:
+    """Take in a request as JSON."""
+    requests = request.app[SERVICES].moderation.requests
+    requests.must_be_welcome(f"removal:{request.remote}")
+    body = await read_body(request, RemovalIn)
+    asked, secret = await requests.ask(
+        picture=_decoded(body.picture), link=body.link, words=body.words, contact=body.contact
+    )
+    _, found = await requests.status(secret)
+    url = f"{request.app[PUBLIC_URL]}/removal/{secret}"
+    return _json(_out(asked, found, status_url=url), status=HTTPStatus.CREATED)
+
+
+async def show(request: web.Request) -> web.Response:
+    """Tell what became of a request to whoever has its secret."""
+    requests = request.app[SERVICES].moderation.requests
+    asked, found = await requests.status(request.match_info["secret"])
+    return _json(_out(asked, found))
+
+
+def _out(
+    asked: RemovalRequest, found: RequestState, *, status_url: str | None = None
+) -> RequestOut:
+    return RequestOut(
+        id=asked.id,
+        state=found,
+        matches=len(asked.review_ids),
+        asked_at=asked.at.isoformat(),
+        answer_by=asked.due_at.isoformat(),
+        status_url=status_url,
+    )
+
+
+def _json(out: RequestOut, *, status: int = HTTPStatus.OK) -> web.Response:
+    body = out.model_dump_json(exclude_none=True).encode()
+    return web.Response(status=status, body=body, content_type="application/json")
+
+
+async def _page(title: str, body: str) -> web.Response:
+    return web.Response(
+        text=_PAGE.format(title=html.escape(title), body=body),
+        content_type="text/html",
+        headers={
+            "Content-Security-Policy": (
+                "default-src 'none'; form-action 'self'; frame-ancestors 'none'"
+            )
+        },
+    )
+
+
+def _must_be_our_form(request: web.Request) -> None:
+    """Refuse a form that another site's page sends.
+
+    Raises:
+        LinkRefused: it says so itself.
+
+    """
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    if site not in ("same-origin", "none"):
+        raise LinkRefused
+
+
+async def _read_form(request: web.Request) -> tuple[dict[str, str], bytes]:
+    """Read the fields of the form, no more of them than may be.
+
+    Raises:
+        BadRequest: it is no form of ours.
+        web.HTTPRequestEntityTooLarge: the picture has too many bytes.
+
+    """
+    if request.content_type != "multipart/form-data":
+        raise BadRequest("unsupported_media", "Send the form as multipart/form-data.")
+    fields: dict[str, str] = {}
+    picture = b""
+    try:
+        async for part in await request.multipart():
+            if not isinstance(part, BodyPartReader) or part.name not in {*_FIELDS, "picture"}:
+                raise BadRequest("invalid_request", "The form has other fields.")
+            if part.name == "picture":
+                picture = await _read_part(part, PICTURE_BYTES_MAX)
+            else:
+                most = 4 * _FIELDS[part.name]
+                text = (await _read_part(part, most)).decode(errors="replace")
+                fields[part.name] = text.replace("\0", "")
+    except ValueError as error:
+        raise BadRequest("malformed_request", "The form cannot be read.") from error
+    return fields, picture
+
+
+async def _read_part(part: BodyPartReader, most_bytes: int) -> bytes:
+    data = bytearray()
+    while chunk := await part.read_chunk(_CHUNK_BYTES):
+        data += chunk
+        if len(data) > most_bytes:
+            raise web.HTTPRequestEntityTooLarge(max_size=most_bytes, actual_size=len(data))
+    return bytes(data)
+
+
+def _decoded(picture: str) -> bytes:
+    try:
+        return base64.b64decode(picture, validate=True)
+    except binascii.Error as error:
+        raise BadRequest("invalid_request", "The picture is no base64.") from error

@@ -1,0 +1,174 @@
+"""Requests for removal from anybody, account or none: matched, put before moderators, answered.
+
+Of a picture that comes with a request only its hashes are kept, never a byte.
+"""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+
+from backend.domain.errors import RemovalRequestEmpty, RemovalRequestNotFound, TooManyRequests
+from backend.domain.removals import (
+    REQUEST_WORDS_MAX,
+    RemovalRequest,
+    RequestId,
+    RequestState,
+)
+from backend.domain.requests import AccountId, JobId, Requester
+from backend.domain.reviews import Decision, Review, ReviewId
+from backend.service.likenesses import Likenesses
+from backend.service.moderation_ports import Complaint, ReviewStore
+from backend.service.moderators import must_moderate
+from backend.service.picture_ports import RateLimiter
+from backend.service.ports import Clock, JobStore
+from backend.service.removal_ports import PictureFiles, RemovalStore
+from safety.fingerprint import QUALITY_FLOOR, Fingerprint
+
+CONTACT_MAX = 200
+MATCHES_MAX = 20
+_JOB = re.compile(r"gen_[0-9a-f]{20}(?:-\d{1,3})?")
+_INDEX = re.compile(r"/(?:images/)?(\d{1,2})(?:\D|$)")
+_KEPT_FOR = timedelta(days=365)
+
+
+class RemovalRequests:
+    """The use cases around requests for removal."""
+
+    def __init__(
+        self,
+        *,
+        store: RemovalStore,
+        reviews: ReviewStore,
+        jobs: JobStore,
+        files: PictureFiles,
+        likenesses: Likenesses,
+        clock: Clock,
+        limiter: RateLimiter | None = None,
+    ) -> None:
+        self._limiter = limiter
+        self._store = store
+        self._reviews = reviews
+        self._jobs = jobs
+        self._files = files
+        self._likenesses = likenesses
+        self._clock = clock
+
+    def must_be_welcome(self, client: str) -> None:
+        """Count a request of an address, before its picture is taken in.
+
+        Raises:
+            TooManyRequests: too many came from there.
+
+        """
+        wait_s = 0 if self._limiter is None else self._limiter.take(client)
+        if wait_s:
+            raise TooManyRequests(retry_after_s=wait_s)
+
+    async def ask(
+        self, *, picture: bytes = b"", link: str = "", words: str = "", contact: str = ""
+    ) -> tuple[RemovalRequest, str]:
+        """Look for a picture and put every copy before moderators; return it with its secret.
+
+        Raises:
+            RemovalRequestEmpty: neither a picture nor a link came with it.
+            PictureInvalid, PictureTooLarge: the picture cannot be read.
+
+        """
+        named = _JOB.search(link)
+        if not picture and named is None:
+            raise RemovalRequestEmpty
+        fingerprints = await self._files.fingerprints_of(picture) if picture else ()
+        sha256 = hashlib.sha256(picture).hexdigest() if picture else ""
+        secret = secrets.token_urlsafe(24)
+        request_id = RequestId("req_" + secrets.token_hex(10))
+        found = await self._matches(sha256, fingerprints, link if named else "")
+        said = words.strip()[:REQUEST_WORDS_MAX]
+        reviews = [await self._open(request_id, job_id, index, said) for job_id, index in found]
+        request = RemovalRequest(
+            id=request_id,
+            token_digest=_digest(secret),
+            words=said,
+            contact=contact.strip()[:CONTACT_MAX],
+            sha256=sha256,
+            fingerprint=fingerprints[0] if fingerprints else "",
+            at=self._clock(),
+            review_ids=tuple(review.id for review in reviews),
+        )
+        await self._store.add_request(request)
+        return request, secret
+
+    async def status(self, secret: str) -> tuple[RemovalRequest, RequestState]:
+        """Return a request and what became of it, to whoever has its secret.
+
+        Raises:
+            RemovalRequestNotFound: nobody has this one.
+
+        """
+        request = await self._store.request_by(_digest(secret))
+        if request is None:
+            raise RemovalRequestNotFound
+        return request, await self._state_of(request)
+
+    async def all(self, requester: Requester) -> list[tuple[RemovalRequest, RequestState]]:
+        """Return the requests of a year with what became of them, newest first.
+
+        Raises:
+            ModeratorsOnly: the requester is none.
+
+        """
+        must_moderate(requester)
+        since = self._clock() - _KEPT_FOR
+        requests = await self._store.requests(since=since, limit=200)
+        return [(request, await self._state_of(request)) for request in requests]
+
+    async def _state_of(self, request: RemovalRequest) -> RequestState:
+        if not request.review_ids:
+            return RequestState.NOT_FOUND
+        reviews = [await self._reviews.get(ReviewId(one)) for one in request.review_ids]
+        decisions = {review.decision for review in reviews if review is not None}
+        if Decision.OPEN in decisions:
+            return RequestState.OPEN
+        return RequestState.REMOVED if Decision.REMOVED in decisions else RequestState.REFUSED
+
+    async def _matches(
+        self, sha256: str, fingerprints: Sequence[str], link: str
+    ) -> list[tuple[JobId, int]]:
+        found: dict[tuple[JobId, int], None] = {}
+        if sha256:
+            found |= dict.fromkeys(await self._store.copies_of([sha256]))
+        for fingerprint in fingerprints:
+            sought = Fingerprint(bytes.fromhex(fingerprint), QUALITY_FLOOR + 1)
+            alike = await self._likenesses.near(sought)
+            found |= dict.fromkeys((one.picture.job_id, one.picture.index) for one in alike)
+        if link:
+            found |= dict.fromkeys(await self._linked(link))
+        return list(found)[:MATCHES_MAX]
+
+    async def _linked(self, link: str) -> list[tuple[JobId, int]]:
+        """Return the pictures that a link names: one, or all of its job."""
+        named = _JOB.search(link)
+        job = await self._jobs.get(JobId(named[0])) if named else None
+        if named is None or job is None or job.result is None:
+            return []
+        index = _INDEX.search(link[named.end() :])
+        images = [one.index for one in job.result.images]
+        wanted = [int(index[1])] if index and int(index[1]) in images else images
+        return [(job.id, one) for one in wanted]
+
+    async def _open(self, request_id: RequestId, job_id: JobId, index: int, words: str) -> Review:
+        now = self._clock()
+        complaint = Complaint(
+            account_id=AccountId(f"public:{request_id}"),
+            job_id=job_id,
+            picture_index=index,
+            words=words,
+            at=now,
+            is_request=True,
+        )
+        return await self._reviews.complain(complaint, most_since=(MATCHES_MAX, now))
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

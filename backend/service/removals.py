@@ -1,0 +1,184 @@
+"""Removes a picture everywhere and confirms it place by place; whatever stops it, it goes on."""
+
+import secrets
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from backend.domain.errors import ImageNotFound, JobNotFound, Unavailable
+from backend.domain.jobs import Job
+from backend.domain.removals import PlaceKind, Removal, RemovalId, RemovalPlace
+from backend.domain.requests import JobId, Requester
+from backend.domain.results import ImageRef, ImageVariant
+from backend.service.generations import image_of
+from backend.service.moderators import must_moderate
+from backend.service.ports import Clock, JobStore, MessageStore
+from backend.service.removal_ports import PictureFiles, RemovalStore
+
+BATCH = 50
+_log = structlog.get_logger(__name__)
+
+
+def new_removal_id() -> RemovalId:
+    """Make an id."""
+    return RemovalId("rem_" + secrets.token_hex(10))
+
+
+class Removals:
+    """The use cases around removal. Messages are the bot's to delete; all else is done here."""
+
+    def __init__(
+        self,
+        *,
+        store: RemovalStore,
+        jobs: JobStore,
+        messages: MessageStore,
+        files: PictureFiles,
+        clock: Clock,
+        make_id: Callable[[], RemovalId] = new_removal_id,
+    ) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._messages = messages
+        self._files = files
+        self._clock = clock
+        self._make_id = make_id
+
+    async def remove(
+        self, job_id: JobId, index: int, requester: Requester, *, reason: str
+    ) -> Removal:
+        """Begin to remove a picture with every copy of it, and do what can be done at once.
+
+        Raises:
+            ModeratorsOnly: the requester is none.
+            JobNotFound, JobNotDelivered, ImageNotFound: there is no such picture.
+
+        """
+        must_moderate(requester)
+        job = await self._jobs.get(job_id)
+        if job is None:
+            raise JobNotFound
+        places = await self._places_of(job, image_of(job, index))
+        removal = await self._store.begin(
+            Removal(
+                id=self._make_id(),
+                job_id=job_id,
+                picture_index=index,
+                by=requester.account_id,
+                reason=reason,
+                at=self._clock(),
+                places=tuple(places),
+            )
+        )
+        await self._drive(removal)
+        return await self._store.get(removal.id) or removal
+
+    async def get(self, removal_id: RemovalId, requester: Requester) -> Removal:
+        """Return a removal with the confirmation of each place.
+
+        Raises:
+            ModeratorsOnly: the requester is none.
+            ImageNotFound: there is no such removal.
+
+        """
+        must_moderate(requester)
+        removal = await self._store.get(removal_id)
+        if removal is None:
+            raise ImageNotFound
+        return removal
+
+    async def drive(self) -> int:
+        """Go on with whatever is not finished; return how many removals that were."""
+        removals = await self._store.unfinished(BATCH)
+        for removal in removals:
+            await self._drive(removal)
+        return len(removals)
+
+    async def messages_left(self) -> list[tuple[Removal, RemovalPlace]]:
+        """Return the messages that are still to be deleted."""
+        return [
+            (removal, place)
+            for removal in await self._store.unfinished(BATCH)
+            for place in _unconfirmed(removal, PlaceKind.MESSAGE)
+        ]
+
+    async def message_gone(self, removal: Removal, place: RemovalPlace, *, proof: str) -> None:
+        """Record that a message is gone."""
+        await self._store.confirm(removal.id, place, at=self._clock(), proof=proof)
+
+    async def note_message(self, job_id: JobId, channel_id: int, message_id: int) -> None:
+        """Note a message in which pictures of a job were posted."""
+        await self._store.note_message(job_id, channel_id, message_id)
+
+    async def _drive(self, removal: Removal) -> None:
+        try:
+            for place in _unconfirmed(removal, PlaceKind.FINGERPRINT):
+                await self._files.block(place.name, removal.id)
+                await self._confirm(removal, place, "listed: neither drawn nor taken in again")
+            for place in _unconfirmed(removal, PlaceKind.GALLERY):
+                job_id, _, index = place.name.rpartition("/")
+                now = self._clock()
+                await self._store.take_from_gallery(JobId(job_id), int(index), at=now)
+                await self._confirm(removal, place, "the job lists it no more")
+            await self._remove_objects(removal, _unconfirmed(removal, PlaceKind.OBJECT))
+        except Unavailable:
+            # The next round goes on from here.
+            _log.warning("removal_waits", removal_id=removal.id)
+
+    async def _remove_objects(self, removal: Removal, places: Sequence[RemovalPlace]) -> None:
+        if not places:
+            return
+        gone, proof = await self._files.remove([place.name for place in places])
+        for place in places:
+            if gone.get(place.name, False):
+                await self._confirm(removal, place, proof)
+
+    async def _confirm(self, removal: Removal, place: RemovalPlace, proof: str) -> None:
+        await self._store.confirm(removal.id, place, at=self._clock(), proof=proof)
+
+    async def _places_of(self, job: Job, image: ImageRef) -> list[RemovalPlace]:
+        copies = await self._copies_of(job, image)
+        keys = {key for _, copy in copies for key in copy.keys.values()}
+        names = {
+            PlaceKind.FINGERPRINT: await self._fingerprints(copies),
+            PlaceKind.GALLERY: {f"{owner.id}/{copy.index}" for owner, copy in copies},
+            PlaceKind.OBJECT: keys,
+            PlaceKind.MESSAGE: await self._message_names([owner.id for owner, _ in copies]),
+        }
+        return [
+            RemovalPlace(kind=kind, name=name) for kind in names for name in sorted(names[kind])
+        ]
+
+    async def _copies_of(self, job: Job, image: ImageRef) -> list[tuple[Job, ImageRef]]:
+        """Return the picture and all that are the same, byte for byte, in whatever job."""
+        found = {(job.id, image.index): (job, image)}
+        digests = {image.sha256, *image.digests.values()}
+        for job_id, index in await self._store.copies_of(sorted(digests)):
+            owner = await self._jobs.get(job_id)
+            if owner is not None and owner.result is not None:
+                found |= {
+                    (job_id, one.index): (owner, one)
+                    for one in owner.result.images
+                    if one.index == index
+                }
+        return list(found.values())
+
+    async def _fingerprints(self, copies: Sequence[tuple[Job, ImageRef]]) -> set[str]:
+        prints = {copy.fingerprint for _, copy in copies if copy.fingerprint}
+        if not prints:
+            key = copies[0][1].keys[ImageVariant.ORIGINAL]
+            prints = {await self._files.fingerprint_of_stored(key)}
+        return prints - {""}
+
+    async def _message_names(self, job_ids: Sequence[JobId]) -> set[str]:
+        names = set()
+        for job_id in dict.fromkeys(job_ids):
+            names |= {f"{c}/{m}" for c, m in await self._store.messages_of(job_id)}
+            shown = await self._messages.get(job_id)
+            if shown is not None:
+                names.add(f"{shown.channel_id}/{shown.message_id}")
+        return names
+
+
+def _unconfirmed(removal: Removal, kind: PlaceKind) -> list[RemovalPlace]:
+    return [one for one in removal.places if one.kind is kind and one.confirmed_at is None]
