@@ -80,10 +80,9 @@ class RequestOut(BaseModel):
     status_url: str | None = None
 
 
-async def form(request: web.Request) -> web.Response:
-    """Show the form."""
-    # Nothing to wait for: the page is the same for everybody.
-    return await _page("Ask for a picture to be removed", _FORM)
+async def form(_request: web.Request) -> web.Response:
+    """Show the form, which is the same for everybody."""
+    return _page("Ask for a picture to be removed", _FORM)
 
 
 async def submit(request: web.Request) -> web.Response:
@@ -96,7 +95,7 @@ async def submit(request: web.Request) -> web.Response:
         raise Unavailable from error
     if fields.get("name"):
         # Only a machine fills in what nobody sees; it is told what everybody is told.
-        return await _page("Thank you", "<p>A person looks at it.</p>")
+        return _page("Thank you", "<p>A person looks at it.</p>")
     asked, secret = await request.app[SERVICES].moderation.requests.ask(
         picture=picture,
         link=fields.get("link", ""),
@@ -119,7 +118,7 @@ async def state(request: web.Request) -> web.Response:
         f"<p>Keep this page's address; it is the only way back to it.</p>"
         f"<p><small>{html.escape(asked.id)}</small></p>"
     )
-    return await _page("Your request", said)
+    return _page("Your request", said)
 
 
 async def create(request: web.Request) -> web.Response:
@@ -160,7 +159,7 @@ def _json(out: RequestOut, *, status: int = HTTPStatus.OK) -> web.Response:
     return web.Response(status=status, body=body, content_type="application/json")
 
 
-async def _page(title: str, body: str) -> web.Response:
+def _page(title: str, body: str) -> web.Response:
     return web.Response(
         text=_PAGE.format(title=html.escape(title), body=body),
         content_type="text/html",

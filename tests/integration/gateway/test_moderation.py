@@ -1,0 +1,211 @@
+"""Appeals, reports, decisions and removals over REST, and the form that needs no account."""
+
+import base64
+import io
+import re
+
+import pytest
+from aiohttp import FormData
+from PIL import Image
+
+from backend.domain.requests import AccountId, JobId
+from tests.builders import a_requester
+from tests.integration.gateway.workshop import Workshop
+
+
+@pytest.fixture
+async def moderator(workshop: Workshop) -> dict[str, str]:
+    _, secret = await workshop.services.accounts.create_key("mod", is_moderator=True)
+    return {"Authorization": f"Bearer {secret}"}
+
+
+async def held(workshop: Workshop) -> str:
+    response = await workshop.client.post(
+        "/v1/generations", json={"prompt": "forbidden"}, headers=workshop.alice
+    )
+    return str((await response.json())["request_id"])
+
+
+async def delivered(workshop: Workshop) -> str:
+    job_id = await workshop.create(prompt="a fox", n=2)
+    await workshop.deliver(job_id, count=2)
+    return str(job_id)
+
+
+async def post(workshop: Workshop, path: str, headers: dict[str, str], **body: object) -> tuple:
+    response = await workshop.client.post(path, json=body, headers=headers)
+    return response.status, await response.json()
+
+
+async def the_review(workshop: Workshop, moderator: dict[str, str]) -> dict:
+    listed = await (await workshop.client.get("/v1/reviews", headers=moderator)).json()
+    (review,) = listed["data"]
+    return review
+
+
+async def test_an_appeal_is_overturned_and_the_job_is_in_line_again(
+    workshop: Workshop, moderator: dict[str, str]
+) -> None:
+    job_id = await held(workshop)
+    path = f"/v1/generations/{job_id}/appeal"
+    status, told = await post(workshop, path, workshop.alice, reason="a nature film")
+    assert (status, told["state"]) == (201, "open")
+    assert told["answer_by"].startswith("2026-01-04T12:00")
+    review = await the_review(workshop, moderator)
+    assert (review["appeal"], review["generation_id"]) == ("a nature film", job_id)
+    path = f"/v1/reviews/{review['id']}/decision"
+    status, decided = await post(workshop, path, moderator, decision="approve")
+    assert (status, decided["state"]) == (200, "released")
+    shown = await workshop.client.get(f"/v1/generations/{job_id}", headers=workshop.alice)
+    assert (await shown.json())["status"] == "queued"
+    rules = await (await workshop.client.get("/v1/reviews/rules", headers=moderator)).json()
+    assert [(rule["overturned"], rule["precision"]) for rule in rules["data"]] == [(1, 0.0)]
+
+
+async def test_a_second_appeal_and_somebody_elses_are_refused(workshop: Workshop) -> None:
+    path = f"/v1/generations/{await held(workshop)}/appeal"
+    assert (await post(workshop, path, workshop.bob, reason="x"))[0] == 404
+    assert (await post(workshop, path, workshop.alice, reason="x"))[0] == 201
+    status, problem = await post(workshop, path, workshop.alice, reason="y")
+    assert (status, problem["code"]) == (409, "appeal_repeated")
+
+
+@pytest.mark.parametrize("path", ["/v1/reviews", "/v1/reviews/rules", "/v1/removal-requests"])
+async def test_only_keys_that_moderate_see_what_moderators_see(
+    workshop: Workshop, path: str
+) -> None:
+    response = await workshop.client.get(path, headers=workshop.alice)
+    assert (response.status, (await response.json())["code"]) == (403, "moderators_only")
+
+
+async def test_a_decision_that_bans_ends_what_its_asker_has_in_line(
+    workshop: Workshop, moderator: dict[str, str]
+) -> None:
+    await held(workshop)
+    waiting = await workshop.create(prompt="an owl")
+    review = await the_review(workshop, moderator)
+    path = f"/v1/reviews/{review['id']}/decision"
+    body = {"decision": "keep", "measure": "ban", "reason": "spam"}
+    assert (await post(workshop, path, moderator, **body))[0] == 200
+    shown = await workshop.client.get(f"/v1/generations/{waiting}", headers=workshop.alice)
+    assert (await shown.json())["status"] == "cancelled"
+    standing = await workshop.services.moderation.standings.standing_of(AccountId("api:alice"))
+    assert standing.is_barred
+
+
+async def test_a_reported_picture_is_removed_with_all_links_dead(
+    workshop: Workshop, moderator: dict[str, str]
+) -> None:
+    job_id = await delivered(workshop)
+    shown = await workshop.client.get(f"/v1/generations/{job_id}", headers=workshop.alice)
+    links = [image["url"] for image in (await shown.json())["images"]]
+    path = f"/v1/generations/{job_id}/images/0/reports"
+    assert (await post(workshop, path, workshop.bob, reason="my face"))[0] == 201
+    assert (await post(workshop, path, workshop.bob))[1]["code"] == "report_repeated"
+    review = await the_review(workshop, moderator)
+    assert (review["kind"], review["picture"], review["words"]) == ("report", 0, "my face")
+    path = f"/v1/reviews/{review['id']}/decision"
+    status, decided = await post(workshop, path, moderator, decision="remove", reason="theirs")
+    assert (status, decided["state"]) == (200, "removed")
+    statuses = [
+        (await workshop.client.get(link.removeprefix("http://pictures.test"))).status
+        for link in links
+    ]
+    assert statuses == [404, 200]
+    shown = await workshop.client.get(f"/v1/generations/{job_id}", headers=workshop.alice)
+    assert [image["index"] for image in (await shown.json())["images"]] == [1]
+
+
+async def test_each_place_of_a_removal_is_told_with_its_proof(
+    workshop: Workshop, moderator: dict[str, str]
+) -> None:
+    job_id = await delivered(workshop)
+    path = f"/v1/generations/{job_id}/images/1/removal"
+    assert (await post(workshop, path, workshop.alice))[0] == 403
+    status, told = await post(workshop, path, moderator, reason="x")
+    assert (status, told["is_finished"]) == (202, True)
+    assert {place["kind"] for place in told["places"]} >= {"gallery", "object"}
+    assert all(place["gone_at"] and place["proof"] for place in told["places"])
+
+
+async def test_anybody_asks_for_a_removal_by_the_form_and_reads_what_became_of_it(
+    workshop: Workshop, moderator: dict[str, str]
+) -> None:
+    job_id = await delivered(workshop)
+    page = await workshop.client.get("/removal")
+    assert (page.status, page.content_type) == (200, "text/html")
+    form = FormData({"link": f"https://x.test/{job_id}/1", "words": "<b>me</b>", "name": ""})
+    form.add_field("picture", b"", filename="")
+    answer = await workshop.client.post("/removal", data=form, allow_redirects=False)
+    assert answer.status == 303, await answer.text()
+    state = await workshop.client.get(answer.headers["Location"])
+    text = await state.text()
+    assert "A person looks at it." in text
+    assert "answered by 2026-01-03 12:00 UTC" in text
+    review = await the_review(workshop, moderator)
+    assert (review["kind"], review["picture"]) == ("request", 1)
+    assert review["answer_by"].startswith("2026-01-03T12:00")
+    path = f"/v1/reviews/{review['id']}/decision"
+    await post(workshop, path, moderator, decision="remove")
+    assert (
+        "removed everywhere" in await (await workshop.client.get(answer.headers["Location"])).text()
+    )
+    listed = await (await workshop.client.get("/v1/removal-requests", headers=moderator)).json()
+    assert [(one["state"], one["words"]) for one in listed["data"]] == [("removed", "<b>me</b>")]
+
+
+async def test_the_same_as_json_with_a_picture_that_is_not_here(workshop: Workshop) -> None:
+    buffer = io.BytesIO()
+    Image.effect_noise((96, 96), 50).convert("RGB").save(buffer, format="PNG")
+    body = {"picture": base64.b64encode(buffer.getvalue()).decode(), "words": "me"}
+    status, told = await post(workshop, "/v1/removal-requests", {}, **body)
+    assert (status, told["state"], told["matches"]) == (201, "not_found", 0)
+    secret = told["status_url"].rpartition("/")[2]
+    shown = await workshop.client.get(f"/v1/removal-requests/{secret}")
+    assert (await shown.json())["id"] == told["id"]
+    assert (await workshop.client.get("/v1/removal-requests/none")).status == 404
+
+
+async def test_a_request_that_names_no_picture_is_refused(workshop: Workshop) -> None:
+    status, problem = await post(workshop, "/v1/removal-requests", {}, words="me")
+    assert (status, problem["code"]) == (422, "removal_request_empty")
+
+
+async def test_what_only_a_machine_fills_in_leads_nowhere(workshop: Workshop) -> None:
+    job_id = await delivered(workshop)
+    form = FormData({"link": job_id, "name": "Robot"})
+    form.add_field("picture", b"", filename="")
+    answer = await workshop.client.post("/removal", data=form, allow_redirects=False)
+    assert answer.status == 200
+    store = workshop.services.moderation.requests
+    assert await store.all(a_requester("mod", is_moderator=True)) == []
+
+
+async def test_a_form_that_another_site_sends_is_refused(workshop: Workshop) -> None:
+    form = FormData({"link": "gen_0"})
+    form.add_field("picture", b"", filename="")
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    answer = await workshop.client.post("/removal", data=form, headers=headers)
+    assert answer.status == 403
+
+
+async def test_an_address_that_asks_very_often_is_told_to_wait(workshop: Workshop) -> None:
+    statuses = [
+        (await post(workshop, "/v1/removal-requests", {}, link="gen_" + "0" * 20))[0]
+        for _ in range(8)
+    ]
+    assert statuses.count(201) == 5
+    assert statuses[-1] == 429
+
+
+async def test_the_page_has_neither_script_nor_a_way_into_a_frame(workshop: Workshop) -> None:
+    page = await workshop.client.get("/removal")
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "form-action 'self'" in policy
+    assert not re.search(r"<script|style=", await page.text())
+
+
+async def test_a_removal_of_nothing_is_a_404(workshop: Workshop, moderator: dict[str, str]) -> None:
+    path = f"/v1/generations/{JobId('gen_none')}/images/0/removal"
+    assert (await post(workshop, path, moderator))[0] == 404
