@@ -54,7 +54,6 @@ def make_standings(
 def make_moderation(
     database: Database,
     standings: Standings,
-    *,
     objects: ObjectStore,
     outbox: OutboxPublisher,
     clock: Clock,

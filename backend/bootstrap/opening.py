@@ -123,9 +123,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             ),
             uploads=uploads,
             provenance=make_provenance(settings, database),
-            moderation=make_moderation(
-                database, standings, objects=open_objects(settings), outbox=outbox, clock=now
-            ),
+            moderation=make_moderation(database, standings, open_objects(settings), outbox, now),
             accounts=make_accounts(database),
             messages=SqlMessageStore(database=database),
             events=bus,

@@ -61,45 +61,7 @@ from backend.domain.input_errors import (
     WeightOutOfRange,
 )
 from backend.domain.link_errors import PictureLinkInvalid, PictureLinkUnreachable
-from backend.domain.moderation_errors import (
-    AccountBanned as AccountBanned,
-)
-from backend.domain.moderation_errors import (
-    AccountFrozen as AccountFrozen,
-)
-from backend.domain.moderation_errors import (
-    AccountMuted as AccountMuted,
-)
-from backend.domain.moderation_errors import (
-    AccountSuspended as AccountSuspended,
-)
-from backend.domain.moderation_errors import (
-    AppealImpossible as AppealImpossible,
-)
-from backend.domain.moderation_errors import (
-    AppealRepeated as AppealRepeated,
-)
-from backend.domain.moderation_errors import (
-    DecisionImpossible as DecisionImpossible,
-)
-from backend.domain.moderation_errors import (
-    ModerationRefused as ModerationRefused,
-)
-from backend.domain.moderation_errors import (
-    RemovalRequestEmpty as RemovalRequestEmpty,
-)
-from backend.domain.moderation_errors import (
-    RemovalRequestNotFound as RemovalRequestNotFound,
-)
-from backend.domain.moderation_errors import (
-    ReportRepeated as ReportRepeated,
-)
-from backend.domain.moderation_errors import (
-    TooManyReports as TooManyReports,
-)
-from backend.domain.moderation_errors import (
-    TooManyRequests as TooManyRequests,
-)
+from backend.domain.moderation_errors import *  # noqa: F403 - its `__all__` is all of them
 from backend.domain.ways_out import way_out
 
 __all__ = [

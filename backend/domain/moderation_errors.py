@@ -4,6 +4,22 @@ from datetime import datetime
 
 from backend.domain.input_errors import ImpastoError
 
+__all__ = [
+    "AccountBanned",
+    "AccountFrozen",
+    "AccountMuted",
+    "AccountSuspended",
+    "AppealImpossible",
+    "AppealRepeated",
+    "DecisionImpossible",
+    "ModerationRefused",
+    "RemovalRequestEmpty",
+    "RemovalRequestNotFound",
+    "ReportRepeated",
+    "TooManyReports",
+    "TooManyRequests",
+]
+
 
 class AccountSuspended(ImpastoError):
     """The account may not ask for pictures."""
