@@ -104,8 +104,6 @@ class Town:
             memory=self.memory,
             flags=self.flags,
             outbox=MemoryOutbox(jobs=self.jobs, bus=self.bus),
-            messages=self.messages,
-            files=make_files(self.objects, clock=self.now),
             clock=self.now,
         )
         self.audit = MemoryAuditLog(memory=self.memory)
@@ -117,6 +115,8 @@ class Town:
             jobs=self.jobs,
             standings=self.standings,
             outbox=MemoryOutbox(jobs=self.jobs, bus=self.bus),
+            messages=self.messages,
+            files=make_files(self.objects, clock=self.now),
             clock=self.now,
         )
         self._options = ClientOptions(

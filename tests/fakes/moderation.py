@@ -223,8 +223,12 @@ class MemoryRemovalStore:
         ]
 
     async def take_from_gallery(self, job_id: JobId, index: int, *, at: datetime) -> None:
-        job = self.memory.jobs[job_id]
-        if job.result is None or all(image.index != index for image in job.result.images):
+        job = self.memory.jobs.get(job_id)
+        if (
+            job is None
+            or job.result is None
+            or all(image.index != index for image in job.result.images)
+        ):
             return
         left = tuple(image for image in job.result.images if image.index != index)
         self.memory.jobs[job_id] = replace(

@@ -16,6 +16,7 @@ from backend.db.stores import (
     SqlPictureStore,
     SqlPreferenceStore,
     SqlQueueDocuments,
+    SqlRemovalStore,
     SqlReviewStore,
     SqlStandingStore,
     SqlUploadStore,
@@ -32,9 +33,15 @@ from backend.service.ports import (
     QueueDocuments,
     UploadStore,
 )
+from backend.service.removal_ports import RemovalStore
 from safety.moderation.audit import AuditEntry
 from tests.fakes.audit import MemoryAuditLog
-from tests.fakes.moderation import MemoryCardStore, MemoryReviewStore, MemoryStandingStore
+from tests.fakes.moderation import (
+    MemoryCardStore,
+    MemoryRemovalStore,
+    MemoryReviewStore,
+    MemoryStandingStore,
+)
 from tests.fakes.pictures import MemoryPictureStore
 from tests.fakes.stores import (
     Memory,
@@ -65,6 +72,7 @@ class Stores:
     recorded: Callable[[], Awaitable[list[AuditEntry]]]
     pictures: PictureStore
     cards: CardStore
+    removals: RemovalStore
 
 
 def sql_stores(database: Database) -> Stores:
@@ -86,6 +94,7 @@ def sql_stores(database: Database) -> Stores:
         recorded=recorded,
         pictures=SqlPictureStore(database=database),
         cards=SqlCardStore(database=database),
+        removals=SqlRemovalStore(database=database),
     )
 
 
@@ -109,6 +118,7 @@ def memory_stores() -> Stores:
         recorded=recorded,
         pictures=MemoryPictureStore(memory=memory),
         cards=MemoryCardStore(memory=memory),
+        removals=MemoryRemovalStore(memory=memory),
     )
 
 

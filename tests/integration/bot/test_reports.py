@@ -66,3 +66,38 @@ async def test_a_moderator_leaves_a_reported_picture(town: Town) -> None:
     [review] = town.memory.reviews.values()
     assert review.decision is Decision.DISMISSED
     assert cards(channel)[0].embeds[0].title == "Reported picture: left where it is"
+
+
+async def test_a_removed_picture_is_gone_from_every_message(town: Town) -> None:
+    channel = await desk(town)
+    job_id = await town.deliver()
+    await town.bob.click(town.message_of(job_id), label="U2")
+    await report(town, town.message_of(job_id))
+    await sweep(town)
+    assert len(town.channel.history()) == 2
+    shown = await town.moderator.click(cards(channel)[0], label="Remove everywhere")
+    await town.moderator.submit_modal(shown, {"reason": "not theirs"})
+    await sweep(town)
+    assert town.channel.history() == []
+    assert cards(channel)[0].embeds[0].title == "Removed everywhere"
+    job = await town.jobs.get(job_id)
+    assert job is not None
+    assert job.result is not None
+    assert [image.index for image in job.result.images] == [0, 2, 3]
+    assert not [key for key in town.objects.list_keys("images/") if f"{job_id}/1/" in key]
+    assert await town.moderation.removals.messages_left() == []
+
+
+async def test_a_message_that_is_gone_already_is_proof_enough(town: Town) -> None:
+    channel = await desk(town)
+    job_id = await town.deliver()
+    await report(town, town.message_of(job_id))
+    await sweep(town)
+    shown = await town.moderator.click(cards(channel)[0], label="Remove everywhere")
+    await town.owned(town.message_of(job_id).delete)
+    await town.moderator.submit_modal(shown, {"reason": "not theirs"})
+    await town.restart()
+    await sweep(town)
+    told = [entry for entry in town.memory.audit if entry.action == "picture.removed"]
+    proofs = {entry.detail["proof"] for entry in told if entry.detail["kind"] == "message"}
+    assert proofs == {"not there (10008)"}
