@@ -198,7 +198,7 @@ def _draw_all(stack: Stack, notes: Path, count: int) -> list[Spell]:
     }
     with notes.with_suffix(".log").open("wb") as log:
         argv = [sys.executable, __file__, "--worker", str(notes)]
-        worker = subprocess.Popen(argv, env=env, stderr=log)  # noqa: S603 - our own words
+        worker = subprocess.Popen(argv, env=env, stdout=log, stderr=log)  # noqa: S603 - our own words
     try:
         stack.wait_until(
             lambda: notes.exists() and len(notes.read_text().splitlines()) >= count,
