@@ -23,6 +23,7 @@ _DOORS = "tests/integration/devcord/test_doors.py"
 _FLOOR = "tests/integration/dispatch"
 _JOBS = "tests/contract/db/test_job_store.py"
 _SESSIONS = "tests/integration/db/test_sessions.py"
+_MARKING = "tests/unit/gpu_worker/test_marking.py"
 _RELEASE = "tests/unit/gpu_worker/test_release.py"
 _FAIR = "tests/unit/backend/scheduling/test_fair_queue.py"
 
@@ -345,7 +346,15 @@ ROWS: Final = (
         note="hold and job, delivery and charge are each one transaction",
     ),
     Row(number=46, fault="audit store away", note="comes with the safety issue"),
-    Row(number=47, fault="signing key missing", note="provenance comes with the safety issue"),
+    Row(
+        number=47,
+        fault="signing key missing, expired or wrong",
+        tests=(
+            f"{_MARKING}::test_without_a_usable_key_nothing_leaves_and_the_worker_says_so",
+            f"{_MARKING}::test_what_cannot_be_marked_is_held_and_nothing_is_stored",
+            f"{_REPORTS}::test_a_worker_that_cannot_sign_holds_its_job_and_rests_until_it_can",
+        ),
+    ),
     Row(number=48, fault="yesterday's backup restored", note="comes with operations"),
     Row(number=49, fault="account deleted in mid-job", note="deletion comes with accounts"),
     Row(

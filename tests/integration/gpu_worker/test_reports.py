@@ -16,6 +16,7 @@ from gpu_worker.engine.pace import Bounds
 from gpu_worker.engine.rehearsal import SleepingArtist
 from gpu_worker.engine.stock import LateStock, Stock
 from gpu_worker.messenger import Messenger
+from gpu_worker.release.marking import Marker
 from gpu_worker.release.pipeline import ReleasePipeline
 from gpu_worker.release.screening import Screening
 from gpu_worker.render.drawing import Artist, Drawing, DrawOrder, Run
@@ -24,12 +25,14 @@ from gpu_worker.state import OutOfMemory
 from gpu_worker.vitals import Dials
 from gpu_worker.vram.quarantine import MOST_FAILURES
 from gpu_worker.worker import Worker
+from safety.errors import CredentialsInvalid
 from safety.policy import DEFAULT_POLICY
+from safety.provenance.certificates import Credentials
 from safety.verdict import Finding, Outcome
 from storage.image_store import ImageStore
 from storage.object_stores.memory import MemoryObjectStore
 from tests.fakes.image_checks import EachByItself
-from tests.fakes.marks import a_marker
+from tests.fakes.marks import a_marker, a_signer, some_credentials
 from tests.integration.gpu_worker.conftest import PATIENCE_S, Line, a_render_job, wait_for
 
 
@@ -106,6 +109,7 @@ def start(redis_url: str) -> Iterator[Start]:
         bounds: Bounds | None = None,
         artist: Artist | None = None,
         stock: Stock | None = None,
+        marker: Marker | None = None,
     ) -> Worker:
         images = ImageStore(objects=objects or MemoryObjectStore())
         opened = artist or FailingArtist(failures=list(failures))
@@ -118,7 +122,7 @@ def start(redis_url: str) -> Iterator[Start]:
             release=ReleasePipeline(
                 screening=Screening(checks=[SecondPictureCheck()], policy=DEFAULT_POLICY),
                 check_timeout_s=30.0,
-                marker=a_marker(),
+                marker=marker or a_marker(),
                 images=images,
             ),
             report_retry_s=5.0,
@@ -142,6 +146,31 @@ def test_out_of_memory_is_told_and_the_next_job_is_drawn(line: Line, start: Star
     outcome = line.outcome(a_render_job(1))
     assert (outcome.code, outcome.is_retryable) == ("out_of_memory", True)
     assert line.outcome(a_render_job(2)).kind == "render_finished"
+
+
+def test_a_worker_that_cannot_sign_holds_its_job_and_rests_until_it_can(line: Line, start: Start):
+    usable = False
+
+    def credentials() -> Credentials:
+        if not usable:
+            raise CredentialsInvalid("missing", "no key")
+        return some_credentials()
+
+    objects = MemoryObjectStore()
+    marker = a_marker(signer=a_signer(credentials=credentials))
+    worker = start(marker=marker, objects=objects)
+    worker.run(a_render_job(1))
+    held = line.outcome(a_render_job(1))
+    assert (held.kind, held.category) == ("render_blocked", "check_failed")
+    assert held.rule == "credentials_missing"
+    assert list(objects.list_keys("")) == []
+    assert worker.desk.wants() == 0
+    assert worker.vitals().provenance_trouble == "credentials_missing"
+    usable = True
+    assert worker.vitals().provenance_trouble == ""
+    worker.run(a_render_job(2))
+    assert line.outcome(a_render_job(2)).kind == "render_finished"
+    assert worker.desk.wants() == 1
 
 
 def test_a_worker_that_keeps_running_out_takes_no_jobs_until_one_was_drawn(

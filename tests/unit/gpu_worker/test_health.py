@@ -90,6 +90,7 @@ def probe() -> Iterator[Probe]:
         ({"takes_jobs": False, "state": WorkerState.LOADING}, 200, 503),
         ({"takes_jobs": False, "state": WorkerState.UNHEALTHY}, 200, 503),
         ({"is_hung": True}, 503, 503),
+        ({"provenance_trouble": "credentials_expired"}, 200, 503),
     ],
 )
 def test_a_worker_lives_until_it_hangs_and_is_ready_while_it_takes_jobs(
