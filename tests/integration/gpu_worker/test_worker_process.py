@@ -31,8 +31,11 @@ def test_a_job_is_drawn_checked_stored_and_reported(
     assert isinstance(outcome, RenderFinished)
     assert outcome.worker == "worker-1"
     assert [(image.index, image.seed) for image in outcome.images] == [(0, 7), (1, 8)]
+    grid = {ImageVariant.GRID, ImageVariant.GRID_SMALL}
+    assert set(outcome.images[0].keys) == set(ImageVariant)
+    assert set(outcome.images[1].keys) == set(ImageVariant) - grid
     for image in outcome.images:
-        assert set(image.keys) == set(ImageVariant)
+        assert set(image.digests) == set(image.keys)
         stored = (tmp_path / "home/objects" / image.keys[ImageVariant.ORIGINAL]).read_bytes()
         assert len(stored) == image.size_bytes
     kinds = [report.kind for report in line.reports_of(job)]
