@@ -5,13 +5,15 @@ import struct
 import zlib
 
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, ImageChops
 
 from storage.errors import InvalidImage
 from storage.formats import (
     ImageFormat,
     content_type_of,
     decode,
+    encode_avif,
+    encode_jpeg,
     encode_png,
     encode_webp,
     size_of,
@@ -123,3 +125,40 @@ def test_a_thumbnail_fits_its_side_and_never_grows(
     data = thumbnail(a_picture(width=size[0], height=size[1]), side_px)
     assert sniff(data) is ImageFormat.WEBP
     assert size_of(data) == expected
+
+
+def test_every_format_gives_back_a_picture_of_its_size_and_says_its_type() -> None:
+    picture = a_picture(width=120, height=80)
+    encoders = {
+        "png": (encode_png, "image/png"),
+        "webp": (encode_webp, "image/webp"),
+        "jpg": (encode_jpeg, "image/jpeg"),
+        "avif": (encode_avif, "image/avif"),
+    }
+    for extension, (encode, media_type) in encoders.items():
+        data = encode(picture)
+        assert sniff(data).value == extension
+        assert content_type_of(f"images/a/x.{extension}") == media_type
+        assert size_of(data) == (120, 80)
+        worst = ImageChops.difference(decode(data), picture).getextrema()
+        assert max(high for _, high in worst) < 12
+
+
+def test_a_jpeg_shows_itself_roughly_before_it_is_whole() -> None:
+    with Image.open(io.BytesIO(encode_jpeg(a_picture()))) as image:
+        assert image.info["progressive"]
+
+
+def test_what_is_see_through_is_white_in_a_jpeg() -> None:
+    clear = Image.new("RGBA", (32, 32), (0, 0, 0, 0))
+    lowest = min(low for low, _ in decode(encode_jpeg(clear)).getextrema())
+    assert lowest > 250
+
+
+@pytest.mark.parametrize("encode", [encode_webp, encode_jpeg, encode_avif])
+def test_a_comment_is_kept_in_any_script_and_none_is_no_metadata(encode) -> None:
+    with Image.open(io.BytesIO(encode(a_picture(), comment="лиса, Steps: 4"))) as image:
+        comment = image.getexif().get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment]
+        assert comment == b"UNICODE\0" + "лиса, Steps: 4".encode("utf-16-be")
+    with Image.open(io.BytesIO(encode(a_picture()))) as image:
+        assert not image.getexif()
