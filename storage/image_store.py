@@ -16,6 +16,7 @@ from storage.keys import (
     image_key,
     upload_key,
 )
+from storage.link_signer import LinkSigner
 from storage.object_store import ObjectStore
 from storage.purger import Purger
 from storage.removal import LeadsSomewhere, RemovalProof, remove
@@ -42,11 +43,16 @@ class ImageStore:
         self,
         *,
         objects: ObjectStore,
+        links: LinkSigner | None = None,
         purger: Purger | None = None,
         leads_somewhere: LeadsSomewhere | None = None,
     ) -> None:
-        """Take a store, what is told of removals, and what follows links that others serve."""
+        """Take a store, who makes links if it is not the store itself, and what stands in front.
+
+        `purger` is told of removals, `leads_somewhere` follows links that others serve.
+        """
         self._objects = objects
+        self._links = links or objects
         self._purger = purger
         self._leads_somewhere = leads_somewhere
 
@@ -125,6 +131,7 @@ class ImageStore:
             self._objects,
             keys,
             now=now,
+            links=self._links,
             purger=self._purger,
             leads_somewhere=self._leads_somewhere,
         )
@@ -147,7 +154,7 @@ class ImageStore:
             InvalidKey: the key is malformed or lies outside `images/`.
 
         """
-        return self._objects.link(check_public_key(key), ttl_s, now)
+        return self._links.link(check_public_key(key), ttl_s, now)
 
     def _found(self, key: str, data: bytes) -> bytes:
         """Return what lies under a key; where nothing does, `data`, which does from now on."""

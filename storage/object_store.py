@@ -32,7 +32,10 @@ class Resting:
 
 
 class ObjectStore(Protocol):
-    """Holds objects by key; safe to share between threads."""
+    """Holds objects by key; safe to share between threads.
+
+    Each is also a `LinkSigner`, whose links lead to where it hands its objects out by itself.
+    """
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """Store an object, replacing what was there; readers see the old or the new, never a part.

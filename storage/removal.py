@@ -9,6 +9,7 @@ from typing import Final
 
 from storage.errors import ObjectNotFound
 from storage.keys import check_public_key
+from storage.link_signer import LinkSigner
 from storage.object_store import ObjectStore
 from storage.purger import Purger, PurgeReceipt
 
@@ -69,6 +70,7 @@ def remove(
     keys: Iterable[str],
     *,
     now: datetime,
+    links: LinkSigner | None = None,
     purger: Purger | None = None,
     leads_somewhere: LeadsSomewhere | None = None,
 ) -> RemovalProof:
@@ -88,34 +90,27 @@ def remove(
     for key in ordered:
         objects.delete(key)
     purge = purger.purge(ordered, now=now) if purger is not None and ordered else None
+
+    def is_linked(key: str) -> bool | None:
+        if leads_somewhere is None:
+            return None
+        return leads_somewhere((links or objects).link(key, PROBE_TTL_S, now))
+
     return RemovalProof(
         at=now,
-        keys=tuple(
-            _probe(objects, key, hashes[key], now=now, leads_somewhere=leads_somewhere)
-            for key in ordered
-        ),
+        keys=tuple(_probe(objects, key, hashes[key], is_linked=is_linked(key)) for key in ordered),
         purge=purge,
     )
 
 
-def _probe(
-    objects: ObjectStore,
-    key: str,
-    sha256: str,
-    *,
-    now: datetime,
-    leads_somewhere: LeadsSomewhere | None,
-) -> KeyProof:
+def _probe(objects: ObjectStore, key: str, sha256: str, *, is_linked: bool | None) -> KeyProof:
     is_readable = objects.exists(key) or bool(_hash_of(objects, key))
-    is_linked = is_readable
-    if leads_somewhere is not None:
-        is_linked = leads_somewhere(objects.link(key, PROBE_TTL_S, now))
     return KeyProof(
         key=key,
         sha256=sha256,
         is_readable=is_readable,
         is_listed=key in objects.list_keys(key),
-        is_linked=is_linked,
+        is_linked=is_readable if is_linked is None else is_linked,
     )
 
 

@@ -19,8 +19,8 @@ from storage.errors import (
     StorageUnavailable,
 )
 from storage.keys import check_key
-from storage.object_store import Resting, StorageTier, link_expiry
-from storage.signing import sign
+from storage.link_signers.own import OwnLinkSigner
+from storage.object_store import Resting, StorageTier
 
 # EFBIG too: a limit on file sizes (ulimit -f) is room that we do not have.
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -44,12 +44,9 @@ class LocalObjectStore:
         warm_root: Path | None = None,
         cold_root: Path | None = None,
     ) -> None:
-        if not signing_keys:
-            raise StorageUnavailable("a local store needs a signing key for its links")
         folders = {StorageTier.HOT: root, StorageTier.WARM: warm_root, StorageTier.COLD: cold_root}
         self._roots = {tier: path.resolve() for tier, path in folders.items() if path is not None}
-        self._public_url = public_url.rstrip("/")
-        self._kid, self._secret = list(signing_keys.items())[-1]
+        self._links = OwnLinkSigner(public_url=public_url, signing_keys=signing_keys)
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         hot, *others = self._paths(key).values()
@@ -90,8 +87,7 @@ class LocalObjectStore:
             raise _wrapped(error, key) from error
 
     def link(self, key: str, ttl_s: int, now: datetime) -> str:
-        query = sign(key, link_expiry(now, ttl_s), kid=self._kid, secret=self._secret)
-        return f"{self._public_url}/images/{key}?{query}"
+        return self._links.link(key, ttl_s, now)
 
     def list_keys(self, prefix: str) -> Iterator[str]:
         seen: set[str] = set()

@@ -4,15 +4,11 @@ import base64
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import boto3
-from botocore import UNSIGNED
-from botocore.auth import S3SigV4QueryAuth
-from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from storage.errors import (
@@ -22,14 +18,13 @@ from storage.errors import (
     StorageFull,
     StorageUnavailable,
 )
-from storage.keys import check_key, check_public_key
-from storage.object_store import link_expiry
+from storage.keys import check_key
+from storage.link_signers.s3 import S3LinkSigner
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _RESTORED_DAYS: Final = 3
-_LONGEST_LINK_S: Final = 7 * 24 * 3600
 _CACHE_CONTROL: Final = "private, max-age=31536000, immutable"
 _MISSING: Final = frozenset({"NoSuchKey", "NotFound", "404"})
 _FULL: Final = frozenset(
@@ -81,12 +76,17 @@ class S3ObjectStore:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        unsigned = settings.merge(Config(signature_version=UNSIGNED))
         with _wrapping(bucket):
             session = boto3.session.Session(access_key_id, secret_access_key, region_name=region)
-            self._credentials = session.get_credentials()
             self._client = _open_client(session, endpoint_url, settings)
-            self._addresses = _open_client(session, public_endpoint_url or endpoint_url, unsigned)
+        self._links = S3LinkSigner(
+            bucket=bucket,
+            endpoint_url=public_endpoint_url or endpoint_url,
+            region=region,
+            access_key_id=access_key_id,
+            secret_access_key=secret_access_key,
+            addressing_style=addressing_style,
+        )
 
     def ensure_bucket(self) -> None:
         """Create the bucket if it is not there.
@@ -138,19 +138,7 @@ class S3ObjectStore:
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def link(self, key: str, ttl_s: int, now: datetime) -> str:
-        if self._credentials is None:
-            raise StorageUnavailable("there are no credentials to sign links with")
-        address = self._addresses.generate_presigned_url(
-            "get_object", Params={"Bucket": self._bucket, "Key": check_public_key(key)}
-        )
-        request = AWSRequest(method="GET", url=address)
-        _LinkSigner(
-            credentials=self._credentials.get_frozen_credentials(),
-            region=self._region,
-            now=now,
-            expires_at=link_expiry(now, ttl_s),
-        ).add_auth(request)
-        return str(request.url)
+        return self._links.link(key, ttl_s, now)
 
     def list_keys(self, prefix: str) -> Iterator[str]:
         pages = self._client.get_paginator("list_objects_v2")
@@ -211,24 +199,6 @@ class S3ObjectStore:
             return
         place: Any = {"LocationConstraint": self._region}  # the stubs only know Amazon's regions
         self._client.create_bucket(Bucket=self._bucket, CreateBucketConfiguration=place)
-
-
-class _LinkSigner(S3SigV4QueryAuth):
-    """Presigns as of a given time, where botocore would take the machine's clock.
-
-    The time is rounded down to the minute, so that links made in the same minute can be the same.
-    """
-
-    def __init__(
-        self, *, credentials: ReadOnlyCredentials, region: str, now: datetime, expires_at: datetime
-    ) -> None:
-        self._signed_at = now.astimezone(UTC).replace(second=0, microsecond=0)
-        expires_s = int((expires_at - self._signed_at).total_seconds())
-        super().__init__(credentials, "s3", region, expires=min(expires_s, _LONGEST_LINK_S))
-
-    def _modify_request_before_signing(self, request: AWSRequest) -> None:
-        request.context["timestamp"] = self._signed_at.strftime("%Y%m%dT%H%M%SZ")
-        super()._modify_request_before_signing(request)  # type: ignore[misc]  # not in the stubs
 
 
 def _open_client(

@@ -51,7 +51,7 @@ def test_the_bucket_may_stand_in_the_host_name() -> None:
 
 def test_a_temporary_credential_is_named_in_the_link() -> None:
     store = a_store()
-    store._credentials = Credentials("key", "secret", "session-token")
+    store._links._credentials = Credentials("key", "secret", "session-token")
     query = parse_qs(urlsplit(store.link(KEY, 60, NOW)).query)
     assert query["X-Amz-Security-Token"] == ["session-token"]
 
