@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 from redis.connection import parse_url
 
 from backend.db.urls import async_url
@@ -17,9 +17,9 @@ from backend.domain.tiers import TIER_POLICIES, Tier, TierPolicy
 from backend.models.starters import families_to_serve
 from backend.prompt.house import SHIPPED, BadHouse, House, open_house
 from backend.prompt.translators import TranslatorName, TranslatorSettings
+from backend.storage_settings import StorageSettings
 from safety.errors import PolicyInvalid
 from safety.policy import DEFAULT_POLICY, Policy, read_policy
-from storage.lifecycle import Lifecycle
 
 TierLimits = dict[Tier, Annotated[int, Field(ge=1)] | None]
 _AXIS: Final = re.compile(r"[a-z][a-z_]{0,31}")
@@ -33,7 +33,7 @@ def _families_with_a_model(given: dict[str, Any]) -> tuple[ModelFamily, ...]:
     return families_to_serve([family for family in ModelFamily if given.get(f"model_{family}")])
 
 
-class Settings(BaseSettings):
+class Settings(StorageSettings):
     """Where state lives, which servers to use, which families are served.
 
     Whatever is unset, or empty, runs embedded: SQLite, a Valkey server of our own, a folder of
@@ -44,21 +44,8 @@ class Settings(BaseSettings):
         env_prefix="IMPASTO_", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    home: Path = Field(default_factory=lambda: Path.home() / ".impasto")
     database_url: str | None = None
     redis_url: str | None = None
-    s3_bucket: str | None = None
-    s3_endpoint_url: str | None = None
-    s3_public_endpoint_url: str | None = None
-    s3_ensure_bucket: bool = False
-    s3_region: str = "us-east-1"
-    s3_access_key_id: str | None = None
-    s3_secret_access_key: SecretStr | None = None
-    s3_cold_class: str = "GLACIER_IR"
-    storage_hot_days: Annotated[int, Field(ge=1)] = 30
-    storage_warm_days: Annotated[int, Field(ge=2)] = 365
-    storage_warm_folder: Path | None = None
-    storage_cold_folder: Path | None = None
     gateway_host: str = "127.0.0.1"
     gateway_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     public_url: str = Field(default_factory=_loopback_url)
@@ -123,13 +110,6 @@ class Settings(BaseSettings):
             return value
         with _told_as("it must look like turbo=20,fast=50,relax=none"):
             return dict(_limit_of(word) for word in value.split(",") if word.strip())
-
-    @field_validator("storage_warm_days")
-    @classmethod
-    def _is_after_hot(cls, value: int, info: ValidationInfo) -> int:
-        if value <= info.data.get("storage_hot_days", 0):
-            raise ValueError("it must be more than IMPASTO_STORAGE_HOT_DAYS")
-        return value
 
     @field_validator("prompt_house")
     @classmethod
@@ -252,26 +232,6 @@ class Settings(BaseSettings):
         return self.provenance or self.home / "provenance"
 
     @property
-    def objects_folder(self) -> Path:
-        """Where pictures live without S3."""
-        return self.home / "objects"
-
-    @property
-    def warm_folder(self) -> Path:
-        """Where pictures lie without S3 that have rested for a while."""
-        return self.storage_warm_folder or self.home / "objects-warm"
-
-    @property
-    def cold_folder(self) -> Path:
-        """Where pictures lie without S3 that have rested for long."""
-        return self.storage_cold_folder or self.home / "objects-cold"
-
-    @property
-    def lifecycle(self) -> Lifecycle:
-        """When pictures are warm and when they are cold."""
-        return Lifecycle(hot_days=self.storage_hot_days, warm_days=self.storage_warm_days)
-
-    @property
     def audit_keys_file(self) -> Path:
         """Where the keys live that sign heads of the audit log."""
         return self.home / "audit-keys.json"
@@ -309,6 +269,9 @@ def setting_problems(error: ValidationError) -> list[tuple[str, str]]:
     """Return the variables that cannot be used, each with what is wrong; never their values."""
     problems: dict[str, str] = {}
     for issue in error.errors(include_url=False, include_input=False):
+        if issue["type"] == "default_factory_not_called":
+            # Nothing is wrong with it but what is wrong with another.
+            continue
         name = f"IMPASTO_{issue['loc'][0]}".upper()
         problems.setdefault(name, issue["msg"].removeprefix("Value error, "))
     return list(problems.items())

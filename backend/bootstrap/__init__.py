@@ -1,5 +1,6 @@
 """Wires the backend together: opens databases, brokers and stores, and closes them again."""
 
+from backend.bootstrap.images import open_images, open_objects
 from backend.bootstrap.opening import (
     make_accounts,
     make_given_pictures,
@@ -14,7 +15,6 @@ from backend.bootstrap.opening import (
     open_gauges,
     open_interpreter,
     open_measures,
-    open_objects,
     open_redis,
     open_screen,
     open_services,
@@ -35,6 +35,7 @@ __all__ = [
     "open_expectations",
     "open_explanations",
     "open_gauges",
+    "open_images",
     "open_interpreter",
     "open_measures",
     "open_objects",

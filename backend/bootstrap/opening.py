@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 
 from backend.bootstrap.audit import tell_policy_in_force
 from backend.bootstrap.checks import open_upload_checks
+from backend.bootstrap.images import open_images, open_objects
 from backend.bootstrap.links import open_named_pictures
 from backend.bootstrap.moderation import make_moderation, make_standings
 from backend.bootstrap.policies import make_policies
@@ -68,10 +69,6 @@ from backend.service.turns import Turns
 from backend.service.uploads import Uploads
 from backend.settings import Settings
 from safety.prompt_checks import open_prompt_checks, rules_version
-from storage.image_store import ImageStore
-from storage.object_store import ObjectStore
-from storage.object_stores import LocalStoreSettings, S3StoreSettings, open_object_store
-from storage.signing import load_or_create_signing_keys
 
 
 def now() -> datetime:
@@ -143,7 +140,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
 
 def make_pictures(settings: Settings) -> StoredPictures:
     """Make the stored pictures, to be read and linked."""
-    return StoredPictures(images=ImageStore(objects=open_objects(settings)), clock=now)
+    return StoredPictures(images=open_images(settings), clock=now)
 
 
 def make_reader(settings: Settings, fleet: Fleet, policies: Policies | None = None) -> Reader:
@@ -231,12 +228,11 @@ def make_uploads(
 
     Without `standings` none can be added.
     """
-    objects = open_objects(settings)
     return Uploads(
         store=SqlUploadStore(database=database),
         pictures=StoredUploads(
-            images=ImageStore(objects=objects),
-            open_checks=partial(open_upload_checks, settings, objects),
+            images=open_images(settings),
+            open_checks=partial(open_upload_checks, settings, open_objects(settings)),
         ),
         standings=standings,
         audit=SqlAuditLog(database=database),
@@ -347,32 +343,6 @@ def open_bus(redis: Redis) -> SinkEventBus:
 def open_gauges(redis: Redis) -> RedisGauges:
     """Open what is measured of the lines."""
     return RedisGauges(redis=redis, leader_key=LEADER_KEY)
-
-
-def open_objects(settings: Settings) -> ObjectStore:
-    """Open the store of pictures: S3 where a bucket is set, else a folder under home."""
-    if settings.s3_bucket is not None:
-        secret = settings.s3_secret_access_key
-        return open_object_store(
-            S3StoreSettings(
-                bucket=settings.s3_bucket,
-                endpoint_url=settings.s3_endpoint_url,
-                public_endpoint_url=settings.s3_public_endpoint_url,
-                ensure_bucket=settings.s3_ensure_bucket,
-                region=settings.s3_region,
-                access_key_id=settings.s3_access_key_id,
-                secret_access_key=secret.get_secret_value() if secret else None,
-            )
-        )
-    return open_object_store(
-        LocalStoreSettings(
-            root=settings.objects_folder,
-            warm_root=settings.warm_folder,
-            cold_root=settings.cold_folder,
-            public_url=settings.public_url,
-            signing_keys=load_or_create_signing_keys(settings.signing_keys_file),
-        )
-    )
 
 
 class _NobodyToAsk:

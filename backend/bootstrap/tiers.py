@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import structlog
 
-from backend.bootstrap.opening import open_objects
+from backend.bootstrap.images import open_objects
 from backend.settings import Settings
 from storage.errors import StorageError
 from storage.lifecycle import bucket_rules, sweep
