@@ -28,6 +28,7 @@ from backend.bootstrap import (
 from backend.bootstrap.audit import make_audit_seal, tell_models_in_force
 from backend.bootstrap.log_stream import LogStream
 from backend.bootstrap.moderation import make_removals
+from backend.bootstrap.retention import pictures_expire
 from backend.bootstrap.tiers import tiers_kept
 from backend.contracts import REPORT_STREAM
 from backend.db.clock import DatabaseClock
@@ -195,7 +196,12 @@ async def open_dispatcher(
             clock=clock,
         )
         seal = make_audit_seal(database, settings)
-        async with clock.kept(stop or asyncio.Event()), seal.kept(clock), tiers_kept(settings):
+        async with (
+            clock.kept(stop or asyncio.Event()),
+            seal.kept(clock),
+            tiers_kept(settings),
+            pictures_expire(database, settings, clock=clock),
+        ):
             await tell_models_in_force(database, settings, clock=clock)
             yield dispatcher
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from storage.lifecycle import Lifecycle
 from storage.link_signers import CloudflareLinks, CloudFrontLinks
@@ -39,6 +39,24 @@ class StorageSettings(BaseSettings):
     storage_warm_days: Annotated[int, Field(ge=2)] = 365
     storage_warm_folder: Path | None = None
     storage_cold_folder: Path | None = None
+    retention_days: Annotated[int, Field(ge=1)] | None = None
+    retention_guilds: Annotated[
+        dict[str, Annotated[int, Field(ge=1)] | None], NoDecode, Field(default_factory=dict)
+    ]
+
+    @field_validator("retention_guilds", mode="before")
+    @classmethod
+    def _split_guilds(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [word.partition("=") for word in value.split(",") if word.strip()]
+        try:
+            return {
+                guild.strip(): None if days.strip() == "none" else int(days)
+                for guild, _, days in pairs
+            }
+        except ValueError:
+            raise ValueError("it must look like 4711=30,4712=none") from None
 
     @field_validator("cdn")
     @classmethod

@@ -68,6 +68,19 @@ def test_who_is_told_of_removals_is_a_setting(tmp_path, given, opened):
     assert "t0ken" not in repr(settings.purge_settings)
 
 
+def test_guilds_keep_pictures_as_long_as_they_say(monkeypatch):
+    monkeypatch.setenv("IMPASTO_RETENTION_GUILDS", "4711=30, 4712=none,")
+    assert Settings().retention_guilds == {"4711": 30, "4712": None}
+
+
+@pytest.mark.parametrize("text", ["4711", "4711=soon", "4711=0"])
+def test_days_of_guilds_that_are_none_are_refused(monkeypatch, text):
+    monkeypatch.setenv("IMPASTO_RETENTION_GUILDS", text)
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert {name for name, _ in setting_problems(refused.value)} == {"IMPASTO_RETENTION_GUILDS"}
+
+
 @pytest.mark.parametrize(
     ("given", "names"),
     [

@@ -1,0 +1,72 @@
+"""Wires how long pictures are kept: a sweep a day in the dispatcher."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+
+from backend.bootstrap.images import open_images
+from backend.db.picture_store import SqlPictureStore
+from backend.db.sessions import Database
+from backend.db.stores import SqlAuditLog, SqlJobStore, SqlStandingStore
+from backend.delivery.removing import StoredFiles
+from backend.domain.errors import Unavailable
+from backend.domain.requests import AccountId
+from backend.service.ports import Clock
+from backend.service.retention import Retention, RetentionRules
+from backend.settings import Settings
+
+EXPIRE_EVERY_S: Final = 6 * 3600.0
+
+_log = structlog.get_logger(__name__)
+
+
+def make_retention(database: Database, settings: Settings, *, clock: Clock) -> Retention:
+    """Make what removes pictures whose time is over."""
+    standings = SqlStandingStore(database=database)
+
+    async def is_preserved(account_id: AccountId) -> bool:
+        return (await standings.get(account_id)).freeze is not None
+
+    return Retention(
+        pictures=SqlPictureStore(database=database),
+        jobs=SqlJobStore(database=database),
+        files=StoredFiles(images=open_images(settings), clock=clock),
+        audit=SqlAuditLog(database=database),
+        is_preserved=is_preserved,
+        rules=RetentionRules(days=settings.retention_days, guild_days=settings.retention_guilds),
+        clock=clock,
+    )
+
+
+@asynccontextmanager
+async def pictures_expire(
+    database: Database, settings: Settings, *, clock: Clock, every_s: float = EXPIRE_EVERY_S
+) -> AsyncIterator[None]:
+    """Remove what is due, now and then while in the block; nothing where nothing ever is."""
+    if settings.retention_days is None and not settings.retention_guilds:
+        yield
+        return
+    retention = make_retention(database, settings, clock=clock)
+    sweeping = asyncio.create_task(_sweep(retention, every_s))
+    try:
+        yield
+    finally:
+        sweeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sweeping
+
+
+async def _sweep(retention: Retention, every_s: float) -> None:
+    while True:
+        try:
+            count = await retention.expire()
+        except Unavailable as error:
+            _log.warning("pictures_not_expired", error=str(error))
+        else:
+            if count:
+                _log.info("pictures_expired", count=count)
+        await asyncio.sleep(every_s)
