@@ -7,6 +7,7 @@ from typing import Protocol
 import structlog
 
 from backend.domain.errors import ImageNotFound, LinkRefused, Unavailable
+from backend.gateway.popular import Kept, PopularPictures
 from backend.service.ports import Clock
 from storage import errors as storage_errors
 from storage import signing
@@ -39,11 +40,12 @@ class LocalImageDoor:
         self._objects = objects
         self._signing_keys = dict(signing_keys)
         self._clock = clock
+        self._popular = PopularPictures()
 
     async def open(self, key: str, query: Mapping[str, str]) -> tuple[bytes, str]:
         try:
             signing.verify(key, query, self._clock(), signing_keys=self._signing_keys)
-            data = await asyncio.to_thread(self._objects.get, key)
+            return await self._read(key)
         except (storage_errors.LinkRefused, storage_errors.InvalidKey) as error:
             raise LinkRefused from error
         except storage_errors.ObjectNotFound as error:
@@ -51,4 +53,14 @@ class LocalImageDoor:
         except storage_errors.StorageError as error:
             _log.warning("object_store_broke", code=error.code)
             raise Unavailable from error
-        return data, content_type_of(key)
+
+    async def _read(self, key: str) -> tuple[bytes, str]:
+        """Return a picture, from memory if many want it and it has not been removed meanwhile."""
+        kept = self._popular.want(key)
+        if kept is not None and await asyncio.to_thread(self._objects.exists, key):
+            return kept.data, kept.content_type
+        self._popular.drop(key)
+        data = await asyncio.to_thread(self._objects.get, key)
+        read = Kept(data=data, content_type=content_type_of(key))
+        self._popular.offer(key, read)
+        return read.data, read.content_type
