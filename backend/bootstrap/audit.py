@@ -1,9 +1,14 @@
 """Wires the audit log: its signed heads, what is in force, and people's names outside the house."""
 
+import asyncio
 import hashlib
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
+
+import structlog
 
 from backend.db.audit_seal import AuditSeal
 from backend.db.audit_store import SqlAuditLog
@@ -13,6 +18,8 @@ from backend.service.in_force import InForce
 from backend.service.ports import Clock
 from backend.settings import Settings
 from storage.signing import load_or_create_signing_keys
+
+_log = structlog.get_logger(__name__)
 
 
 def make_audit_seal(database: Database, settings: Settings) -> AuditSeal:
@@ -24,8 +31,22 @@ def make_audit_seal(database: Database, settings: Settings) -> AuditSeal:
     )
 
 
-async def tell_policy_in_force(database: Database, settings: Settings, *, clock: Clock) -> None:
-    """Put on record which policy is the house's, unless that was the last thing told of it."""
+@asynccontextmanager
+async def policy_told(
+    database: Database, settings: Settings, *, clock: Clock
+) -> AsyncIterator[None]:
+    """Put on record which policy is the house's, while in the block: no start waits for it."""
+    telling = asyncio.create_task(_tell_policy(database, settings, clock=clock))
+    try:
+        yield
+    finally:
+        telling.cancel()
+        (outcome,) = await asyncio.gather(telling, return_exceptions=True)
+        if isinstance(outcome, Exception):
+            _log.error("policy_not_told", exc_info=outcome)
+
+
+async def _tell_policy(database: Database, settings: Settings, *, clock: Clock) -> None:
     policy = settings.safety_policy
     said = json.dumps(asdict(policy), sort_keys=True, default=sorted)
     digest = hashlib.sha256(said.encode()).hexdigest()

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from backend.bootstrap.audit import tell_policy_in_force
+from backend.bootstrap.audit import policy_told
 from backend.bootstrap.checks import open_upload_checks
 from backend.bootstrap.images import open_images, open_objects
 from backend.bootstrap.links import open_named_pictures
@@ -133,8 +133,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             ),
             preferences=preferences,
         )
-        await tell_policy_in_force(database, settings, clock=now)
-        async with fleet.watching():
+        async with fleet.watching(), policy_told(database, settings, clock=now):
             yield services
 
 
