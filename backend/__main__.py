@@ -25,11 +25,9 @@ from backend.bootstrap import (
     open_redis,
     open_services,
 )
-from backend.bootstrap.audit import make_audit_seal, tell_models_in_force
 from backend.bootstrap.log_stream import LogStream
 from backend.bootstrap.moderation import make_removals
-from backend.bootstrap.retention import pictures_expire
-from backend.bootstrap.tiers import tiers_kept
+from backend.bootstrap.upkeep import kept_up
 from backend.contracts import REPORT_STREAM
 from backend.db.clock import DatabaseClock
 from backend.db.migrate import upgrade
@@ -195,14 +193,10 @@ async def open_dispatcher(
             removals=make_removals(database, objects=open_objects(settings), clock=clock),
             clock=clock,
         )
-        seal = make_audit_seal(database, settings)
         async with (
             clock.kept(stop or asyncio.Event()),
-            seal.kept(clock),
-            tiers_kept(settings),
-            pictures_expire(database, settings, clock=clock),
+            kept_up(database, settings, clock=clock),
         ):
-            await tell_models_in_force(database, settings, clock=clock)
             yield dispatcher
 
 
