@@ -25,6 +25,7 @@ from backend.bootstrap import (
     open_redis,
     open_services,
 )
+from backend.bootstrap.images import open_store
 from backend.bootstrap.log_stream import LogStream
 from backend.bootstrap.moderation import make_removals
 from backend.bootstrap.upkeep import kept_up
@@ -190,7 +191,7 @@ async def open_dispatcher(
             outlooks=RedisOutlooks(redis=redis),
             gauges=open_gauges(redis),
             uploads=make_uploads(database, settings, clock=clock),
-            removals=make_removals(database, objects=open_objects(settings), clock=clock),
+            removals=make_removals(database, stored=open_store(settings), clock=clock),
             clock=clock,
         )
         async with (

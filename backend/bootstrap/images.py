@@ -1,5 +1,7 @@
 """Opens where pictures live, who makes links to them, and what is told that they are gone."""
 
+from typing import NamedTuple
+
 from backend.settings import Settings
 from storage.asking import leads_somewhere
 from storage.image_store import ImageStore
@@ -10,13 +12,30 @@ from storage.purgers import open_purger
 from storage.signing import load_or_create_signing_keys
 
 
+class OpenStore(NamedTuple):
+    """Where pictures live, and the pictures over it."""
+
+    objects: ObjectStore
+    images: ImageStore
+
+
+def open_store(settings: Settings) -> OpenStore:
+    """Open both over the same store."""
+    objects = open_objects(settings)
+    return OpenStore(objects, _images_over(objects, settings))
+
+
 def open_images(settings: Settings) -> ImageStore:
     """Open pictures as everybody keeps, links and removes them."""
+    return open_store(settings).images
+
+
+def _images_over(objects: ObjectStore, settings: Settings) -> ImageStore:
     links, purge = settings.cdn_links, settings.purge_settings
     # A local store's links are served from itself; others' can only be followed.
     is_served_elsewhere = settings.s3_bucket is not None
     return ImageStore(
-        objects=open_objects(settings),
+        objects=objects,
         links=None if links is None else open_link_signer(links),
         purger=None if purge is None else open_purger(purge),
         leads_somewhere=leads_somewhere if is_served_elsewhere else None,

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
+from backend.bootstrap.images import OpenStore
 from backend.db.sessions import Database
 from backend.db.stores import (
     SqlAuditLog,
@@ -29,8 +30,6 @@ from backend.service.reviews import Reviews
 from backend.service.services import Moderation
 from backend.service.standings import Standings
 from safety.policy import Policy
-from storage.image_store import ImageStore
-from storage.object_store import ObjectStore
 
 
 def make_standings(
@@ -54,14 +53,14 @@ def make_standings(
 def make_moderation(
     database: Database,
     standings: Standings,
-    objects: ObjectStore,
+    stored: OpenStore,
     outbox: OutboxPublisher,
     clock: Clock,
 ) -> Moderation:
     """Make what members and moderators do."""
     reviews, jobs = SqlReviewStore(database=database), SqlJobStore(database=database)
     cards = SqlCardStore(database=database)
-    removals = make_removals(database, objects=objects, clock=clock)
+    removals = make_removals(database, stored=stored, clock=clock)
     return Moderation(
         standings=standings,
         reviews=Reviews(
@@ -81,7 +80,7 @@ def make_moderation(
             store=SqlRemovalStore(database=database),
             reviews=reviews,
             jobs=jobs,
-            files=_files(objects, clock=clock),
+            files=_files(stored, clock=clock),
             likenesses=Likenesses(pictures=SqlPictureStore(database=database)),
             limiter=MemoryLimiter(burst=5, per_minute=1, clock=time.monotonic),
             clock=clock,
@@ -89,16 +88,16 @@ def make_moderation(
     )
 
 
-def make_removals(database: Database, *, objects: ObjectStore, clock: Clock) -> Removals:
+def make_removals(database: Database, *, stored: OpenStore, clock: Clock) -> Removals:
     """Make what removes pictures everywhere."""
     return Removals(
         store=SqlRemovalStore(database=database),
         jobs=SqlJobStore(database=database),
         messages=SqlMessageStore(database=database),
-        files=_files(objects, clock=clock),
+        files=_files(stored, clock=clock),
         clock=clock,
     )
 
 
-def _files(objects: ObjectStore, *, clock: Clock) -> StoredFiles:
-    return StoredFiles(objects=objects, images=ImageStore(objects=objects), clock=clock)
+def _files(stored: OpenStore, *, clock: Clock) -> StoredFiles:
+    return StoredFiles(objects=stored.objects, images=stored.images, clock=clock)
