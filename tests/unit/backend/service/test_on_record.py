@@ -34,7 +34,7 @@ async def a_held_job(workshop: FakeWorkshop):
 
 async def test_who_lists_held_jobs_is_on_record_with_what_was_shown(workshop):
     job = await a_held_job(workshop)
-    (card,) = await workshop.services.reviews.open_cards(MODERATOR)
+    (card,) = await workshop.services.moderation.reviews.open_cards(MODERATOR)
     assert card.job.id == job.id
     entry = workshop.audit.entries[-1]
     assert (entry.action, entry.actor, entry.outcome) == ("review.listed", "discord:mod", "seen")
@@ -82,7 +82,7 @@ async def test_without_the_log_nobody_sees_and_nothing_is_taken_in(workshop):
     job = await a_held_job(workshop)
     workshop.audit.is_away = True
     with pytest.raises(Unavailable):
-        await workshop.services.reviews.open_cards(MODERATOR)
+        await workshop.services.moderation.reviews.open_cards(MODERATOR)
     with pytest.raises(Unavailable):
         await workshop.services.generations.view(job.id, MODERATOR)
     with pytest.raises(Unavailable):
@@ -94,7 +94,7 @@ async def test_without_the_log_nobody_sees_and_nothing_is_taken_in(workshop):
 async def test_no_entry_holds_a_word_of_a_prompt(workshop):
     await a_held_job(workshop)
     await workshop.services.generations.submit(a_request("a zebra"))
-    await workshop.services.reviews.open_cards(MODERATOR)
+    await workshop.services.moderation.reviews.open_cards(MODERATOR)
     told = " ".join(str(entry) for entry in workshop.audit.entries)
     assert "fox" not in told
     assert "zebra" not in told
