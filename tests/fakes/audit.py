@@ -10,7 +10,15 @@ class MemoryAuditLog:
 
     def __init__(self, *, memory: Memory | None = None) -> None:
         self.memory = memory or Memory()
-        self.is_away = False
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the log refuses, to whoever shares its memory."""
+        return self.memory.is_audit_away
+
+    @is_away.setter
+    def is_away(self, is_away: bool) -> None:
+        self.memory.is_audit_away = is_away
 
     @property
     def entries(self) -> list[AuditEntry]:

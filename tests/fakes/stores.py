@@ -49,6 +49,7 @@ class Memory:
     ledger: dict[tuple[JobId, EntryKind, int], int] = field(default_factory=dict)
     standings: dict[AccountId, AccountStanding] = field(default_factory=dict)
     audit: list[AuditEntry] = field(default_factory=list)
+    is_audit_away: bool = False
     complaints: list[Complaint] = field(default_factory=list)
 
     def standing(self, account_id: AccountId) -> AccountStanding:
