@@ -62,7 +62,8 @@ class Conditioning:
     embeds: torch.Tensor  # [rows, tokens, channels]
     pooled: torch.Tensor  # [rows, channels]
     facts: torch.Tensor  # [rows, numbers]: those of the family, as SDXL's six of the size
-    # Image prompts, [rows, groups, tokens, channels], and how much each counts, [rows, groups].
+    # Image prompts, [rows, groups, tokens, channels], and how much each counts, [rows, groups, 2]:
+    # where the network decides on content, and where on style.
     images: torch.Tensor | None = None
     image_scales: torch.Tensor | None = None
 
@@ -89,11 +90,12 @@ class Conditioning:
         )
 
     def with_pictures(
-        self, seen: SeenPictures, scales: Sequence[float], *, is_guided: bool
+        self, seen: SeenPictures, scales: Sequence[tuple[float, float]], *, is_guided: bool
     ) -> Self:
         """Return the rows told of pictures too; the first half is led away, if guided.
 
-        Pictures that count alike are looked at together, others each by itself.
+        Pictures that count alike, for content and for style, are looked at together, others each
+        by itself.
         """
         groups = (1, 1, -1) if len(set(scales)) == 1 else (1, len(scales), -1)
         rows = len(self.embeds)
@@ -104,7 +106,7 @@ class Conditioning:
         return replace(
             self,
             images=torch.cat(shaped),
-            image_scales=weights.to(seen.toward.dtype).expand(rows, -1),
+            image_scales=weights.to(seen.toward.dtype).expand(rows, -1, -1),
         )
 
     def without_words(self) -> Self:

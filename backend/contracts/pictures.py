@@ -2,7 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from backend.domain.requests import UpscaleKind
 
@@ -55,8 +61,18 @@ class UpscaleUse(BaseModel):
 
 
 class ImagePromptUse(BaseModel):
-    """A stored picture whose look is taken up, and how strongly beside the words."""
+    """A stored picture whose look is taken up, and how strongly beside the words.
+
+    Of one that `is_style` no more is looked at than where the network decides on style.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     key: str
     scale: Annotated[float, Field(ge=0, le=3)] = 1.0
+    is_style: bool = False
+
+    @model_serializer(mode="wrap")
+    def _as_older_workers_read_it(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Leave out what older workers refuse, where it says nothing."""
+        said: dict[str, object] = write(self)
+        return {name: value for name, value in said.items() if name != "is_style" or self.is_style}

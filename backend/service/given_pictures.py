@@ -159,7 +159,9 @@ class GivenPictures:
             else None,
             mask=None if mask is None else _mask_use(mask, mask_key),
             image_prompts=tuple(
-                ImagePromptUse(key=key, scale=one.scale) for one, key in prompts if key is not None
+                ImagePromptUse(key=key, scale=one.scale, is_style=one.use is PictureUse.STYLE)
+                for one, key in prompts
+                if key is not None
             ),
             controls=tuple(control_use(one, key) for one, key in controls if key is not None),
         )

@@ -19,15 +19,18 @@ from gpu_worker.state import ModelBroken
 
 FOLDER = "ip_adapter"
 _ENCODER = "image_encoder"
+# Where SDXL decides on style rather than on what stands where (InstantStyle, arXiv 2404.02733).
+STYLE_LAYERS = "up_blocks.0.attentions.1."
 
 
 class ImagePromptAttention(nn.Module):
     """Cross-attention that also attends to pictures, where a look is told of some."""
 
-    def __init__(self, *, to_key: nn.Module, to_value: nn.Module) -> None:
+    def __init__(self, *, to_key: nn.Module, to_value: nn.Module, is_for_style: bool) -> None:
         super().__init__()
         self.to_key = to_key
         self.to_value = to_value
+        self._strength = int(is_for_style)
 
     def __call__(
         self,
@@ -39,8 +42,8 @@ class ImagePromptAttention(nn.Module):
     ) -> torch.Tensor:
         """Attend; the names are those that diffusers passes on without complaint.
 
-        `ip_hidden_states` is [rows, groups, tokens, channels] and how much each counts,
-        [rows, groups].
+        `ip_hidden_states` is [rows, groups, tokens, channels] and how much each counts for content
+        and for style, [rows, groups, 2].
         """
         words = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         if attention_mask is not None:
@@ -54,7 +57,7 @@ class ImagePromptAttention(nn.Module):
             for index in range(groups.shape[1]):
                 told = groups[:, index]
                 looked = _attend(query, self.to_key(told), self.to_value(told), attn)
-                seen = seen + scales[:, index].view(-1, 1, 1) * looked
+                seen = seen + scales[:, index, self._strength].view(-1, 1, 1) * looked
         drawn: torch.Tensor = attn.to_out[1](attn.to_out[0](seen))
         return drawn
 
@@ -124,7 +127,15 @@ def load_image_prompts(
         raise ModelBroken(f"{folder / FOLDER} could not be loaded ({reason}).") from error
     unet = pipeline.unet
     projection = unet.encoder_hid_proj.image_projection_layers[0]
-    unet.set_attn_processor({name: _own(one) for name, one in unet.attn_processors.items()})
+    processors = unet.attn_processors
+    # A small network may have no such layers: then all of its decide on style as well.
+    has_style = any(name.startswith(STYLE_LAYERS) for name in processors)
+    unet.set_attn_processor(
+        {
+            name: _own(one, is_for_style=name.startswith(STYLE_LAYERS) or not has_style)
+            for name, one in processors.items()
+        }
+    )
     # Pictures are projected once for a job, not at every look.
     unet.encoder_hid_proj = None
     unet.register_to_config(encoder_hid_dim_type=None)
@@ -146,11 +157,13 @@ def _weights_name(folder: Path) -> str:
     return names[0]
 
 
-def _own(processor: DiffusersPart) -> DiffusersPart:
+def _own(processor: DiffusersPart, *, is_for_style: bool) -> DiffusersPart:
     """Return our own attention in place of one that wants pictures at every look."""
     if not hasattr(processor, "to_k_ip"):
         return processor
-    return ImagePromptAttention(to_key=processor.to_k_ip[0], to_value=processor.to_v_ip[0])
+    return ImagePromptAttention(
+        to_key=processor.to_k_ip[0], to_value=processor.to_v_ip[0], is_for_style=is_for_style
+    )
 
 
 def _split(attn: DiffusersPart, values: torch.Tensor) -> torch.Tensor:

@@ -74,7 +74,7 @@ class Beginner:
         encoded = self.encoder.encode(job, guidance, **seen)
         conditioning = stir(encoded.conditioning, job)
         if order.image_prompts:
-            scales = [one.scale for one in job.image_prompts]
+            scales = [(0.0 if one.is_style else one.scale, one.scale) for one in job.image_prompts]
             seen_pictures = family.read_pictures(order.image_prompts)
             conditioning = conditioning.with_pictures(
                 seen_pictures, scales, is_guided=guidance.is_used

@@ -103,7 +103,8 @@ def _pictures(order: DrawOrder) -> Iterator[RecipePicture]:
         yield RecipePicture(role="mask", sha256=hash_pixels(order.mask))
     for use, picture in zip(job.image_prompts, order.image_prompts, strict=True):
         digest = hash_pixels(picture)
-        yield RecipePicture(role="image_prompt", sha256=digest, strength=use.scale)
+        role = "style_prompt" if use.is_style else "image_prompt"
+        yield RecipePicture(role=role, sha256=digest, strength=use.scale)
     for control, picture in zip(job.controls, order.controls, strict=True):
         digest = hash_pixels(picture)
         yield RecipePicture(role="control", sha256=digest, strength=control.scale)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from backend import contracts
 from backend.contracts import (
+    ImagePromptUse,
     LoraUse,
     RenderJob,
     RenderReport,
@@ -110,3 +111,10 @@ def test_a_plain_prompt_and_a_picture_as_asked_for_say_nothing_an_older_end_woul
         sample = parse_report((messages / f"render_finished_{name}.json").read_text())
         assert parse_report(sample.model_dump_json()) == sample
         assert name in sample.model_dump()
+
+
+def test_what_older_workers_do_not_know_is_said_of_a_style_alone() -> None:
+    assert ImagePromptUse(key="k").model_dump(mode="json") == {"key": "k", "scale": 1.0}
+    style = ImagePromptUse(key="k", is_style=True)
+    assert style.model_dump(mode="json")["is_style"] is True
+    assert ImagePromptUse.model_validate_json(style.model_dump_json()) == style

@@ -66,7 +66,7 @@ def an_order(pictures: list[Image.Image], scales: list[float], **fields: Any) ->
     )
 
 
-def draw_stock(stock: Any, sampler: Sampler, images: Any, scale: float, **asked: Any) -> Any:
+def draw_stock(stock: Any, sampler: Sampler, images: Any, scale: Any, **asked: Any) -> Any:
     stock.scheduler = STOCK[sampler].from_config(stock.scheduler.config)
     stock.set_ip_adapter_scale(scale)
     return stock(
@@ -96,6 +96,39 @@ def test_image_prompts_equal_the_stock_pipeline(
     draw_alone(renderer, an_order(pictures, [scale] * count, sampler=sampler))
     expected = draw_stock(stock, sampler, [pictures], scale)
     assert (latents[0] - expected).abs().max() <= TOLERANCE
+
+
+@pytest.mark.oracle
+def test_a_style_equals_the_stock_pipeline_looking_in_one_block_only(
+    renderer: Renderer, stock: Any, latents: list[torch.Tensor]
+):
+    use = ImagePromptUse(key="images/style.png", scale=0.9, is_style=True)
+    job = a_render_job(
+        image_prompts=(use,), sampler=Sampler.EULER, guidance=3.0, negative_prompt="blurry"
+    )
+    draw_alone(renderer, DrawOrder(job=job, image_prompts=tuple(TWO[:1])))
+    block = stock.unet.up_blocks[0].attentions
+    assert len(block) > 1
+    shares = [0.9 if index == 1 else 0.0 for index in range(len(block))]
+    expected = draw_stock(stock, Sampler.EULER, TWO[0], {"up": {"block_0": shares}})
+    assert (latents[0] - expected).abs().max() <= TOLERANCE
+    draw_alone(renderer, an_order(TWO[:1], [0.9], sampler=Sampler.EULER))
+    assert (latents[1] - expected).abs().max() > 100 * TOLERANCE
+
+
+def test_a_look_and_a_style_beside_each_other_are_both_taken_up(
+    renderer: Renderer, latents: list[torch.Tensor]
+):
+    for looks in ((1.0, 0.0), (0.0, 1.0), (1.0, 1.0)):
+        uses = tuple(
+            ImagePromptUse(key=f"images/{index}.png", scale=scale, is_style=index == 1)
+            for index, scale in enumerate(looks)
+        )
+        job = a_render_job(image_prompts=uses, sampler=Sampler.EULER, guidance=3.0)
+        draw_alone(renderer, DrawOrder(job=job, image_prompts=tuple(TWO)))
+    look, style, both = latents
+    assert (both - look).abs().max() > 100 * TOLERANCE
+    assert (both - style).abs().max() > 100 * TOLERANCE
 
 
 @pytest.mark.oracle
