@@ -27,7 +27,7 @@ Pictures = list[np.ndarray[Any, Any]]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture(scope="module", params=[ModelFamily.SDXL, ModelFamily.FLUX])
+@pytest.fixture(scope="module", params=list(ModelFamily))
 def renderer(request: pytest.FixtureRequest) -> Renderer:
     name: ModelFamily = request.param
     model = load_model(name, str(MODELS / name), device="cpu", dtype="float32")
