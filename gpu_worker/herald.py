@@ -52,6 +52,7 @@ class Herald:
         clock: AwakeClock,
         state: Callable[[], WorkerState],
         held_adapters: Callable[[], frozenset[str]],
+        controlnets: Callable[[], tuple[str, ...]],
         on_appetite: Callable[[], object],
         on_hung: Callable[[], None],
         on_round: Callable[[], None] = lambda: None,
@@ -63,6 +64,7 @@ class Herald:
         self._clock = clock
         self._state = state
         self._held_adapters = held_adapters
+        self._controlnets = controlnets
         self._on_appetite = on_appetite
         self._on_hung = on_hung
         self._on_round = on_round
@@ -142,6 +144,7 @@ class Herald:
             slots=0 if self._desk.is_resting else self._desk.drawn_at_once,
             wants=self._desk.wants(),
             adapters=tuple(sorted(self._held_adapters())),
+            controlnets=self._controlnets(),
             state=self._state(),
         )
 

@@ -127,7 +127,6 @@ def _open_adapters(
     )
     loras = LoraStock(wardrobe=wardrobe, demand=demand, folder=folder, cached_bytes=cached_bytes)
     loras.fetch(settings.loras_hot)
-    stock.open(loras)
     controlnets = ControlNets(
         model=model,
         family=family,
@@ -136,6 +135,7 @@ def _open_adapters(
         always_hot=frozenset(settings.controlnets_hot),
     )
     controlnets.warm_up()
+    stock.open(loras, controlnets)
     return _Adapters(books, wardrobe, controlnets)
 
 

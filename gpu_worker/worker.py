@@ -31,7 +31,7 @@ from gpu_worker.desk import Desk
 from gpu_worker.engine.loop import Engine
 from gpu_worker.engine.pace import AwakeClock, Bounds, Pace
 from gpu_worker.engine.steps import StepWatch
-from gpu_worker.engine.stock import LateStock, Stock, Storekeeper
+from gpu_worker.engine.stock import LateStock, SteeredStock, Storekeeper
 from gpu_worker.herald import Herald
 from gpu_worker.messenger import Messenger
 from gpu_worker.orders import read_ingredient, read_order
@@ -90,7 +90,7 @@ class Worker:
         report_retry_s: float = 300.0,
         drawn_at_once: int = 1,
         bounds: Bounds | None = None,
-        stock: Stock | None = None,
+        stock: SteeredStock | None = None,
         previews: Previews | None = None,
         dials: Dials | None = None,
         on_hung: Callable[[], None] = lambda: None,
@@ -127,6 +127,7 @@ class Worker:
             clock=self._clock,
             state=lambda: self._course.state,
             held_adapters=self._stock.held,
+            controlnets=self._stock.controlnets,
             on_appetite=lambda: self.on_appetite(),
             on_hung=on_hung,
             on_round=self._sickbed.tend,

@@ -55,11 +55,11 @@ from backend.scheduling.gpu_pools import open_gpu_pool
 from backend.service.accounts import Accounts
 from backend.service.expectations import Expectations
 from backend.service.explanations import Explanations
-from backend.service.fleet import Fleet
+from backend.service.fleet import Fleet, Presence
 from backend.service.generations import Generations
 from backend.service.given_pictures import GivenPictures
 from backend.service.policies import Everywhere, Policies, ScreensByPolicy
-from backend.service.ports import Clock, Presence
+from backend.service.ports import Clock
 from backend.service.predictions import Predictions
 from backend.service.preferences import SavedPreferences
 from backend.service.reader import Reader
@@ -348,4 +348,7 @@ class _NobodyToAsk:
     """The presence of workers where no server could tell of any."""
 
     async def families(self) -> frozenset[ModelFamily]:
+        raise Unavailable
+
+    async def controlnets(self) -> frozenset[str]:
         raise Unavailable

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from backend.bootstrap import open_screen, open_services
+from backend.cli.given import ControlFile, read_control, with_controls
 from backend.cli.recipes import (
     must_stand_alone,
     read_recipe,
@@ -81,6 +82,13 @@ def add_parser(subparsers: Subparsers) -> None:
         action="store_true",
         help="have the file tell prompt and settings",
     )
+    parser.add_argument(
+        "--control",
+        metavar="NAME[:SCALE]=FILE",
+        action="append",
+        default=[],
+        help="a ControlNet and the picture it is shown, for example edges:0.8=lines.png",
+    )
     parser.add_argument("--tier", choices=[tier.value for tier in Tier])
     parser.add_argument("--out", type=Path, help="file to write; more pictures get -1, -2 …")
     parser.add_argument("--recipe", type=Path, metavar="FILE", help="write how it was made")
@@ -96,6 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = Settings()
     request = make_request(arguments)
     default_family = settings.families[0]
+    controls = tuple(read_control(text) for text in arguments.control)
     understood = understand(request, screen=open_screen(settings), default_family=default_family)
     family = understood.spec.family
     # Whose worker is started here draws, whoever else is live.
@@ -110,7 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
             if family in settings.families:
                 stack.ensure(family)
             try:
-                return asyncio.run(_imagine(stack, request, arguments, job_id))
+                return asyncio.run(_imagine(stack, request, controls, arguments, job_id))
             except ServerEnded as ended:
                 job_id = ended.job_id
 
@@ -162,10 +171,16 @@ def check_out(out: Path | None) -> None:
 
 
 async def _imagine(
-    stack: Stack, request: GenerationRequest, arguments: argparse.Namespace, job_id: JobId | None
+    stack: Stack,
+    request: GenerationRequest,
+    controls: tuple[ControlFile, ...],
+    arguments: argparse.Namespace,
+    job_id: JobId | None,
 ) -> int:
     async with open_services(stack.settings) as services:
-        job_id = job_id or await ask(services, request)
+        if job_id is None:
+            steered = await with_controls(services.uploads, request, controls)
+            job_id = await ask(services, steered)
         job = await wait(stack, services, job_id, request.requester, show=_show)
         show_progress("")
         images = job.result.images if job.result else ()

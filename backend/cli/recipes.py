@@ -20,7 +20,8 @@ def must_stand_alone(arguments: argparse.Namespace) -> None:
         InvalidParameter: something is asked for beside the recipe.
 
     """
-    if any(getattr(arguments, name) is not None for name in _IN_THE_RECIPE):
+    is_more_asked = any(getattr(arguments, name) is not None for name in _IN_THE_RECIPE)
+    if is_more_asked or arguments.control:
         raise InvalidParameter(name="exact", expected="a recipe's file and nothing else to draw")
 
 

@@ -47,6 +47,7 @@ from backend.contracts.presence import WorkerPresence, parse_presence
 from backend.contracts.words import MannerUse, PromptPart, PromptTerm
 from backend.domain.families import FAMILY_SAMPLERS, ModelFamily, Sampler
 from backend.domain.manner import planned_steps, taken_steps
+from backend.domain.prompts import control_adapter
 from backend.domain.recipes import (
     DrawnBy,
     Recipe,
@@ -112,6 +113,7 @@ __all__ = [
     "WorkerState",
     "cancel_key",
     "claim_key",
+    "control_adapter",
     "fit_ratio",
     "lifeline_name",
     "lifeline_worker",

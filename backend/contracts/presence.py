@@ -12,7 +12,8 @@ class WorkerPresence(BaseModel):
 
     It draws up to `slots` jobs at once and asks for `wants` more now, besides what it has in hand.
     Said before a job's beginning is reported, so that nobody who counts jobs on their way first
-    and reads this afterwards hands out more than was asked for. What a newer release says besides
+    and reads this afterwards hands out more than was asked for. `controlnets` are all that may be
+    named to it; of `adapters` it has what it needs in memory. What a newer release says besides
     is passed over: it is a hint, the job table is the truth.
     """
 
@@ -22,6 +23,7 @@ class WorkerPresence(BaseModel):
     slots: Annotated[int, Field(ge=0)]
     wants: Annotated[int, Field(ge=0)]
     adapters: tuple[str, ...] = ()
+    controlnets: tuple[str, ...] = ()
     has_own_queue: bool = True
     state: WorkerState = WorkerState.IDLE
 

@@ -57,11 +57,22 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Effort:
-    """What a job's mode does to its cost: the share of the steps taken, and of the usual pixels."""
+    """What a job's pictures do to its cost.
+
+    `strength` is the share of the steps taken, `area` of the usual pixels. `pictures` are looked at
+    beside the words, and `controls` are the names of the ControlNets that steer.
+    """
 
     mode: Mode = Mode.TEXT
     strength: float = 1.0
     area: float = 1.0
+    pictures: int = 0
+    controls: tuple[str, ...] = ()
+
+
+def control_adapter(name: str) -> str:
+    """Return what a ControlNet is called among the adapters of a worker."""
+    return f"controlnet {name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,7 +232,8 @@ class PromptSpec:
     @property
     def adapters(self) -> tuple[str, ...]:
         """The names of what a worker must have loaded beside the model."""
-        return tuple(lora.name for lora in self.loras)
+        controls = dict.fromkeys(map(control_adapter, self.effort.controls))
+        return (*(lora.name for lora in self.loras), *controls)
 
     @property
     def positive_text(self) -> str:

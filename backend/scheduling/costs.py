@@ -20,6 +20,10 @@ PICTURE_S: Final = {ModelFamily.SDXL: 0.9, ModelFamily.SD3: 1.05, ModelFamily.FL
 ENLARGING_S: Final = 0.15
 FIXED_S: Final = 0.05
 ADAPTER_S: Final = 0.05
+# Seconds to read a picture that is looked at beside the words.
+PICTURE_READ_S: Final = 0.03
+# A ControlNet is about half a network, and is asked at every step.
+CONTROL_PART: Final = 0.4
 STEPS_USUAL: Final = 30
 PIXELS_USUAL: Final = 1024 * 1024
 RECENT_OF_KIND: Final = 15
@@ -37,8 +41,9 @@ SPREAD_UNKNOWN: Final = (0.8, 0.95, 1.0, 1.05, 1.3)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobKind:
-    """What a job's time depends on; `adapters` is how many it uses.
+    """What a job's time depends on; `adapters` is how many LoRAs it uses.
 
+    `pictures` are looked at beside the words, and as many ControlNets as `controls` steer.
     `steps` are those that are taken: fewer where a picture is started from, none where one is only
     made larger.
     """
@@ -49,12 +54,19 @@ class JobKind:
     images: int = 1
     adapters: int = 0
     mode: Mode = Mode.TEXT
+    pictures: int = 0
+    controls: int = 0
 
     @property
     def key(self) -> str:
         """Its name in what is stored."""
         plain = f"{self.family.value}/{self.pixels}/{self.steps}/{self.images}/{self.adapters}"
-        return plain if self.mode is Mode.TEXT else f"{plain}/{self.mode.value}"
+        further = {
+            self.mode.value: self.mode is not Mode.TEXT,
+            f"pictures={self.pictures}": self.pictures,
+            f"controls={self.controls}": self.controls,
+        }
+        return "/".join([plain, *(name for name, is_said in further.items() if is_said)])
 
 
 def first_guess_s(kind: JobKind) -> float:
@@ -62,7 +74,9 @@ def first_guess_s(kind: JobKind) -> float:
     if kind.mode is Mode.UPSCALE_SUBTLE:
         return FIXED_S + ENLARGING_S * kind.images * kind.pixels / PIXELS_USUAL
     pictures_s = PICTURE_S[kind.family] * kind.images * kind.steps / STEPS_USUAL
-    return FIXED_S + ADAPTER_S * kind.adapters + pictures_s * kind.pixels / PIXELS_USUAL
+    pictures_s *= 1 + CONTROL_PART * kind.controls
+    before_s = FIXED_S + ADAPTER_S * kind.adapters + PICTURE_READ_S * kind.pictures
+    return before_s + pictures_s * kind.pixels / PIXELS_USUAL
 
 
 class CostModel:
@@ -111,8 +125,10 @@ class CostModel:
             pixels=round((pixels or PIXELS_USUAL) * effort.area),
             steps=ceil(spec.manner.steps_taken(spec.steps or STEPS_USUAL) * effort.strength),
             images=spec.image_count,
-            adapters=len(spec.adapters),
+            adapters=len(spec.loras),
             mode=effort.mode,
+            pictures=effort.pictures,
+            controls=len(effort.controls),
         )
 
     def learn_job(self, spec: PromptSpec, *, gpu_s: float, pixels: int) -> None:

@@ -11,7 +11,8 @@ from backend.scheduling.waiting import NOTHING
 class LiveWorker:
     """A worker that is there: it draws `slots` jobs at once and asks for `wants` more.
 
-    `adapters` are those it has loaded. One without a queue of its own takes from the tiers' only.
+    `adapters` are those it has loaded, `controlnets` all that may be named to it. One without a
+    queue of its own takes from the tiers' only.
     """
 
     name: str
@@ -19,6 +20,7 @@ class LiveWorker:
     slots: int = 1
     wants: int = 0
     adapters: frozenset[str] = NOTHING
+    controlnets: frozenset[str] = NOTHING
     has_own_queue: bool = True
 
 

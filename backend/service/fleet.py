@@ -9,16 +9,36 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import Protocol
 
 import structlog
 
 from backend.domain.errors import FamilyUnavailable, NoLiveWorker, Unavailable
 from backend.domain.families import ModelFamily
-from backend.service.ports import Presence
 
 LOOK_EVERY_S = 1.0
 
 _log = structlog.get_logger(__name__)
+
+
+class Presence(Protocol):
+    """The workers that are there."""
+
+    async def families(self) -> frozenset[ModelFamily]:
+        """Return the families of all live workers.
+
+        Raises:
+            Unavailable: nobody can tell.
+
+        """
+
+    async def controlnets(self) -> frozenset[str]:
+        """Return the names of the ControlNets that live workers have.
+
+        Raises:
+            Unavailable: nobody can tell.
+
+        """
 
 
 class Fleet:
@@ -104,6 +124,13 @@ class Fleet:
         if family not in self._configured:
             raise FamilyUnavailable(family=family, available=self.live() or self._configured)
         raise NoLiveWorker(family=family, patience_s=self._patience_s, live=self.live())
+
+    async def controlnets(self) -> tuple[str, ...]:
+        """Return the names of the ControlNets that workers have now; none where nobody can tell."""
+        try:
+            return tuple(sorted(await self._presence.controlnets()))
+        except Unavailable:
+            return ()
 
     def _is_hopeless(self, family: ModelFamily) -> bool:
         if family not in self._configured:

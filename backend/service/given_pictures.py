@@ -93,7 +93,11 @@ class Given:
         return replace(
             spec,
             is_tiled=is_tiled,
-            effort=self.effort,
+            effort=replace(
+                self.effort,
+                pictures=len(request.image_prompts) + len(spec.pictures),
+                controls=tuple(one.controlnet for one in request.controls),
+            ),
             aspect_ratio=self.ratio or spec.aspect_ratio,
             image_count=1 if request.upscale else spec.image_count,
         )

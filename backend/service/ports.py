@@ -212,18 +212,6 @@ class Gauges(Protocol):
         """
 
 
-class Presence(Protocol):
-    """The workers that are there."""
-
-    async def families(self) -> frozenset[ModelFamily]:
-        """Return the families of all live workers.
-
-        Raises:
-            Unavailable: nobody can tell.
-
-        """
-
-
 class MessageStore(Protocol):
     """The Discord messages in which jobs are shown."""
 

@@ -22,6 +22,7 @@ from backend.domain.tiers import Tier
 from bot.views.answers import acknowledge, answering
 from bot.views.attachments import take_in
 from bot.views.imagining import imagine
+from bot.views.steering import suggest_controlnets, take_in_control
 from bot.views.workshop import workshop_of
 
 STRENGTH_MIN, STRENGTH_USUAL = 0.1, 0.7
@@ -44,6 +45,9 @@ class Imagine(commands.Cog):
         image="A picture to start from",
         strength="How far to depart from it: 0.1 hardly, 1 all the way",
         image_prompt="A picture whose look is taken up (where the model can)",
+        controlnet="A ControlNet that steers, for example edges; it is shown control_image",
+        control_image="What the ControlNet is shown: for edges, white lines on black",
+        control_scale="How strongly the ControlNet steers: 0 not at all, 1 as usual, up to 2",
         tile="A seamless tile: its opposite edges meet",
         loras="Styles and how strongly each counts, for example pixel-art:0.8, line-drawing",
         dry="Only say what would be drawn, and what it costs",
@@ -63,6 +67,9 @@ class Imagine(commands.Cog):
         image: discord.Attachment | None = None,
         strength: app_commands.Range[float, STRENGTH_MIN, 1.0] | None = None,
         image_prompt: discord.Attachment | None = None,
+        controlnet: str | None = None,
+        control_image: discord.Attachment | None = None,
+        control_scale: app_commands.Range[float, 0.0, 2.0] | None = None,
         tile: bool = False,  # noqa: FBT001, FBT002 - an option of a slash command
         loras: str | None = None,
         *,
@@ -77,6 +84,9 @@ class Imagine(commands.Cog):
             uploads = workshop.services.uploads
             start = await take_in(uploads, image, requester) if image else None
             look = await take_in(uploads, image_prompt, requester) if image_prompt else None
+            controls = await take_in_control(
+                interaction, requester, name=controlnet, picture=control_image, scale=control_scale
+            )
             request = GenerationRequest(
                 requester=requester,
                 prompt=prompt,
@@ -91,11 +101,19 @@ class Imagine(commands.Cog):
                 if start
                 else None,
                 image_prompts=(ImagePrompt(upload_id=look),) if look else (),
+                controls=controls,
                 is_tiled=tile,
                 loras=_loras_of(loras or ""),
                 idempotency_key=f"discord:{interaction.id}",
             )
             await imagine(interaction, request, is_dry=dry or False, is_confirmed=confirm or False)
+
+    @imagine.autocomplete("controlnet")
+    async def offer_controlnets(
+        self, interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        """Offer the ControlNets there are."""
+        return await suggest_controlnets(interaction, current)
 
 
 def _loras_of(text: str) -> tuple[LoraRef, ...]:

@@ -11,7 +11,7 @@ from typing import assert_never
 import structlog
 import torch
 
-from backend.contracts import ModelFamily
+from backend.contracts import ModelFamily, control_adapter
 from gpu_worker.compose.model_files import check_component
 from gpu_worker.family import DiffusersPart, LoadedModel
 from gpu_worker.state import AdapterBroken, AdapterMissing, AdapterUnfit, ModelBroken, RenderError
@@ -121,6 +121,10 @@ class ControlNets:
             if "ControlNet" in _class_name(folder)
         )
 
+    def held(self) -> frozenset[str]:
+        """Return what is loaded, as it is called among a worker's adapters; for any thread."""
+        return frozenset(map(component_of, list(self._loaded)))
+
     def warm_up(self) -> None:
         """Load those that are always hot, as far as they can be had."""
         for name in sorted(self._always_hot):
@@ -171,7 +175,7 @@ class ControlNets:
 
 def component_of(name: str) -> str:
     """Return what a ControlNet is called in the books of the device's memory."""
-    return f"controlnet {name}"
+    return control_adapter(name)
 
 
 def _network_class(family: ModelFamily) -> DiffusersPart:

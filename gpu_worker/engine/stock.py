@@ -1,7 +1,7 @@
 """What a worker has at hand beside its model: read ahead, and never on the engine's thread."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final, Protocol
 
@@ -31,18 +31,44 @@ class Stock(Protocol):
         """Read what the next hours usually ask for; return how many that were."""
 
 
+class ControlShelf(Protocol):
+    """The ControlNets of a model; for any thread."""
+
+    def held(self) -> frozenset[str]:
+        """Return those that are loaded, as they are called among adapters."""
+
+    def names(self) -> Sequence[str]:
+        """Return the names of all there are."""
+
+
+class SteeredStock(Stock, Protocol):
+    """A stock that also knows which ControlNets there are."""
+
+    def controlnets(self) -> tuple[str, ...]:
+        """Return the names of all that a job may ask for."""
+
+
 class LateStock:
     """The stock of a model that is not loaded yet, and then of the loaded one."""
 
     def __init__(self) -> None:
         self._stock: Stock | None = None
+        self._controls: ControlShelf | None = None
+        self._names: tuple[str, ...] = ()
 
-    def open(self, stock: Stock) -> None:
-        """Go by this one from now on."""
+    def open(self, stock: Stock, controls: ControlShelf | None = None) -> None:
+        """Go by this one from now on, and by the ControlNets of the same model."""
         self._stock = stock
+        self._controls = controls
+        # Said every two seconds, and a folder is not read so often.
+        self._names = tuple(controls.names()) if controls is not None else ()
 
     def held(self) -> frozenset[str]:
-        return self._stock.held() if self._stock is not None else frozenset()
+        loras = self._stock.held() if self._stock is not None else frozenset()
+        return loras | self._controls.held() if self._controls is not None else loras
+
+    def controlnets(self) -> tuple[str, ...]:
+        return self._names
 
     @contextmanager
     def hold(self, job: RenderJob) -> Iterator[None]:

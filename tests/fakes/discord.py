@@ -59,7 +59,7 @@ from tests.fakes.stores import (
     MemoryMessageStore,
     MemoryQueueDocuments,
 )
-from tests.fakes.uploads import Darkroom
+from tests.fakes.uploads import Darkroom, MemoryPictureLinks
 
 # Longer than any test takes, so that only virtual time makes the bot's timers ring.
 EDIT_INTERVAL_S = 20.0
@@ -107,8 +107,13 @@ class Town:
             clock=self.now,
         )
         self.audit = MemoryAuditLog(memory=self.memory)
+        self.links = MemoryPictureLinks()
         self.darkroom = Darkroom(
-            jobs=self.jobs, clock=self.now, standings=self.standings, audit=self.audit
+            jobs=self.jobs,
+            clock=self.now,
+            standings=self.standings,
+            audit=self.audit,
+            links=self.links,
         )
         self.moderation = make_moderation(
             memory=self.memory,
@@ -156,6 +161,7 @@ class Town:
                     fleet=fleet,
                     preferences=preferences,
                     given=darkroom.given,
+                    named=darkroom.named,
                 ),
                 previews=self.previews,
                 cancel_flags=self.flags,
@@ -172,7 +178,13 @@ class Town:
             messages=self.messages,
             events=self.bus,
             fleet=fleet,
-            explanations=make_explanations(screen=screen, fleet=fleet, preferences=preferences),
+            explanations=make_explanations(
+                screen=screen,
+                fleet=fleet,
+                preferences=preferences,
+                given=darkroom.given,
+                named=darkroom.named,
+            ),
             provenance=make_provenance(self.memory, self.watermark),
             preferences=preferences,
         )

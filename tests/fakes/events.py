@@ -90,12 +90,18 @@ class MemoryPresence:
 
     def __init__(self, *families: ModelFamily) -> None:
         self.there = set(families)
+        self.steering: set[str] = set()
         self.is_silent = False
 
     async def families(self) -> frozenset[ModelFamily]:
         if self.is_silent:
             raise Unavailable
         return frozenset(self.there)
+
+    async def controlnets(self) -> frozenset[str]:
+        if self.is_silent:
+            raise Unavailable
+        return frozenset(self.steering)
 
 
 class MemoryOutbox:

@@ -61,6 +61,7 @@ class FakeWorkshop:
         self.outbox = MemoryOutbox(jobs=self.jobs, bus=self.events)
         self.cancel_flags = MemoryCancelFlags()
         self.outlooks = MemoryOutlooks()
+        self.documents = MemoryQueueDocuments()
         self.pictures = MemoryPictures()
         self.objects = MemoryObjectStore()
         self.previews = MemoryPreviews()
@@ -105,7 +106,7 @@ class FakeWorkshop:
                 cancel_flags=self.cancel_flags,
                 outbox=self.outbox,
                 outlooks=self.outlooks,
-                predictions=Predictions(documents=MemoryQueueDocuments()),
+                predictions=Predictions(documents=self.documents),
                 fleet=self.fleet,
                 standings=standings,
                 audit=self.audit,
@@ -122,7 +123,9 @@ class FakeWorkshop:
                 screen=block_forbidden,
                 fleet=self.fleet,
                 preferences=preferences,
+                given=self.darkroom.given,
                 named=self.darkroom.named,
+                documents=self.documents,
             ),
             provenance=make_provenance(memory),
             preferences=preferences,

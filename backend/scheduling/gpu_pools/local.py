@@ -58,6 +58,7 @@ def _read(key: bytes, value: bytes | str | None) -> LiveWorker | None:
             slots=presence.slots,
             wants=presence.wants,
             adapters=frozenset(presence.adapters),
+            controlnets=frozenset(presence.controlnets),
             has_own_queue=presence.has_own_queue,
         )
     except (ValueError, ValidationError):

@@ -39,6 +39,9 @@ class NotingStock:
     def foresee(self) -> int:
         return 0
 
+    def controlnets(self) -> tuple[str, ...]:
+        return ()
+
 
 def test_a_lora_is_read_while_the_engine_draws_the_job_before(
     line: Line,

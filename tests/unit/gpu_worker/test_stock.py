@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.contracts import LoraUse, ModelFamily, RenderJob
+from backend.contracts import LoraUse, ModelFamily, RenderJob, control_adapter
 from gpu_worker.__main__ import open_artist
 from gpu_worker.desk import Desk
 from gpu_worker.engine.pace import Bounds, Pace, Stage
@@ -134,3 +134,21 @@ def test_what_is_always_hot_is_at_hand_when_the_worker_starts(
         assert stock.held() == {"one", "two"}
         assert draw_alone(artist, DrawOrder(job=job)).pictures
     assert (tmp_path / "home/uses/sdxl.log").read_text().split()[1:] == ["one"]
+
+
+class TwoControlNets:
+    """A shelf of two ControlNets, one of them loaded."""
+
+    def held(self) -> frozenset[str]:
+        return frozenset({control_adapter("edges")})
+
+    def names(self) -> list[str]:
+        return ["depth", "edges"]
+
+
+def test_loaded_controlnets_are_at_hand_like_loras() -> None:
+    late = LateStock()
+    assert late.controlnets() == ()
+    late.open(NotingStock(), TwoControlNets())
+    assert late.held() == NotingStock().held() | {"controlnet edges"}
+    assert late.controlnets() == ("depth", "edges")

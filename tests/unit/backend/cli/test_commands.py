@@ -58,6 +58,11 @@ def _error(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
         (["imagine", "a fox", "--seed", "-1"], "seed_out_of_range"),
         (["imagine", "a fox", "--out", "nowhere/fox.png"], "invalid_parameter"),
         (["imagine", "a fox", "--out", "."], "invalid_parameter"),
+        (["imagine", "a fox", "--control", "edges"], "invalid_parameter"),
+        (["imagine", "a fox", "--control", "edges=nowhere.png"], "invalid_parameter"),
+        (["imagine", "a fox", "--control", f"edges:3={__file__}"], "invalid_parameter"),
+        (["imagine", "a fox", "--control", f"edges:x={__file__}"], "invalid_parameter"),
+        (["imagine", "--exact", "f.json", "--control", f"edges={__file__}"], "invalid_parameter"),
     ],
 )
 def test_bad_input_is_one_json_object_on_standard_output(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain.families import ModelFamily
-from backend.domain.prompts import AspectRatio
+from backend.domain.prompts import AspectRatio, Effort, LoraRef, Mode
 from backend.scheduling.costs import KINDS_MAX, PIXELS_USUAL, CostModel, JobKind
 from tests.builders import a_spec
 
@@ -20,6 +20,8 @@ kinds = st.builds(
     steps=st.integers(1, 150),
     images=st.integers(1, 8),
     adapters=st.integers(0, 3),
+    pictures=st.integers(0, 4),
+    controls=st.integers(0, 3),
 )
 seconds = st.floats(-10, 10_000, allow_nan=False)
 SDXL = JobKind(family=ModelFamily.SDXL)
@@ -42,6 +44,8 @@ def test_more_pictures_steps_or_adapters_never_cost_less_at_first(kind: JobKind)
         JobKind(**_fields(kind) | {"steps": kind.steps + 1}),
         JobKind(**_fields(kind) | {"adapters": kind.adapters + 1}),
         JobKind(**_fields(kind) | {"pixels": kind.pixels * 2}),
+        JobKind(**_fields(kind) | {"pictures": kind.pictures + 1}),
+        JobKind(**_fields(kind) | {"controls": kind.controls + 1}),
     ):
         assert model.predict_s(more) > model.predict_s(kind)
 
@@ -145,3 +149,19 @@ def test_ratios_nobody_asks_for_any_more_are_forgotten() -> None:
 
 def _fields(kind: JobKind) -> dict:
     return {name: getattr(kind, name) for name in kind.__slots__}
+
+
+@given(one=kinds, other=kinds)
+def test_no_two_kinds_are_stored_under_one_name(one: JobKind, other: JobKind) -> None:
+    assert (one.key == other.key) == (one == other)
+
+
+def test_kinds_without_pictures_have_the_names_they_always_had() -> None:
+    assert SDXL.key == f"sdxl/{PIXELS_USUAL}/30/1/0"
+    assert JobKind(family=ModelFamily.SDXL, mode=Mode.INPAINT).key.endswith("/0/inpaint")
+
+
+def test_what_steers_is_told_from_what_is_worn() -> None:
+    effort = Effort(pictures=2, controls=("edges",))
+    kind = CostModel().kind_of(a_spec(effort=effort, loras=(LoraRef(name="ink"),)))
+    assert (kind.adapters, kind.pictures, kind.controls) == (1, 2, 1)
