@@ -1,5 +1,6 @@
 """What a prompt would become, in a few lines; and the question before many jobs."""
 
+from backend.domain.languages import language_name
 from backend.service.explanations import Explanation, Foretold
 from backend.service.job_view import gpu_time
 from bot.presenters.prompts import plain, shorten
@@ -57,6 +58,8 @@ def _prompt_lines(prompt: Foretold) -> list[str]:
         f"**{plain(_weighed(prompt), 300)}**",
         f"{spec.tier} · {spec.family} · {spec.image_count} of {size}{steps}{times}",
     ]
+    if spec.typed is not spec:
+        lines.append(f"-# read from {language_name(spec.language)}")
     if spec.negative:
         lines.append(f"without {plain(spec.negative_text, 200)}")
     lines += _token_lines(prompt)

@@ -3,6 +3,7 @@
 from backend.domain.families import ModelFamily
 from backend.models.measures import Measures
 from backend.models.starters import starter_model
+from backend.prompt.interpreter import Interpret
 from backend.prompt.judging import PromptScreen
 from backend.service.explanations import Explanations
 from backend.service.fleet import Fleet
@@ -21,6 +22,7 @@ def make_explanations(
     screen: PromptScreen,
     fleet: Fleet,
     preferences: SavedPreferences,
+    interpret: Interpret | None = None,
     given: GivenPictures | None = None,
     named: NamedPictures = NOTHING_FETCHED,
     documents: QueueDocuments | None = None,
@@ -29,6 +31,7 @@ def make_explanations(
         reader=Reader(
             screens=Everywhere(screen),
             fleet=fleet,
+            interpret=interpret,
             preferences=preferences,
             given=given,
             named=named,

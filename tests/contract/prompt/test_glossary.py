@@ -57,6 +57,17 @@ def test_everyday_prompts_come_near_to_what_they_mean(language):
         ("ru", "Ёжик в тумане", "hedgehog in fog"),
         ("ja", "森の中の猫、8k", "in forest cat, 8k"),
         ("zh", "桌子上的猫", "on table cat"),
+        # Names of people, though each of their characters is a word.
+        ("zh", "马云在雪中", "马云 in snow"),
+        ("zh", "马小红和猫", "马小红 and cat"),
+        ("zh", "黄小龙", "黄小龙"),
+        ("zh", "画家白云", "painter 白云"),
+        ("zh", "马医生", "马 doctor"),
+        # No names, though they begin as some do.
+        ("zh", "白马", "white horse"),
+        ("zh", "白云", "white cloud"),
+        ("zh", "小白猫", "small white cat"),
+        ("zh", "熊医生", "bear doctor"),
     ],
 )
 def test_words_are_read_in_their_forms_and_put_in_order(language, text, expected):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from backend.prompt.translators.glossary.kinds import Kind
+from backend.prompt.translators.glossary.names import is_name
 from backend.prompt.translators.glossary.pages import Entry, Pages
 
 _WORD_MAX: Final = 10
@@ -58,7 +59,8 @@ class UnspacedWords:
             while end < len(found) and found[end].is_scrap:
                 end += 1
             scraps = found[at:end]
-            if any(one.entry is None for one in scraps):
+            before, behind = found[at - 1 : at] if at else [], found[end : end + 1]
+            if _is_kept(scraps, before="".join(one.text for one in before), behind=behind):
                 yield _Said("".join(one.text for one in scraps), Kind.NOUN)
             else:
                 yield from _english(scraps)
@@ -79,6 +81,19 @@ class UnspacedWords:
                 length = 1
                 yield _Found(text[at], None)
             at += length
+
+
+def _is_kept(scraps: list[_Found], *, before: str, behind: list[_Found]) -> bool:
+    """Say whether scraps are a word that the glossary does not know, or somebody's name."""
+    known = [one.entry for one in scraps if one.entry is not None]
+    if len(known) < len(scraps):
+        return True
+    return is_name(
+        "".join(one.text for one in scraps),
+        tuple(entry.kind for entry in known),
+        before=before,
+        behind="".join(one.text for one in behind),
+    )
 
 
 def _english(found: list[_Found]) -> Iterator[_Said]:

@@ -65,7 +65,10 @@ class Model:
         generated = self._model.generate(
             **batch, **forced, max_new_tokens=NEW_TOKENS_MAX, num_beams=2
         )
-        english: list[str] = tokenizer.batch_decode(generated, skip_special_tokens=True)
+        name = forced.get("forced_bos_token_id")
+        # Not every tokenizer counts the names of languages among what is left out.
+        rows = [[token for token in row if token != name] for row in generated.tolist()]
+        english: list[str] = tokenizer.batch_decode(rows, skip_special_tokens=True)
         return english
 
     def _name_languages(self, language: str) -> dict[str, int]:
