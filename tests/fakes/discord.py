@@ -21,7 +21,6 @@ from PIL import Image
 from backend.domain.events import JobEvent
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Block, Change, Failure, Job, Progress
-from backend.domain.prompts import PromptSpec
 from backend.domain.requests import JobId
 from backend.domain.results import GenerationResult, ImageVariant
 from backend.prompt.interpreter import Interpret
@@ -102,7 +101,7 @@ class Town:
         self.presence = MemoryPresence(ModelFamily.SDXL)
         self.watermark = RememberedMark()
         self.fleet_s = 0.0
-        self.interpret: Interpret | None = None
+        self.interpret: Interpret = lambda spec: spec
         self.standings = make_standings(
             memory=self.memory,
             flags=self.flags,
@@ -162,7 +161,7 @@ class Town:
                 reader=Reader(
                     screens=Everywhere(screen),
                     fleet=fleet,
-                    interpret=self._interpret,
+                    interpret=lambda spec: self.interpret(spec),
                     preferences=preferences,
                     given=darkroom.given,
                     named=darkroom.named,
@@ -185,7 +184,7 @@ class Town:
             explanations=make_explanations(
                 screen=screen,
                 fleet=fleet,
-                interpret=self._interpret,
+                interpret=lambda spec: self.interpret(spec),
                 preferences=preferences,
                 given=darkroom.given,
                 named=darkroom.named,
@@ -193,9 +192,6 @@ class Town:
             provenance=make_provenance(self.memory, self.watermark),
             preferences=preferences,
         )
-
-    def _interpret(self, spec: PromptSpec) -> PromptSpec:
-        return spec if self.interpret is None else self.interpret(spec)
 
     def now(self) -> Any:
         return self.env.now()
