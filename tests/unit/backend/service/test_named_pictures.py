@@ -34,7 +34,7 @@ FOX, OWL = "https://x.example/fox.png", "https://x.example/owl.png?ex=1&hm=2"
 @pytest.fixture
 def links() -> MemoryPictureLinks:
     links = MemoryPictureLinks()
-    links.pictures |= {FOX: a_png(), OWL: a_png((1, 2, 3))}
+    links.pictures |= {FOX: a_png(), OWL: a_png((1, 2, 3), side=96)}
     return links
 
 
@@ -53,14 +53,16 @@ async def test_a_linked_picture_becomes_an_upload_of_the_asker(
     job = await submit(workshop, f"{FOX} {OWL} a fox --iw 2")
     assert links.asked == [FOX, OWL]
     uploads = workshop.darkroom.store.uploads
+    shown = [uploads[one.upload_id] for one in job.request.image_prompts if one.upload_id]
     asker = job.request.requester.account_id
     assert {one.account_id for one in uploads.values()} == {asker}
-    assert [one.upload_id for one in job.request.image_prompts] == list(uploads)
+    # They may come in any order, and are shown in that of the prompt.
+    assert [one.width for one in shown] == [64, 96]
     assert [one.scale for one in settled(job).image_prompts] == [2.0, 2.0]
     assert job.spec.positive_text == "a fox"
     keys = await workshop.darkroom.given.keys_of(job)
     assert keys is not None
-    assert [one.key for one in keys.image_prompts] == [one.key for one in uploads.values()]
+    assert [one.key for one in keys.image_prompts] == [one.key for one in shown]
 
 
 async def test_references_count_by_their_weights_and_by_that_of_their_kind(
@@ -187,7 +189,7 @@ async def test_what_descends_from_a_job_keeps_its_pictures_and_fetches_nothing(
     job = await workshop.deliver(a_request(f"{FOX} a fox --sref {OWL} --sw 1000"), a_result(1))
     again = (await workshop.services.generations.reroll(job.id, a_requester())).job
     assert settled(again).image_prompts == settled(job).image_prompts
-    assert links.asked == [FOX, OWL]
+    assert sorted(links.asked) == [FOX, OWL]
 
 
 async def test_each_job_of_a_set_is_shown_its_own_picture(
