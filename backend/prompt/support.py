@@ -4,13 +4,14 @@ This table is the only place that says so: prompts are resolved by it, the answe
 `PARAMETERS.md` is written from it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from backend.domain.errors import ParameterNotSupported
 from backend.domain.families import IMAGE_PROMPT_FAMILIES, ModelFamily
+from backend.domain.pictures import PictureUse
 from backend.domain.prompts import PromptSpec
 from backend.prompt.spellings import PARAMETERS
 
@@ -179,11 +180,26 @@ def refusal(what: str, cell: Cell) -> ParameterNotSupported:
 
 
 def notes_of(spec: PromptSpec) -> tuple[str, ...]:
-    """Say in a sentence each what the family can only come near to."""
-    return tuple(
+    """Say in a sentence each what the family can only come near to, and what says nothing here."""
+    approximated = (
         f"--{name} is approximated by {spec.family}: {cell_of(name, spec.family).why}."
         for name in spec.approximated
     )
+    return (*approximated, *_idle_notes(spec))
+
+
+def _idle_notes(spec: PromptSpec) -> Iterator[str]:
+    """Tell of weights of pictures where there are none; a request's own may be of any use."""
+    if spec.effort.pictures > len(spec.pictures):
+        return
+    weights = {
+        ("iw", PictureUse.LOOK): spec.image_weight,
+        ("sw", PictureUse.STYLE): spec.style_weight,
+        ("cw", PictureUse.CHARACTER): spec.character_weight,
+    }
+    for (name, use), weight in weights.items():
+        if weight is not None and all(one.use is not use for one in spec.pictures):
+            yield f"--{name} changes nothing: no picture's {use} is taken up."
 
 
 def page() -> str:

@@ -287,3 +287,31 @@ def test_a_picture_has_one_kind_of_name(name: str, kind) -> None:
 
 def test_a_reference_is_a_picture_of_a_job_or_an_upload() -> None:
     assert PictureRef(upload_id="upl_1") == named_pictures.ref_of(NamedPicture(name="upl_1"))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "idle"),
+    [
+        ("a fox --iw 2", "iw"),
+        ("a fox --sw 200", "sw"),
+        (f"a fox --sref {FOX} --cw 20", "cw"),
+        (f"a fox --sref {FOX} --sw 200", ""),
+        (f"{FOX} a fox --iw 2", ""),
+    ],
+)
+async def test_a_weight_without_its_picture_is_told(
+    workshop: FakeWorkshop, prompt: str, idle: str
+) -> None:
+    view = await workshop.services.generations.submit(a_request(prompt))
+    told = [note.partition(" ")[0] for note in view.notes if "changes nothing" in note]
+    assert told == ([f"--{idle}"] if idle else [])
+
+
+async def test_a_weight_of_pictures_that_come_with_the_request_is_no_idle_word(
+    workshop: FakeWorkshop,
+) -> None:
+    upload = await workshop.services.uploads.add(a_png(), a_requester())
+    given = (ImagePrompt(upload_id=upload.id),)
+    request = a_request("a fox --iw 2", image_prompts=given)
+    view = await workshop.services.generations.submit(request)
+    assert not any("changes nothing" in note for note in view.notes)
