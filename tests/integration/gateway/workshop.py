@@ -22,6 +22,7 @@ from backend.service.accounts import Accounts
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
 from backend.service.moderation_ports import ReviewStore
+from backend.service.named_pictures import PictureLinks
 from backend.service.policies import Everywhere
 from backend.service.ports import JobStore, KeyStore
 from backend.service.predictions import Predictions
@@ -196,6 +197,7 @@ async def open_workshop(
     readiness: Sequence[Check] = (),
     public_url: str = PUBLIC_URL,
     metrics_token: str | None = None,
+    links: PictureLinks | None = None,
 ) -> AsyncIterator[Workshop]:
     """Open a gateway on a free port and close it at the end."""
     memory = Memory()
@@ -222,7 +224,9 @@ async def open_workshop(
     )
     standings = make_standings(memory=memory, flags=flags, outbox=outbox, clock=clock)
     audit = MemoryAuditLog(memory=memory)
-    darkroom = Darkroom(jobs=jobs, clock=clock, objects=objects, standings=standings, audit=audit)
+    darkroom = Darkroom(
+        jobs=jobs, clock=clock, objects=objects, standings=standings, audit=audit, links=links
+    )
     moderation = make_moderation(
         memory=memory,
         jobs=jobs,
@@ -243,6 +247,7 @@ async def open_workshop(
                 fleet=fleet,
                 preferences=preferences,
                 given=darkroom.given,
+                named=darkroom.named,
             ),
             previews=previews,
             cancel_flags=flags,
@@ -259,7 +264,13 @@ async def open_workshop(
         messages=MemoryMessageStore(),
         events=bus,
         fleet=fleet,
-        explanations=make_explanations(screen=screen, fleet=fleet, preferences=preferences),
+        explanations=make_explanations(
+            screen=screen,
+            fleet=fleet,
+            preferences=preferences,
+            given=darkroom.given,
+            named=darkroom.named,
+        ),
         provenance=make_provenance(memory),
         preferences=preferences,
     )
