@@ -21,6 +21,8 @@ FOLDER = "ip_adapter"
 _ENCODER = "image_encoder"
 # Where SDXL decides on style rather than on what stands where (InstantStyle, arXiv 2404.02733).
 STYLE_LAYERS = "up_blocks.0.attentions.1."
+# What the published networks have there, and smaller ones have not.
+_SHAPED_AS_SDXL = "up_blocks.0.attentions.2."
 
 
 class ImagePromptAttention(nn.Module):
@@ -128,8 +130,8 @@ def load_image_prompts(
     unet = pipeline.unet
     projection = unet.encoder_hid_proj.image_projection_layers[0]
     processors = unet.attn_processors
-    # A small network may have no such layers: then all of its decide on style as well.
-    has_style = any(name.startswith(STYLE_LAYERS) for name in processors)
+    # In a network of another shape all layers decide on style as well.
+    has_style = any(name.startswith(_SHAPED_AS_SDXL) for name in processors)
     unet.set_attn_processor(
         {
             name: _own(one, is_for_style=name.startswith(STYLE_LAYERS) or not has_style)

@@ -1,5 +1,6 @@
 """Pictures beside words: as the stock pipeline's IP adapter, and nothing left behind by them."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,10 @@ def renderer(seeing: LoadedModel) -> Renderer:
 
 @pytest.fixture(scope="module")
 def stock(folder: Path) -> Any:
+    return open_stock(folder)
+
+
+def open_stock(folder: Path) -> Any:
     pipe = diffusers.StableDiffusionXLPipeline.from_pretrained(folder, add_watermarker=False)
     pipe.load_ip_adapter(
         str(folder),
@@ -100,15 +105,26 @@ def test_image_prompts_equal_the_stock_pipeline(
 
 @pytest.mark.oracle
 def test_a_style_equals_the_stock_pipeline_looking_in_one_block_only(
-    renderer: Renderer, stock: Any, latents: list[torch.Tensor]
+    tiny_sdxl: Path, tmp_path: Path, latents: list[torch.Tensor]
 ):
+    # As many layers in a block as the published networks have.
+    deep = tmp_path / "deep"
+    shutil.copytree(tiny_sdxl, deep)
+    config = diffusers.UNet2DConditionModel.load_config(deep / "unet")
+    torch.manual_seed(1)
+    unet = diffusers.UNet2DConditionModel.from_config({**config, "layers_per_block": 2})
+    unet.save_pretrained(deep / "unet")
+    folder = add_image_prompts(deep, tmp_path / "seeing")
+    stock = open_stock(folder)
+    seeing = load_model(ModelFamily.SDXL, str(folder), device="cpu", dtype="float32")
+    renderer = open_renderer(open_family(ModelFamily.SDXL, seeing))
     use = ImagePromptUse(key="images/style.png", scale=0.9, is_style=True)
     job = a_render_job(
         image_prompts=(use,), sampler=Sampler.EULER, guidance=3.0, negative_prompt="blurry"
     )
     draw_alone(renderer, DrawOrder(job=job, image_prompts=tuple(TWO[:1])))
     block = stock.unet.up_blocks[0].attentions
-    assert len(block) > 1
+    assert len(block) == 3
     shares = [0.9 if index == 1 else 0.0 for index in range(len(block))]
     expected = draw_stock(stock, Sampler.EULER, TWO[0], {"up": {"block_0": shares}})
     assert (latents[0] - expected).abs().max() <= TOLERANCE
