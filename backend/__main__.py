@@ -25,6 +25,7 @@ from backend.bootstrap import (
     open_redis,
     open_services,
 )
+from backend.bootstrap.child_safety import make_child_safety
 from backend.bootstrap.images import open_store
 from backend.bootstrap.log_stream import LogStream
 from backend.bootstrap.moderation import make_removals
@@ -180,6 +181,9 @@ async def open_dispatcher(
                 events=bus,
                 outbox=outbox,
                 clock=clock,
+                child_safety=make_child_safety(
+                    database, redis, outbox=outbox, policy=settings.safety_policy, clock=clock
+                ),
                 start_lease_s=settings.start_lease_s,
                 progress_lease_s=settings.progress_lease_s,
             ),

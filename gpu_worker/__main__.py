@@ -29,6 +29,7 @@ from gpu_worker.messenger import Messenger
 from gpu_worker.release.pipeline import ReleasedPreview, ReleasePipeline
 from gpu_worker.release.previews import Previews, Sketch
 from gpu_worker.release.screening import Screening
+from gpu_worker.release.sealing import Sealing
 from gpu_worker.render.drawing import Artist
 from gpu_worker.settings import Settings
 from gpu_worker.state import ModelNotConfigured
@@ -37,12 +38,14 @@ from gpu_worker.vitals import Dials
 from gpu_worker.worker import Worker
 from safety.hash_lists import open_hash_list, open_own_list, read_hash_lists
 from safety.image_checks import open_image_checks, wanted_checks
+from safety.moderation.quarantine import load_or_create_quarantine_key, read_public_key
 from safety.policy import DEFAULT_POLICY
 from safety.prompt_checks import open_prompt_check
 from storage.blocked import BlockedHashes
 from storage.image_store import ImageStore
 from storage.object_store import ObjectStore
 from storage.object_stores import open_object_store
+from storage.sealed import SealedObjects
 
 if TYPE_CHECKING:
     # These import torch, which a worker without a model does without.
@@ -155,6 +158,7 @@ def open_worker(settings: Settings, *, family: ModelFamily, name: str) -> Worker
         images=images,
         release=release,
         previews=previews,
+        sealing=open_sealing(settings, objects),
         report_retry_s=settings.report_retry_s,
         drawn_at_once=settings.drawn_at_once,
         bounds=Bounds(
@@ -190,6 +194,22 @@ def open_screening(settings: Settings, objects: ObjectStore) -> Screening:
         policy=DEFAULT_POLICY,
         word_checks=(open_prompt_check("blocklist"),),
     )
+
+
+def open_sealing(settings: Settings, objects: ObjectStore) -> Sealing:
+    """Open what keeps pictures that are held for child safety, if they are to be kept at all.
+
+    Raises:
+        QuarantineKeyUnusable: its key is not usable.
+
+    """
+    sealed = SealedObjects(objects=objects)
+    if settings.quarantine == "drop":
+        return Sealing(sealed=sealed, public_key=None)
+    if settings.quarantine_public_key:
+        return Sealing(sealed=sealed, public_key=read_public_key(settings.quarantine_public_key))
+    own = load_or_create_quarantine_key(settings.home / "quarantine.key")
+    return Sealing(sealed=sealed, public_key=own.public_key())
 
 
 def open_previews(release: ReleasePipeline, messenger: Messenger, *, worker: str) -> Previews:

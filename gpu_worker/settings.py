@@ -86,6 +86,9 @@ class Settings(BaseSettings):
     age_estimator_labels: str = ""
     # The document that names lists of known pictures.
     hash_lists: Path | None = None
+    # What becomes of pictures held for child safety, and for whom they are sealed (base64).
+    quarantine: Literal["seal", "drop"] = "seal"
+    quarantine_public_key: str = ""
 
     @field_validator("loras_hot", "controlnets_hot", mode="before")
     @classmethod

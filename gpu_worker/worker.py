@@ -40,6 +40,7 @@ from gpu_worker.release.pipeline import ReleasePipeline
 from gpu_worker.release.policies import judged_by, policy_of
 from gpu_worker.release.previews import Previews
 from gpu_worker.release.screening import Held, words_of
+from gpu_worker.release.sealing import Sealing, told_held
 from gpu_worker.render.drawing import OnStep
 from gpu_worker.reporting import papers_for, recipe_of, rendered, reproduction_of, timings
 from gpu_worker.sickbed import Sickbed, reason_of
@@ -54,7 +55,6 @@ from gpu_worker.state import (
 )
 from gpu_worker.vitals import Dials, Vitals
 from gpu_worker.vram.quarantine import REST_S, Quarantine
-from safety.verdict import Outcome
 from storage.image_store import ImageStore
 
 CLAIM_RETRY_S: Final = 30.0
@@ -92,6 +92,7 @@ class Worker:
         bounds: Bounds | None = None,
         stock: SteeredStock | None = None,
         previews: Previews | None = None,
+        sealing: Sealing | None = None,
         dials: Dials | None = None,
         on_hung: Callable[[], None] = lambda: None,
     ) -> None:
@@ -103,6 +104,7 @@ class Worker:
         self._images = images
         self._release = release
         self._previews = previews
+        self._sealing = sealing
         self._report_retry_s = report_retry_s
         self._clock = AwakeClock()
         self._pace = Pace(bounds=bounds)
@@ -302,7 +304,8 @@ class Worker:
         except Cancelled:
             return RenderCancelled(**address)
         except Held as held:
-            return self._blocked(job, held)
+            evidence = self._sealing.keep(job, held) if self._sealing else ()
+            return told_held(job, self.name, held, evidence)
         except RenderError as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - the edge of the task
@@ -358,17 +361,6 @@ class Worker:
                 with watch.fetching():
                     held.enter_context(self._stock.hold(job))
             yield
-
-    def _blocked(self, job: RenderJob, held: Held) -> RenderBlocked:
-        finding = held.finding
-        return RenderBlocked(
-            **self._address(job),
-            outcome="review" if finding.outcome is Outcome.REVIEW else "block",
-            category=finding.category,
-            rule=finding.rule,
-            score=finding.score,
-            judged=judged_by(job, held.found),
-        )
 
     def _address(self, job: RenderJob) -> _Address:
         return {"job_id": job.job_id, "attempt": job.attempt, "worker": self.name}

@@ -11,6 +11,8 @@ SafetyError
 ├── NotMarked       a picture that could not be watermarked or signed, so it may not leave
 ├── MarkImpossible  a picture or an installation that cannot carry a watermark
 ├── AuditKeysUnusable   a key file of the audit log that is missing, unreadable or something else
+├── QuarantineKeyUnusable  the key of what is sealed is missing, open to others, or none
+├── SealBroken      what was sealed does not open
 └── AnchorUnusable  a file of signed heads that cannot be read or written
 """
 
@@ -74,3 +76,11 @@ class NotMarked(SafetyError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class QuarantineKeyUnusable(SafetyError):
+    """The key with which pictures are sealed, or opened, cannot be used."""
+
+
+class SealBroken(SafetyError):
+    """What was sealed does not open: another key, another name, or it was changed."""

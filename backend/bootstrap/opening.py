@@ -28,6 +28,7 @@ from backend.db.stores import (
     SqlMessageStore,
     SqlPreferenceStore,
     SqlQueueDocuments,
+    SqlSafetyReportStore,
     SqlUploadStore,
 )
 from backend.delivery.cancel_flags import RedisCancelFlags
@@ -53,6 +54,7 @@ from backend.prompt.translators import open_translator
 from backend.prompt.translators.glossary.telling import Teller, open_teller
 from backend.scheduling.gpu_pools import open_gpu_pool
 from backend.service.accounts import Accounts
+from backend.service.child_safety import ChildSafety
 from backend.service.expectations import Expectations
 from backend.service.explanations import Explanations
 from backend.service.fleet import Fleet, Presence
@@ -235,6 +237,13 @@ def make_uploads(
         ),
         standings=standings,
         audit=SqlAuditLog(database=database),
+        child_safety=None
+        if standings is None
+        else ChildSafety(
+            store=SqlSafetyReportStore(database=database),
+            standings=standings,
+            audit=SqlAuditLog(database=database),
+        ),
         clock=clock,
     )
 

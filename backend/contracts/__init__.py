@@ -37,6 +37,7 @@ from backend.contracts.names import (
 from backend.contracts.pictures import (
     BoxUse,
     ImagePromptUse,
+    KnownCopy,
     MaskUse,
     OutpaintUse,
     SourceKey,
@@ -77,6 +78,7 @@ __all__ = [
     "FindingUse",
     "ImagePromptUse",
     "ImageVariant",
+    "KnownCopy",
     "LoraUse",
     "MannerUse",
     "MaskUse",
@@ -327,7 +329,10 @@ class RenderFinished(Message):
 
 
 class RenderBlocked(Message):
-    """The picture check held at least one picture back; nothing was stored."""
+    """The picture check held at least one picture back; nothing was stored.
+
+    What is held for child safety may lie sealed under the keys of `evidence`.
+    """
 
     kind: Literal["render_blocked"] = "render_blocked"
     worker: str
@@ -336,12 +341,15 @@ class RenderBlocked(Message):
     rule: str
     score: float | None = None
     judged: PicturesJudged | None = None
+    match: KnownCopy | None = None
+    evidence: tuple[str, ...] = ()
 
     @model_serializer(mode="wrap")
     def _less_what_says_nothing(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what an older backend refuses, where it says nothing."""
         fields: dict[str, Any] = dump(self)
-        return fields if self.judged else {k: v for k, v in fields.items() if k != "judged"}
+        silent = {name for name in ("judged", "match", "evidence") if not getattr(self, name)}
+        return {name: value for name, value in fields.items() if name not in silent}
 
 
 class RenderFailed(Message):

@@ -60,6 +60,16 @@ class UpscaleUse(BaseModel):
     factor: Annotated[float, Field(gt=1, le=4)] = 2.0
 
 
+class KnownCopy(BaseModel):
+    """Which listed picture one is a copy of, and how many of 256 bits lie between them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    list_name: str
+    entry: str
+    distance: Annotated[int, Field(ge=0, le=256)]
+    fingerprint: str
+
+
 class ImagePromptUse(BaseModel):
     """A stored picture whose look is taken up, and how strongly beside the words.
 

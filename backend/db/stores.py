@@ -2,6 +2,7 @@
 
 from backend.db.audit_store import SqlAuditLog
 from backend.db.card_store import SqlCardStore
+from backend.db.child_safety_store import SqlSafetyReportStore
 from backend.db.job_store import SqlJobStore
 from backend.db.key_store import SqlKeyStore
 from backend.db.ledger_store import SqlBooks
@@ -28,6 +29,7 @@ __all__ = [
     "SqlQueueDocuments",
     "SqlRemovalStore",
     "SqlReviewStore",
+    "SqlSafetyReportStore",
     "SqlStandingStore",
     "SqlUploadStore",
 ]

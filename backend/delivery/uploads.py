@@ -2,16 +2,24 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 import structlog
 from PIL import Image
 
-from backend.domain.errors import PictureBlocked, PictureInvalid, PictureTooLarge, Unavailable
+from backend.domain.errors import (
+    CopyFound,
+    PictureBlocked,
+    PictureInvalid,
+    PictureTooLarge,
+    Unavailable,
+)
 from backend.domain.requests import UploadId
 from backend.service.ports import AdmittedPicture
 from safety.errors import SafetyError
 from safety.image_check import ImageCheck
 from safety.screen_image import screen_image
+from safety.verdict import CHECK_FAILED, Finding
 from storage import errors as storage_errors
 from storage.formats import encode_png, read_foreign
 from storage.image_store import ImageStore
@@ -60,7 +68,7 @@ class StoredUploads:
         verdict = screen_image(pixels, checks=self._opened())
         if not verdict.is_clear(frozenset()):
             worst = verdict.decisive
-            raise PictureBlocked(category=worst.category if worst else "check_failed")
+            raise _blocked(worst)
         width, height = pixels.size
         return AdmittedPicture(png=encode_png(pixels), width=width, height=height)
 
@@ -73,6 +81,13 @@ class StoredUploads:
                 _log.exception("image_checks_not_opened")
                 return ()
         return self._checks
+
+
+def _blocked(worst: Finding | None) -> PictureBlocked:
+    if worst is None:
+        return PictureBlocked(category=CHECK_FAILED)
+    copy = None if worst.match is None else CopyFound(**asdict(worst.match))
+    return PictureBlocked(category=worst.category, rule=worst.rule, copy=copy)
 
 
 def _read(data: bytes) -> Image.Image:

@@ -32,6 +32,8 @@ A class's `code` never changes once shipped. `str(error)` is one sentence for hu
 what to do.
 """
 
+from dataclasses import dataclass
+
 from backend.domain.input_errors import (
     BadInput,
     BracketUnbalanced,
@@ -114,14 +116,27 @@ class PromptBlocked(Refused):
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class CopyFound:
+    """Which listed picture one is a copy of, and how many of 256 bits lie between them."""
+
+    list_name: str
+    entry: str
+    distance: int
+    fingerprint: str
+
+
 class PictureBlocked(Refused):
     """An upload shows something that is not drawn from here."""
 
     code = "picture_blocked"
 
-    def __init__(self, *, category: str) -> None:
+    def __init__(self, *, category: str, rule: str = "", copy: CopyFound | None = None) -> None:
         super().__init__(f"This picture was held back ({category}).", way_out="Use another one.")
         self.category = category
+        # For the record, never shown: an answer that tells the rule tells how to get around it.
+        self.rule = rule
+        self.copy = copy
 
 
 class ReviewNotReleasable(Refused):

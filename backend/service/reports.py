@@ -19,6 +19,7 @@ from backend.contracts import (
     RenderReport,
     RenderStarted,
 )
+from backend.domain.child_safety import CHILD_SAFETY, SafetyReport
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.jobs import (
     LOSSES_MAX,
@@ -32,8 +33,9 @@ from backend.domain.jobs import (
     StaleAttempt,
 )
 from backend.domain.judgements import Found, PictureJudgement
-from backend.domain.requests import JobId
+from backend.domain.requests import AccountId, JobId
 from backend.domain.results import GenerationResult, ImageRef, Timings
+from backend.service.child_safety import ChildSafety
 from backend.service.ports import Clock, EventBus, JobStore, OutboxPublisher
 
 BEATS_MAX = 1000
@@ -67,6 +69,7 @@ class Reports:
         events: EventBus,
         outbox: OutboxPublisher,
         clock: Clock,
+        child_safety: ChildSafety | None = None,
         start_lease_s: float = 60.0,
         progress_lease_s: float = 20.0,
         write_every_s: float = 1.0,
@@ -75,6 +78,7 @@ class Reports:
         self._events = events
         self._outbox = outbox
         self._clock = clock
+        self._child_safety = child_safety
         self._start_lease = timedelta(seconds=start_lease_s)
         self._progress_lease = timedelta(seconds=progress_lease_s)
         self._write_every = timedelta(seconds=write_every_s)
@@ -90,8 +94,17 @@ class Reports:
             return
         if await self._change(report, lambda job: self._move(job, report)) is not None:
             await self._outbox.publish_pending()
+        if isinstance(report, RenderBlocked) and report.category == CHILD_SAFETY:
+            await self._open_child_safety(report)
         if not isinstance(report, RenderStarted):
             self._beats.pop(JobId(report.job_id), None)
+
+    async def _open_child_safety(self, report: RenderBlocked) -> None:
+        """Have what was found on file, whatever has become of the job, and however often told."""
+        job = await self._jobs.get(JobId(report.job_id))
+        if job is not None and self._child_safety is not None:
+            owner = job.request.requester.account_id
+            await self._child_safety.open(_safety_report(report, owner, self._clock()))
 
     def _move(
         self,
@@ -237,6 +250,22 @@ def _block(report: RenderBlocked) -> Block:
         category=report.category,
         rule=report.rule,
         score=report.score,
+    )
+
+
+def _safety_report(report: RenderBlocked, owner: AccountId, now: datetime) -> SafetyReport:
+    match = report.match
+    return SafetyReport(
+        id=report.job_id,
+        account_id=owner,
+        found_at=now,
+        rule=report.rule,
+        score=report.score,
+        list_name=match.list_name if match else "",
+        entry=match.entry if match else "",
+        distance=match.distance if match else None,
+        fingerprint=match.fingerprint if match else "",
+        evidence=report.evidence,
     )
 
 

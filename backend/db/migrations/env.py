@@ -6,7 +6,12 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
 # Their tables are part of the metadata.
-from backend.db import audit_tables, moderation_tables, picture_tables  # noqa: F401
+from backend.db import (  # noqa: F401
+    audit_tables,
+    child_safety_store,
+    moderation_tables,
+    picture_tables,
+)
 from backend.db.columns import Document, UtcMoment, Words
 from backend.db.tables import Row
 

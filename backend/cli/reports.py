@@ -1,0 +1,77 @@
+"""`impasto reports list|show|mark-reported`: child safety findings, for who must report them."""
+
+import argparse
+import asyncio
+import getpass
+import json
+
+from pydantic import TypeAdapter
+
+from backend.bootstrap import now, open_database
+from backend.cli.terminal import Subparsers, say
+from backend.db.migrate import upgrade
+from backend.db.stores import SqlAuditLog, SqlSafetyReportStore
+from backend.domain.child_safety import SafetyReport
+from backend.service.child_safety import SafetyReports
+from backend.settings import Settings
+
+_REPORT: TypeAdapter[SafetyReport] = TypeAdapter(SafetyReport)
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser("reports", help="child safety findings that must be reported")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="list all findings, oldest first")
+    show = actions.add_parser("show", help="print the facts of one; that goes on record")
+    show.add_argument("id")
+    marking = actions.add_parser("mark-reported", help="note under which number it was reported")
+    marking.add_argument("id")
+    marking.add_argument("number", help="what the reporting body calls it")
+    for action in (listing, show, marking):
+        action.add_argument("--json", action="store_true", help="print JSON")
+        action.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run one of the actions."""
+    settings = Settings()
+    settings.make_home()
+    upgrade(settings.database)
+    found = asyncio.run(_act(settings, arguments))
+    if arguments.json:
+        told = [_REPORT.dump_python(one, mode="json") for one in found]
+        say(json.dumps(told if arguments.action == "list" else told[0]))
+        return 0
+    for one in found:
+        say(_line(one) if arguments.action == "list" else _whole(one))
+    if not found:
+        say("There is nothing to report.")
+    return 0
+
+
+async def _act(settings: Settings, arguments: argparse.Namespace) -> list[SafetyReport]:
+    by = f"operator:{getpass.getuser()}"
+    async with open_database(settings) as database:
+        reports = SafetyReports(
+            store=SqlSafetyReportStore(database=database),
+            audit=SqlAuditLog(database=database),
+            clock=now,
+        )
+        match arguments.action:
+            case "show":
+                return [await reports.get(arguments.id, by=by)]
+            case "mark-reported":
+                return [await reports.mark_reported(arguments.id, arguments.number, by=by)]
+            case _:
+                return await reports.all()
+
+
+def _line(report: SafetyReport) -> str:
+    found = report.found_at.isoformat(timespec="seconds")
+    return f"{found}  {report.state:<10}  {report.id}  {report.account_id}  {report.rule}"
+
+
+def _whole(report: SafetyReport) -> str:
+    facts = _REPORT.dump_python(report, mode="json")
+    return "\n".join(f"{name}: {value}" for name, value in facts.items() if value not in (None, ""))

@@ -1,0 +1,69 @@
+"""What every `SafetyReportStore` promises."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from backend.db.sessions import Database
+from backend.db.stores import SqlSafetyReportStore
+from backend.domain.child_safety import SafetyReport, SafetyReportState
+from backend.domain.requests import AccountId
+from backend.service.child_safety import SafetyReportStore
+from tests.builders import at
+from tests.fakes.child_safety import MemorySafetyReportStore
+
+
+@pytest.fixture
+async def store(store_url: str | None) -> AsyncIterator[SafetyReportStore]:
+    if store_url is None:
+        yield MemorySafetyReportStore()
+        return
+    database = Database(store_url)
+    yield SqlSafetyReportStore(database=database)
+    await database.close()
+
+
+def a_report(id_: str = "gen_1", *, found_s: int = 0) -> SafetyReport:
+    return SafetyReport(
+        id=id_,
+        account_id=AccountId("discord:1"),
+        found_at=at(found_s),
+        rule="known.bank",
+        list_name="bank",
+        entry="entry-1",
+        distance=7,
+        fingerprint="ab" * 32,
+        evidence=("quarantine/sealed/gen_1-1/0.sealed",),
+    )
+
+
+async def test_what_is_on_file_is_kept_as_it_was(store: SafetyReportStore):
+    assert await store.get("gen_1") is None
+    assert await store.add(a_report())
+    assert await store.get("gen_1") == a_report()
+
+
+async def test_a_finding_is_on_file_once(store: SafetyReportStore):
+    assert await store.add(a_report())
+    assert not await store.add(a_report(found_s=9))
+    assert await store.all() == [a_report()]
+
+
+async def test_reports_are_told_oldest_first(store: SafetyReportStore):
+    for id_, found_s in (("b", 2), ("a", 5), ("c", 1)):
+        await store.add(a_report(id_, found_s=found_s))
+    assert [one.id for one in await store.all()] == ["c", "b", "a"]
+
+
+async def test_a_report_that_was_made_is_preserved_for_a_year(store: SafetyReportStore):
+    await store.add(a_report())
+    changed = await store.change("gen_1", lambda old: old.reported("T-77", now=at(60)))
+    assert changed == await store.get("gen_1")
+    assert (changed.state, changed.reported_as) == (SafetyReportState.REPORTED, "T-77")
+    assert (changed.preserved_until - at(60)).days == 365
+    again = await store.change("gen_1", lambda old: old.reported("T-78", now=at(90)))
+    assert again == changed
+
+
+async def test_a_report_nobody_made_is_not_changed(store: SafetyReportStore):
+    assert await store.change("gen_9", lambda old: old) is None

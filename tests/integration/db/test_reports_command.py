@@ -1,0 +1,66 @@
+"""`impasto reports` over a database of its own."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from backend.bootstrap import open_database
+from backend.cli import main
+from backend.db.stores import SqlAuditLog, SqlSafetyReportStore
+from backend.domain.child_safety import SafetyReport
+from backend.domain.requests import AccountId
+from backend.settings import Settings
+from tests.builders import NOW
+
+REPORT = SafetyReport(
+    id="gen_1",
+    account_id=AccountId("discord:1"),
+    found_at=NOW,
+    rule="known.test-bank",
+    list_name="test-bank",
+    distance=3,
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path))
+    return tmp_path
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(["reports", *words]) == 0
+    return capsys.readouterr().out
+
+
+def test_findings_are_listed_shown_and_marked(home: Path, capsys: pytest.CaptureFixture[str]):
+    assert "nothing to report" in told(capsys, "list")
+
+    async def put_on_file() -> None:
+        async with open_database(Settings()) as database:
+            await SqlSafetyReportStore(database=database).add(REPORT)
+
+    asyncio.run(put_on_file())
+    assert "to_report" in told(capsys, "list")
+    assert "list_name: test-bank" in told(capsys, "show", "gen_1")
+    marked = json.loads(told(capsys, "mark-reported", "gen_1", "T-77", "--json"))
+    assert (marked["state"], marked["reported_as"]) == ("reported", "T-77")
+    assert [one["id"] for one in json.loads(told(capsys, "list", "--json"))] == ["gen_1"]
+
+    async def on_record() -> list[str]:
+        async with open_database(Settings()) as database:
+            log = SqlAuditLog(database=database)
+            return [
+                action
+                for action in ("child_safety.seen", "child_safety.reported")
+                if await log.last(action, "job:gen_1")
+            ]
+
+    assert len(asyncio.run(on_record())) == 2
+
+
+def test_a_report_nobody_made_is_refused(home: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["reports", "show", "gen_9"]) != 0
+    assert "gen_9" in capsys.readouterr().err
