@@ -181,9 +181,7 @@ async def open_dispatcher(
                 events=bus,
                 outbox=outbox,
                 clock=clock,
-                child_safety=make_child_safety(
-                    database, redis, outbox=outbox, policy=settings.safety_policy, clock=clock
-                ),
+                child_safety=make_child_safety(settings, database, redis, outbox, clock),
                 start_lease_s=settings.start_lease_s,
                 progress_lease_s=settings.progress_lease_s,
             ),
