@@ -157,7 +157,6 @@ async def open_dispatcher(
         jobs = SqlJobStore(database=database)
         bus = open_bus(redis)
         outbox = Outbox(jobs=jobs, bus=bus)
-        documents = SqlQueueDocuments(database=database)
         dispatcher = Dispatcher(
             redis=redis,
             jobs=jobs,
@@ -169,7 +168,7 @@ async def open_dispatcher(
                 open_turns=lambda family: Turns(
                     family=family,
                     jobs=jobs,
-                    documents=documents,
+                    documents=SqlQueueDocuments(database=database),
                     clock=clock,
                     rules=rules,
                 ),
