@@ -30,7 +30,9 @@ class Desk:
             outbox=workshop.outbox,
             clock=workshop.now,
             child_safety=ChildSafety(
-                store=self.store, standings=workshop.services.standings, audit=workshop.audit
+                store=self.store,
+                standings=workshop.services.moderation.standings,
+                audit=workshop.audit,
             ),
         )
         self.file = SafetyReports(store=self.store, audit=workshop.audit, clock=workshop.now)
