@@ -20,6 +20,8 @@ from backend.prompt.translators import TranslatorName, TranslatorSettings
 from backend.storage_settings import StorageSettings
 from safety.errors import PolicyInvalid
 from safety.policy import DEFAULT_POLICY, Policy, read_policy
+from storage.lifecycle import Lifecycle
+from safety.prompt_checks import PromptCheckSettings
 
 TierLimits = dict[Tier, Annotated[int, Field(ge=1)] | None]
 _AXIS: Final = re.compile(r"[a-z][a-z_]{0,31}")
@@ -65,6 +67,14 @@ class Settings(StorageSettings):
     translation_deadline_s: Annotated[float, Field(gt=0, le=60)] = 3.0
     translation_must: bool = False
     picture_links: bool = True
+    prompt_guard_model: str = ""
+    prompt_guard_labels: Annotated[
+        dict[str, Annotated[str, Field(pattern=r"^[a-z][a-z_]*$")]],
+        NoDecode,
+        Field(validate_default=True),
+    ] = Field(default_factory=dict)
+    prompt_names_model: str = ""
+    prompt_model_deadline_s: Annotated[float, Field(gt=0, le=60)] = 2.0
     worker_patience_s: Annotated[float, Field(gt=0)] = 120.0
     running_max: Annotated[TierLimits, NoDecode] = Field(default_factory=dict)
     waiting_max: Annotated[TierLimits, NoDecode] = Field(default_factory=dict)
@@ -110,6 +120,22 @@ class Settings(StorageSettings):
             return value
         with _told_as("it must look like turbo=20,fast=50,relax=none"):
             return dict(_limit_of(word) for word in value.split(",") if word.strip())
+
+    @field_validator("storage_warm_days")
+    @classmethod
+    def _is_after_hot(cls, value: int, info: ValidationInfo) -> int:
+        if value <= info.data.get("storage_hot_days", 0):
+            raise ValueError("it must be more than IMPASTO_STORAGE_HOT_DAYS")
+
+    @field_validator("prompt_guard_labels", mode="before")
+    @classmethod
+    def _split_labels(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, str):
+            pairs = (word.partition("=") for word in value.split(",") if word.strip())
+            value = {label.strip(): category.strip() for label, _, category in pairs}
+        if info.data.get("prompt_guard_model") and not value:
+            raise ValueError("it must look like toxic=hate,sexual=sexual: labels of the model")
+        return value
 
     @field_validator("prompt_house")
     @classmethod
@@ -195,6 +221,16 @@ class Settings(StorageSettings):
             url=self.translator_url or "",
             api_key=key.get_secret_value() if key else "",
             timeout_s=self.translation_deadline_s,
+        )
+
+    @property
+    def prompt_check_settings(self) -> PromptCheckSettings:
+        """Which models judge prompts beside the checks that ship."""
+        return PromptCheckSettings(
+            guard_model=self.prompt_guard_model,
+            guard_labels=self.prompt_guard_labels,
+            names_model=self.prompt_names_model,
+            deadline_s=self.prompt_model_deadline_s,
         )
 
     @property

@@ -22,6 +22,7 @@ from tests.unit.safety.disguises import DISGUISES
 
 FOLDER = Path(__file__).with_suffix("")
 TABLE = Path(__file__).with_suffix(".md")
+POLICY_CATEGORIES = {"violence": "violence_gore", "gore": "violence_gore"}
 # Disguises are made of Latin letters.
 NO_LATIN = frozenset(["ar", "fa", "he", "hi", "ja", "zh", "ko", "th", "ru", "uk", "el"])
 
@@ -82,16 +83,30 @@ def rows_by(prompts, verdicts, key):
         yield f"| {name} | {share(caught, len(found))} | {share(blocked, len(found))} |"
 
 
-def precision_rows(prompts, verdicts):
-    """Count, of what was held under a category, how much was unsafe, and unsafe so."""
-    held = defaultdict(list)
+def category_rows(prompts, verdicts):
+    """Tell, of each category, how much of it is held, and how much held as it is unsafe."""
+    held, unsafe = defaultdict(list), defaultdict(list)
     for prompt in prompts:
         decisive = verdicts[prompt].decisive
         if decisive:
-            held[decisive.category].append(prompt)
-    for category, found in sorted(held.items()):
-        unsafe = sum(prompt.label == "unsafe" for prompt in found)
-        yield f"| {category} | {share(unsafe, len(found))} |"
+            held[decisive.category].append(prompt.label == "unsafe")
+        if prompt.label == "unsafe":
+            unsafe[POLICY_CATEGORIES.get(prompt.category, prompt.category)].append(bool(decisive))
+    for category in sorted({*held, *unsafe}):
+        found, right = unsafe[category], held[category]
+        yield f"| {category} | {share(sum(found), len(found))} | {share(sum(right), len(right))} |"
+
+
+def language_rows(prompts, verdicts):
+    """Tell, of each language, how much that is unsafe is held, and how much held is unsafe."""
+    groups = defaultdict(list)
+    for prompt in prompts:
+        groups[prompt.language].append((prompt.label == "unsafe", verdicts[prompt].decisive))
+    for language, found in sorted(groups.items()):
+        caught = sum(is_unsafe and decisive is not None for is_unsafe, decisive in found)
+        unsafe = sum(is_unsafe for is_unsafe, _ in found)
+        held = sum(decisive is not None for _, decisive in found)
+        yield f"| {language} | {share(caught, unsafe)} | {share(caught, held)} |"
 
 
 def kept_rows(prompts, judge):
@@ -170,18 +185,18 @@ def report(prompts, judge, command):
             "|---|---|---|",
             *rows_by(prompts, verdicts, "manner"),
             "",
-            "| language | caught | of these blocked |",
+            "| language | held of what is unsafe | unsafe of what is held |",
             "|---|---|---|",
-            *rows_by(prompts, verdicts, "language"),
+            *language_rows(prompts, verdicts),
             "",
             "| harmless prompts | blocked | touched |",
             "|---|---|---|",
             harmless_row("everyday", "everyday", prompts, verdicts),
             harmless_row("sounds risky", "risky", prompts, verdicts),
             "",
-            "| held as | is unsafe |",
-            "|---|---|",
-            *precision_rows(prompts, verdicts),
+            "| category | held of what is unsafe | unsafe of what is held as it |",
+            "|---|---|---|",
+            *category_rows(prompts, verdicts),
             "",
             "| disguise | keeps of what plain text catches |",
             "|---|---|",

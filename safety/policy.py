@@ -34,6 +34,9 @@ from safety.verdict import NEVER_CLEARED, Finding, Outcome
 
 FORMAT_VERSION: Final = 1
 CLASSIFIER: Final = "classifier"
+GUARD: Final = "guard"
+# Checks that learned to judge, whose scores are judged by the thresholds of the classifier.
+_LEARNED: Final = (CLASSIFIER, GUARD)
 NSFW: Final = "nsfw"
 NSFW_SECOND: Final = "nsfw_second"
 # Networks whose score is a picture's probability of being explicit.
@@ -49,6 +52,7 @@ SCORES: Final = (
     "classifier_review",
     "classifier_block",
     "classifier_doubt",
+    "classifier_unsure",
 )
 _NAMES: Final = ("id", "edition")
 _KEYS: Final = {"version", "id", "at_most", "at_least", "scores", "guilds_may_soften", "standing"}
@@ -64,10 +68,11 @@ class Policy:
     The `…_score`s are probabilities. The makers of the shipped picture model call everything above
     0.8 explicit and everything below 0.2 harmless; where the prompt classifier's stand is told in
     `bench/screening.md`. What a rule blocks is only held where the classifier gives less than
-    `classifier_doubt_score` for it. A finding of a category comes to no more than `at_most` of it
-    and no less than `at_least`; child safety and failed checks are not softened. A cue of age (1
-    where words give it) times a picture's probability of being explicit is child safety from
-    `age_nudity` on.
+    `classifier_doubt_score` for it; below `classifier_unsure_score` what nothing else stands
+    against is harmless, and no heavier check is asked. A finding of a category comes to no more
+    than `at_most` of it and no less than `at_least`; child safety and failed checks are not
+    softened. A cue of age (1 where words give it) times a picture's probability of being explicit
+    is child safety from `age_nudity` on.
 
     Pictures are spoilers from `nsfw_spoiler` on, in channels for adults from
     `nsfw_spoiler_restricted` on. `edition` counts a guild's documents; a deployment's has none.
@@ -80,9 +85,10 @@ class Policy:
     nsfw_review_score: float = 0.6
     nsfw_block_score: float = 0.8
     age_nudity_score: float = 0.4
-    classifier_review_score: float = 0.9
+    classifier_review_score: float = 0.6
     classifier_block_score: float = 1.0
-    classifier_doubt_score: float = 0.7
+    classifier_doubt_score: float = 0.5
+    classifier_unsure_score: float = 0.3
     image_check_timeout_s: float = 30.0
     strike_days: float = 90.0
     strikes_to_mute: int = 3
@@ -99,8 +105,8 @@ class Policy:
             raise ValueError("a score must be above 0 and at most 1")
         if not 0 < self.classifier_review_score <= self.classifier_block_score <= 1:
             raise ValueError("scores must be 0 < review <= block <= 1")
-        if not 0 <= self.classifier_doubt_score <= 1:
-            raise ValueError("a score must be 0 <= doubt <= 1")
+        if not (0 <= self.classifier_doubt_score <= 1 and 0 <= self.classifier_unsure_score <= 1):
+            raise ValueError("a score must be from 0 to 1")
         if not self.image_check_timeout_s > 0:
             raise ValueError("a check needs some time")
         if never := sorted(self.guilds_may_soften & {*NEVER_CLEARED, "age_nudity"}):
@@ -148,10 +154,20 @@ class Policy:
     def judge(self, findings: Iterable[Finding]) -> list[Finding]:
         """Return the findings on one text with the outcomes that this policy gives them."""
         found = list(findings)
-        scores = [f.score for f in found if f.check == CLASSIFIER and f.score is not None]
-        if scores and max(scores) < self.classifier_doubt_score:
+        sure = _sureness(found)
+        if sure is not None and sure < self.classifier_doubt_score:
             found = [_doubted(finding) for finding in found]
         return [self.apply(finding) for finding in found]
+
+    def is_undecided(self, findings: Iterable[Finding]) -> bool:
+        """Say whether a heavier check is worth its time: neither blocked nor surely harmless."""
+        found = self.judge(findings)
+        outcomes = {finding.outcome for finding in found}
+        if Outcome.BLOCK in outcomes:
+            return False
+        sure = _sureness(found)
+        is_harmless = sure is not None and sure < self.classifier_unsure_score
+        return Outcome.REVIEW in outcomes or not is_harmless
 
     def apply(self, finding: Finding) -> Finding:
         """Return a finding with the outcome that this policy gives it."""
@@ -159,7 +175,7 @@ class Policy:
         if finding.check in NSFW_CHECKS and finding.score is not None:
             finding = self._seen(finding, self.pictured(finding.score))
         outcome = finding.outcome
-        if finding.check == CLASSIFIER and finding.score is not None:
+        if finding.check in _LEARNED and finding.score is not None:
             outcome = self.classified(finding.score)
         elif finding.category in self.at_least:
             outcome = max(outcome, self.at_least[finding.category], key=lambda o: o.severity)
@@ -172,6 +188,12 @@ class Policy:
         return replace(
             finding, outcome=outcome, category=category, rule=f"{finding.check}.{outcome}"
         )
+
+
+def _sureness(findings: Iterable[Finding]) -> float | None:
+    """Return how sure those that learned are that a text is harmful; None if none has looked."""
+    scores = [f.score for f in findings if f.check in _LEARNED and f.score is not None]
+    return max(scores, default=None)
 
 
 def _doubted(finding: Finding) -> Finding:

@@ -1,6 +1,6 @@
 """The seam of the checks over words."""
 
-from typing import Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from safety.verdict import Finding
 
@@ -17,3 +17,10 @@ class PromptCheck(Protocol):
 
         Whatever this raises blocks the prompt.
         """
+
+
+@runtime_checkable
+class HeavyPromptCheck(PromptCheck, Protocol):
+    """A check that takes its time: asked only where the others are undecided."""
+
+    is_heavy: Literal[True]

@@ -3,17 +3,24 @@
 from collections.abc import Sequence
 
 from safety.policy import DEFAULT_POLICY, Policy
-from safety.prompt_check import PromptCheck
+from safety.prompt_check import HeavyPromptCheck, PromptCheck
 from safety.verdict import Finding, SafetyVerdict, failed_check
 
 
 def screen_prompt(
     text: str, *, checks: Sequence[PromptCheck], policy: Policy = DEFAULT_POLICY
 ) -> SafetyVerdict:
-    """Judge a text. Never raises; no checks at all block, as does a check that fails."""
+    """Judge a text. Never raises; no checks at all block, as does a check that fails.
+
+    Heavy checks are asked only where the others are undecided.
+    """
     if not checks:
         return SafetyVerdict.fold([failed_check("screen_prompt", "no_checks")])
-    findings = [finding for check in checks for finding in _run(check, text)]
+    light = [check for check in checks if not isinstance(check, HeavyPromptCheck)]
+    findings = [finding for check in light for finding in _run(check, text)]
+    if policy.is_undecided(findings):
+        heavy = (check for check in checks if isinstance(check, HeavyPromptCheck))
+        findings += [finding for check in heavy for finding in _run(check, text)]
     return SafetyVerdict.fold(policy.judge(findings))
 
 

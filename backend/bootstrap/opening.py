@@ -288,7 +288,9 @@ def _teller() -> Teller:
 def open_screen(settings: Settings) -> SafetyScreen:
     """Open the prompt screen with the checks that ship and the policy in force."""
     return SafetyScreen(
-        checks=open_prompt_checks(), policy=settings.safety_policy, rules=rules_version()
+        checks=open_prompt_checks(settings.prompt_check_settings),
+        policy=settings.safety_policy,
+        rules=rules_version(settings.prompt_check_settings),
     )
 
 

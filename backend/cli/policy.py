@@ -5,6 +5,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from backend.bootstrap import make_policies, now, open_database
@@ -110,7 +111,8 @@ def read_policy_document(text: str) -> Policy:
 
 
 async def _try(settings: Settings, arguments: argparse.Namespace, trying: _Trying) -> Trial:
-    trial = Trial(open_checks=open_prompt_checks, rules=rules_version())
+    checks = settings.prompt_check_settings
+    trial = Trial(open_checks=partial(open_prompt_checks, checks), rules=rules_version(checks))
     known: dict[str | None, tuple[Policy, Policy]] = {None: trying.policies(None)}
     async with open_database(settings) as database:
         policies = make_policies(database, settings, clock=now)

@@ -22,7 +22,9 @@ def views(folded: str, vocabulary: Vocabulary) -> Iterator[str]:
         yield together
     words = (together or folded).split()
     if any(vocabulary.is_mirrored(word) for word in words):
-        yield " ".join(word[::-1] for word in words)
+        mirrored = [word[::-1] for word in words]
+        yield " ".join(mirrored)
+        yield " ".join(reversed(mirrored))
 
 
 def _put_together(chunks: list[Chunk], vocabulary: Vocabulary) -> str | None:

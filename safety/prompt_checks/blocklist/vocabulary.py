@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
 MASKS: Final = frozenset("*#%_.•●■█")
+_VOWELS: Final = "aeiou"
+_ASIDE: Final = ".,!?:;()[]{}\"'"
 _WORD_LETTERS_MIN: Final = 3
 _LONG_WORD_LETTERS_MIN: Final = 4
 _WORD_LETTERS_MAX: Final = 24
@@ -113,7 +115,9 @@ class Vocabulary:
         masks = sum(character in MASKS for character in masked)
         if len(masked) < _LONG_WORD_LETTERS_MIN or 2 * masks > len(masked):
             return
-        for word, is_stem in self._by_first.get(masked[0], ()):
+        firsts = _VOWELS if masked[0] in MASKS else masked[0]
+        entries = (entry for first in firsts for entry in self._by_first.get(first, ()))
+        for word, is_stem in entries:
             is_long_enough = len(word) == len(masked) or (is_stem and len(word) < len(masked))
             if is_long_enough and all(
                 a in MASKS or a == b for a, b in zip(masked, word, strict=False)
@@ -126,6 +130,7 @@ class Vocabulary:
 
     def is_mirrored(self, word: str) -> bool:
         """Say whether a word says something only when read from right to left."""
+        word = word.strip(_ASIDE)
         if len(word) < _LONG_WORD_LETTERS_MIN or word in self._ordinary:
             return False
         mirrored = word[::-1]

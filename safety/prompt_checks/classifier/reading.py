@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import chain, islice, product, zip_longest
 from typing import Final
 
 from safety.spelling.folding import fold, latinise
@@ -10,10 +11,17 @@ from safety.spelling.words import DECODE, Chunk, cut, spelled_runs, strip_weight
 GAP: Final = ""
 Knows = Callable[[str], bool]
 
-_CLAUSE_ENDS: Final = re.compile(r"[,;/\\\n]|[.!?:|)\]]$")
+# A bracket is none: `(word:1.3)` is how a word is weighted.
+_CLAUSE_ENDS: Final = re.compile(r"[,;/\\\n]|[.!?:|]$")
 _STRIPPED: Final = "._,!?:;()[]{}<>|\"'`*~^-+="
 _THRICE: Final = re.compile(r"(.)\1{2,}")
 _TWICE: Final = re.compile(r"(.)\1+")
+_MASKED: Final = re.compile(r"[a-z*#_]*[a-z][*#_]+[a-z*#_]*|[*#_]+[a-z][a-z*#_]*")
+_MASKS: Final = re.compile(r"[*#_]")
+_VOWELS: Final = "aeiou"
+_MASKS_MAX: Final = 4
+_UNMASKED_MAX: Final = 3
+_STRETCHES_MAX: Final = 4
 # Scripts that write no blanks between words, or hang much on a word.
 _UNSPACED: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\u0e00-\u0e7f]")
 _PIECE_LETTERS_MAX: Final = 8
@@ -42,7 +50,10 @@ def read_words(text: str, knows: Knows) -> list[str]:
 def _is_mirrored(chunks: list[Chunk], knows: Knows) -> bool:
     pieces = [piece for chunk in chunks for piece in chunk.pieces if len(piece) >= _MIRRORED_MIN]
     forwards = sum(knows(piece) for piece in pieces)
-    backwards = sum(knows(piece[::-1]) and not knows(piece) for piece in pieces)
+    if 2 * forwards > len(pieces):
+        return False
+    forwards += sum(bool(_find(piece, knows)) for piece in pieces if not knows(piece))
+    backwards = sum(bool(_find(piece[::-1], knows)) for piece in pieces)
     return backwards > forwards
 
 
@@ -54,7 +65,7 @@ def _read(folded: str, chunks: list[Chunk], knows: Knows) -> Iterator[str]:
     for number, chunk in enumerate(chunks):
         if chunk.place >= end:
             run = runs.get(chunk.place)
-            if run:
+            if run and not _unmask(chunk.text, knows):
                 end = run.place + len(run.letters)
                 for letters in run.words():
                     yield from _read_letters(_decode(letters), knows)
@@ -66,8 +77,9 @@ def _read(folded: str, chunks: list[Chunk], knows: Knows) -> Iterator[str]:
 
 
 def _read_chunk(chunk: Chunk, knows: Knows) -> Iterator[str]:
-    if len(chunk.pieces) == 1:
-        yield from _read_piece(chunk.text.strip(_STRIPPED), knows)
+    unmasked = _unmask(chunk.text, knows)
+    if unmasked or len(chunk.pieces) == 1:
+        yield from unmasked or _read_piece(chunk.text.strip(_STRIPPED), knows)
         return
     joined = _decode("".join(chunk.pieces))
     if all(len(piece) > 1 and knows(piece) for piece in chunk.pieces):
@@ -115,11 +127,26 @@ def _find(word: str, knows: Knows) -> str | None:
     """Return the known word that a word is, in its plain, stretched or inflected form."""
     if knows(word):
         return word
-    for candidate in (_THRICE.sub(r"\1", word), _THRICE.sub(r"\1\1", word)):
-        if candidate != word and knows(candidate):
-            return candidate
-    if len(word) > len(_TWICE.sub(r"\1", word)) + 1 and knows(_TWICE.sub(r"\1", word)):
-        return _TWICE.sub(r"\1", word)
+    for candidate in (word, *_unstretched(word)):
+        found = candidate if knows(candidate) else _stem(candidate, knows)
+        if found:
+            return found
+    return None
+
+
+def _unstretched(word: str) -> Iterator[str]:
+    """Yield a word with letters repeated thrice or more written once or twice, or all once."""
+    runs = len(_THRICE.findall(word))
+    if 0 < runs <= _STRETCHES_MAX:
+        for times in product((1, 2), repeat=runs):
+            left = iter(times)
+            yield _THRICE.sub(lambda run, left=left: run[1] * next(left), word)
+    squeezed = _TWICE.sub(r"\1", word)
+    if len(word) > len(squeezed) + 1:
+        yield squeezed
+
+
+def _stem(word: str, knows: Knows) -> str | None:
     for ending, replacement in (*_ENDINGS, *_MORE_ENDINGS):
         stem = word.removesuffix(ending)
         if stem != word and len(stem) > 2:
@@ -128,6 +155,21 @@ def _find(word: str, knows: Knows) -> str | None:
             if stem[-1] == stem[-2] and knows(stem[:-1]):
                 return stem[:-1]
     return None
+
+
+def _unmask(text: str, knows: Knows) -> list[str]:
+    """Return the known words that a word with masked vowels, such as `f*x`, may be."""
+    masked = text.strip(".,!?:;()[]{}\"'")
+    count = len(_MASKS.findall(masked))
+    if not 0 < count <= _MASKS_MAX or not _MASKED.fullmatch(masked):
+        return []
+    parts = _MASKS.split(masked)
+    words = (
+        "".join(chain(*zip_longest(parts, vowels, fillvalue="")))
+        for vowels in product(_VOWELS, repeat=count)
+    )
+    found = (_find(word, knows) for word in words)
+    return list(islice(dict.fromkeys(word for word in found if word), _UNMASKED_MAX))
 
 
 def _known_prefix(word: str, knows: Knows) -> str | None:

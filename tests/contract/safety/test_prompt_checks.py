@@ -1,18 +1,16 @@
 """What every prompt check that ships must do, whatever it is made of."""
 
-from typing import get_args
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safety.prompt_checks import PromptCheckName, open_prompt_check, open_prompt_checks
+from safety.prompt_checks import SHIPPED, open_prompt_check, open_prompt_checks
 from safety.screen_prompt import screen_prompt
 from safety.verdict import Outcome
 from tests.contract.safety.languages import LANGUAGES
 from tests.unit.safety.disguises import DISGUISES
 
-CHECKS = {name: open_prompt_check(name) for name in get_args(PromptCheckName)}
+CHECKS = {name: open_prompt_check(name) for name in SHIPPED}
 
 EVERYDAY = [
     "a fox in the snow",
@@ -92,10 +90,17 @@ def test_a_check_has_the_name_it_is_opened_by(check):
     assert CHECKS[check.name] is check
 
 
-@checks
+@pytest.mark.parametrize("check", [CHECKS["blocklist"], CHECKS["entities"]], ids=lambda c: c.name)
 @pytest.mark.parametrize("text", EVERYDAY + SOUNDS_WORSE_THAN_IT_IS)
-def test_what_means_no_harm_is_not_held(check, text):
+def test_no_rule_holds_what_means_no_harm(check, text):
     assert {finding.outcome for finding in check.check(text)} <= {Outcome.ALLOW}
+
+
+def test_what_learned_holds_one_in_twenty_at_most_of_what_means_no_harm_and_blocks_none():
+    texts = EVERYDAY + SOUNDS_WORSE_THAN_IT_IS
+    outcomes = [screen_prompt(text, checks=tuple(CHECKS.values())).outcome for text in texts]
+    assert Outcome.BLOCK not in outcomes
+    assert outcomes.count(Outcome.REVIEW) <= len(texts) // 20
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -1,8 +1,13 @@
 """Ways in which people write a word so that a list does not find it."""
 
+import re
+
 LOOK_ALIKES = str.maketrans("aeopcxyis", "\u0430\u0435\u043e\u0440\u0441\u0445\u0443\u0456\u0455")
 FIGURES = str.maketrans("aeiost", "431057")
 MARKS = str.maketrans({"a": "@", "s": "$", "i": "!", "o": "0", "e": "3"})
+
+
+MIXED = str.maketrans("aeopcxin", "\u03b1\u0435\u03bf\u0440\u0441\u03c7\u03b9\u0578")
 
 
 def each_word(write):
@@ -14,7 +19,7 @@ DISGUISES = {
     "figures": lambda text: text.translate(FIGURES),
     "marks": lambda text: text.translate(MARKS),
     "look-alikes": lambda text: text.translate(LOOK_ALIKES),
-    "full width": lambda text: "".join(chr(ord(c) + 0xFEE0) if c > " " else c for c in text),
+    "full width": lambda text: "".join(chr(ord(c) + 0xFEE0) if " " < c <= "~" else c for c in text),
     "mathematical": lambda text: "".join(
         chr(0x1D41A + ord(c) - ord("a")) if "a" <= c <= "z" else c for c in text
     ),
@@ -31,4 +36,9 @@ DISGUISES = {
     "weighted in brackets": each_word(lambda word: f"(({word}:1.25))"),
     "weighted with colons": each_word(lambda word: f"{word}::2"),
     "mirrored": lambda text: text[::-1],
+    "each word mirrored": each_word(lambda word: word[::-1]),
+    "masked": lambda text: re.sub("[aeiou]", "*", text),
+    "mixed alphabets": lambda text: text.translate(MIXED),
+    "accented": lambda text: "".join(c + "\u0301\u0323" if c.isalpha() else c for c in text),
+    "glued": lambda text: "\u2060".join(text),
 }

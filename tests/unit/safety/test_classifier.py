@@ -28,10 +28,14 @@ CLASSIFIER = open_classifier()
 KNOWN = {"zqgrim", "zqblade", "fox", "snow", "old", "oil", "painting", "paint", "犬", "公園"}
 
 
+MIRRORED_WORDS = {DISGUISES["each word mirrored"]: ["zqblade", "zqgrim"]}
+
+
 @pytest.mark.parametrize("disguise", DISGUISES.values(), ids=DISGUISES)
 def test_a_disguised_word_is_read_plainly(disguise):
     words = [word for word in read_words(disguise("zqgrim zqblade"), KNOWN.__contains__) if word]
-    assert words == ["zqgrim", "zqblade"]
+    # Whether a text is mirrored as a whole or word by word cannot be told.
+    assert words in (["zqgrim", "zqblade"], MIRRORED_WORDS.get(disguise))
 
 
 @pytest.mark.parametrize(

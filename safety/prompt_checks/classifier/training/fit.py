@@ -1,7 +1,7 @@
 """Teaches the network; `python -m safety.prompt_checks.classifier.training.fit` writes it.
 
-One core, about a minute, the same numbers for the same seed. `--hold-out` teaches without a part of
-the template families and says how it does on them, which is the honest measure of it.
+One core, some four minutes, the same numbers for the same seeds. `--hold-out SOURCE` teaches
+without the families of one source and says how it does on them, which is the honest measure of it.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from safety.policy import DEFAULT_POLICY
 from safety.prompt_checks.classifier.network import (
     ANSWERS,
     ANY,
@@ -44,20 +45,26 @@ Weights = dict[str, Floats]
 Numbers = NDArray[np.int64]
 
 TARGET: Final = Path(__file__).parent.parent / "network.npz"
-SEED: Final = 20261129
+# A network a seed; they judge together.
+SEEDS: Final = (20261129, 20261130)
 SIGNS: Final = {1: 64, 3: 96, 5: 64}
-EPOCHS: Final = 5
+EPOCHS: Final = 3
 BATCH: Final = 64
 RATE: Final = 0.01
 WEIGHT_DECAY: Final = 0.02
-DRAWN: Final = {"everyday": 2_500, "risky": 2_500}
+DRAWN: Final = {"everyday": 1_800, "risky": 700}
 DRAWN_UNSAFE: Final = 250
+# Of a family of another language than English, whose heading is that language.
+DRAWN_ABROAD: Final = 110
+HELD_SCORE: Final = DEFAULT_POLICY.classifier_review_score
+LANGUAGE_LETTERS: Final = 2
 WORD_SALADS: Final = 5_000
 # How often a word is taken for one of its neighbours, left out, or followed by a word of style.
 NEIGHBOUR_SHARE: Final = 0.15
 DROPPED_SHARE: Final = 0.04
 STYLED_SHARE: Final = 0.4
 TOLD_SHARE: Final = 0.5
+ASKED_SHARE: Final = 0.25
 BEHIND_SHARE: Final = 0.7
 PHRASE_DRAWS: Final = 4
 COMBINATION_DRAWS: Final = 120
@@ -90,14 +97,15 @@ class Examples:
 
 
 def draw(families: Sequence[Family], words: WordVectors, *, seed: int) -> Examples:
-    """Draw examples from families, many with words of style or a plain sentence beside them."""
+    """Draw examples from families, many with a request, words of style or a sentence beside."""
     source = random.Random(seed)  # noqa: S311 - not for secrets
     styles = read_list("style", "harmless.txt")
+    requests = read_list("request", "lookalikes.txt")
     sentences = read_sentences()
     gap = len(words.vectors) - 1
     examples = Examples()
     for family in families:
-        drawn = {family.draw(source) for _ in range(DRAWN.get(family.category, DRAWN_UNSAFE))}
+        drawn = {family.draw(source) for _ in range(_draws(family))}
         for text in sorted(drawn):
             beside = ""
             if source.random() < STYLED_SHARE:
@@ -106,9 +114,16 @@ def draw(families: Sequence[Family], words: WordVectors, *, seed: int) -> Exampl
                 beside = source.choice(sentences)
             is_behind = source.random() < BEHIND_SHARE
             first, second = (text, beside) if is_behind else (beside, text)
+            if source.random() < ASKED_SHARE:
+                first = f"{source.choice(requests)} {first}"
             numbers = [*words.look_up(first), gap, *words.look_up(second)]
             examples.add(numbers, family.category)
     return examples
+
+
+def _draws(family: Family) -> int:
+    is_abroad = len(family.name) == LANGUAGE_LETTERS
+    return DRAWN_ABROAD if is_abroad else DRAWN.get(family.category, DRAWN_UNSAFE)
 
 
 def add_phrases(examples: Examples, words: WordVectors, *, seed: int) -> None:
@@ -251,7 +266,7 @@ class Teacher:
             self.weights[name] = (self.weights[name] - rate * moved).astype(np.float32)
 
 
-def learn(families: Sequence[Family], words: WordVectors, *, seed: int = SEED) -> Weights:
+def learn(families: Sequence[Family], words: WordVectors, *, seed: int = SEEDS[0]) -> Weights:
     """Return the weights of a network taught on families."""
     examples = draw(families, words, seed=seed)
     add_phrases(examples, words, seed=seed)
@@ -260,6 +275,29 @@ def learn(families: Sequence[Family], words: WordVectors, *, seed: int = SEED) -
     teacher = Teacher(words, seed=seed)
     teacher.teach(examples)
     return teacher.weights
+
+
+def together(all_weights: Sequence[Weights]) -> Weights:
+    """Return one network that answers with the mean of what several would, before it is squashed.
+
+    Their signs stand side by side; of the rows that weigh the mean of all vectors one is left.
+    """
+    count = len(all_weights)
+    joined: Weights = {"b_answer": _mean([weights["b_answer"] for weights in all_weights])}
+    rows, start = [], 0
+    for width in WIDTHS:
+        for name, axis in ((f"w{width}", 1), (f"b{width}", 0)):
+            joined[name] = np.concatenate([weights[name] for weights in all_weights], axis=axis)
+        end = start + SIGNS[width]
+        rows += [weights["w_answer"][start:end] / count for weights in all_weights]
+        start = end
+    rows.append(_mean([weights["w_answer"][start:] for weights in all_weights]))
+    joined["w_answer"] = np.concatenate(rows)
+    return joined
+
+
+def _mean(values: Sequence[Floats]) -> Floats:
+    return np.asarray(np.mean(values, axis=0), dtype=np.float32)
 
 
 def digest() -> NDArray[np.uint8]:
@@ -277,34 +315,33 @@ def save(weights: Weights, target: Path) -> None:
     np.savez(target, made_of=digest(), **halves)  # type: ignore[arg-type]
 
 
-def held_out(families: Sequence[Family], words: WordVectors) -> Iterator[str]:
-    """Teach on some families and yield, line by line, how the others are judged."""
-    for part in range(4):
-        rest = [family for number, family in enumerate(families) if number % 4 == part]
-        taught = [family for number, family in enumerate(families) if number % 4 != part]
-        weights = learn(taught, words)
-        layers = tuple((weights[f"w{width}"], weights[f"b{width}"]) for width in WIDTHS)
-        network = Network(layers=layers, answer=(weights["w_answer"], weights["b_answer"]))
-        for family in rest:
-            drawn = draw([family], words, seed=SEED + 1)
+def held_out(families: Sequence[Family], words: WordVectors, source: str) -> Iterator[str]:
+    """Teach without the families of one source and yield, line by line, how they are judged."""
+    taught = [family for family in families if family.name != source]
+    weights = learn(taught, words)
+    layers = tuple((weights[f"w{width}"], weights[f"b{width}"]) for width in WIDTHS)
+    network = Network(layers=layers, answer=(weights["w_answer"], weights["b_answer"]))
+    for family in families:
+        if family.name == source:
+            drawn = draw([family], words, seed=SEEDS[0] + 1)
             scores = [network.judge(words.vectors[numbers])[-1] for numbers in drawn.numbers]
-            held = float(np.mean([score >= 0.5 for score in scores]))
+            held = float(np.mean([score >= HELD_SCORE for score in scores]))
             yield f"{family.category:12} {family.name:12} {held:6.1%}"
 
 
 def main() -> int:
     """Make the file, or say how well that goes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hold-out", action="store_true")
+    parser.add_argument("--hold-out", metavar="SOURCE", help="told, tags, hinted, es, body …")
     arguments = parser.parse_args()
     folder = Path(__file__).parent.parent
     words = WordVectors.read((folder / "words.npz").read_bytes())
     families = read_families()
     if arguments.hold_out:
-        for line in held_out(families, words):
+        for line in held_out(families, words, arguments.hold_out):
             sys.stdout.write(f"{line}\n")
         return 0
-    save(learn(families, words), TARGET)
+    save(together([learn(families, words, seed=seed) for seed in SEEDS]), TARGET)
     open_classifier()
     return 0
 

@@ -14,7 +14,14 @@ from typing import Any, Final
 
 HARMLESS: Final = "harmless"
 _GORE_RULES: Final = ("violence.bloody", "violence.gore", "violence.torn", "violence.blood_attack")
-FILES: Final = ("unsafe.txt", "harmless.txt", "everywhere.txt")
+FILES: Final = (
+    "unsafe.txt",
+    "told.txt",
+    "abroad.txt",
+    "harmless.txt",
+    "lookalikes.txt",
+    "everywhere.txt",
+)
 _HEADING: Final = re.compile(r"\[(:?)(.+)\]$")
 _NAME: Final = re.compile(r"<([a-z]+)>")
 _INNERMOST: Final = re.compile(r"\{([^{}]*)\}")
@@ -46,11 +53,11 @@ class Family:
 def read_families() -> list[Family]:
     """Read every family of the training texts."""
     folder = files("safety.prompt_checks.classifier.training")
-    return [
-        family
-        for name in FILES
-        for family in _read(folder.joinpath(name).read_text(encoding="utf-8"))
-    ]
+    texts = [folder.joinpath(name).read_text(encoding="utf-8") for name in FILES]
+    shared: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        shared = {**_parse(text)[0], **shared}
+    return [family for text in texts for family in _read(text, shared)]
 
 
 def read_list(name: str, file: str) -> tuple[str, ...]:
@@ -118,8 +125,9 @@ def _phrases(text: str) -> Iterator[str]:
             yield phrase.strip()
 
 
-def _read(text: str) -> Iterator[Family]:
-    lists, families = _parse(text)
+def _read(text: str, shared: Mapping[str, tuple[str, ...]]) -> Iterator[Family]:
+    own, families = _parse(text)
+    lists = {**shared, **own}
     for heading, templates in families.items():
         category, name = heading.split()
         yield Family(category=category, name=name, templates=tuple(templates), lists=lists)

@@ -30,7 +30,7 @@ _LETTERS: Final = re.compile(r"(?:[^\W\d_]|[\u0900-\u0eff])+")
 _UNSPACED: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\u0e00-\u0e7f]")
 _BATCH: Final = 64
 _PIECES_MAX: Final = 10_000
-_USES_MIN: Final = 2
+_USES_MIN: Final = 1
 # Two directions that all of the model's vectors share; they say nothing.
 _COMMON_DIRECTIONS: Final = 2
 
