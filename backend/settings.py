@@ -20,8 +20,8 @@ from backend.prompt.translators import TranslatorName, TranslatorSettings
 from backend.storage_settings import StorageSettings
 from safety.errors import PolicyInvalid
 from safety.policy import DEFAULT_POLICY, Policy, read_policy
-from storage.lifecycle import Lifecycle
 from safety.prompt_checks import PromptCheckSettings
+from storage.lifecycle import Lifecycle
 
 TierLimits = dict[Tier, Annotated[int, Field(ge=1)] | None]
 _AXIS: Final = re.compile(r"[a-z][a-z_]{0,31}")
