@@ -126,6 +126,7 @@ class Settings(StorageSettings):
     def _is_after_hot(cls, value: int, info: ValidationInfo) -> int:
         if value <= info.data.get("storage_hot_days", 0):
             raise ValueError("it must be more than IMPASTO_STORAGE_HOT_DAYS")
+        return value
 
     @field_validator("prompt_guard_labels", mode="before")
     @classmethod

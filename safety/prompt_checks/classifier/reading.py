@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain, islice, product, zip_longest
 from typing import Final
 
@@ -140,10 +141,15 @@ def _unstretched(word: str) -> Iterator[str]:
     if 0 < runs <= _STRETCHES_MAX:
         for times in product((1, 2), repeat=runs):
             left = iter(times)
-            yield _THRICE.sub(lambda run, left=left: run[1] * next(left), word)
+            yield _THRICE.sub(partial(_write, times=left), word)
     squeezed = _TWICE.sub(r"\1", word)
     if len(word) > len(squeezed) + 1:
         yield squeezed
+
+
+def _write(run: re.Match[str], *, times: Iterator[int]) -> str:
+    """Write a repeated letter as often as the next number says."""
+    return run[1] * next(times)
 
 
 def _stem(word: str, knows: Knows) -> str | None:

@@ -74,7 +74,7 @@ class ModelProcess:
         self._running.end()
 
     def _answer_waiting(self, *, within_s: float) -> None:
-        batch = []
+        batch: list[_Waiting] = []
         while len(batch) < BATCH_MAX:
             try:
                 batch.append(self._waiting.get_nowait())

@@ -284,7 +284,8 @@ def together(all_weights: Sequence[Weights]) -> Weights:
     """
     count = len(all_weights)
     joined: Weights = {"b_answer": _mean([weights["b_answer"] for weights in all_weights])}
-    rows, start = [], 0
+    rows: list[Floats] = []
+    start = 0
     for width in WIDTHS:
         for name, axis in ((f"w{width}", 1), (f"b{width}", 0)):
             joined[name] = np.concatenate([weights[name] for weights in all_weights], axis=axis)
