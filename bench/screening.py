@@ -234,7 +234,7 @@ def main():
         return
     text = report(prompts, judge, "python bench/screening.py")
     if not names:
-        for name in ("fresh", "development", "harmless"):
+        for name in ("fresh2", "fresh", "development", "harmless"):
             text += "\n" + short_report(
                 f"The {name} set", list(read_set(FOLDER / f"{name}.txt")), judge
             )
