@@ -21,7 +21,6 @@ from backend.storage_settings import StorageSettings
 from safety.errors import PolicyInvalid
 from safety.policy import DEFAULT_POLICY, Policy, read_policy
 from safety.prompt_checks import PromptCheckSettings
-from storage.lifecycle import Lifecycle
 
 TierLimits = dict[Tier, Annotated[int, Field(ge=1)] | None]
 _AXIS: Final = re.compile(r"[a-z][a-z_]{0,31}")

@@ -290,7 +290,10 @@ def together(all_weights: Sequence[Weights]) -> Weights:
         for name, axis in ((f"w{width}", 1), (f"b{width}", 0)):
             joined[name] = np.concatenate([weights[name] for weights in all_weights], axis=axis)
         end = start + SIGNS[width]
-        rows += [weights["w_answer"][start:end] / count for weights in all_weights]
+        rows += [
+            np.asarray(weights["w_answer"][start:end] / count, dtype=np.float32)
+            for weights in all_weights
+        ]
         start = end
     rows.append(_mean([weights["w_answer"][start:] for weights in all_weights]))
     joined["w_answer"] = np.concatenate(rows)
