@@ -21,6 +21,7 @@ _MASKED: Final = re.compile(r"[a-z*#_]*[a-z][*#_]+[a-z*#_]*|[*#_]+[a-z][a-z*#_]*
 _MASKS: Final = re.compile(r"[*#_]")
 _VOWELS: Final = "aeiou"
 _MASKS_MAX: Final = 4
+_INFLECTED_MASKS_MAX: Final = 2
 _UNMASKED_MAX: Final = 3
 _STRETCHES_MAX: Final = 4
 # Scripts that write no blanks between words, or hang much on a word.
@@ -135,6 +136,10 @@ def _find(word: str, knows: Knows) -> str | None:
     return None
 
 
+def _known(word: str, knows: Knows) -> str | None:
+    return word if knows(word) else None
+
+
 def _unstretched(word: str) -> Iterator[str]:
     """Yield a word with letters repeated thrice or more written once or twice, or all once."""
     runs = len(_THRICE.findall(word))
@@ -174,7 +179,9 @@ def _unmask(text: str, knows: Knows) -> list[str]:
         "".join(chain(*zip_longest(parts, vowels, fillvalue="")))
         for vowels in product(_VOWELS, repeat=count)
     )
-    found = (_find(word, knows) for word in words)
+    # Hundreds of readings are not looked up in every inflection too.
+    read = _find if count <= _INFLECTED_MASKS_MAX else _known
+    found = (read(word, knows) for word in words)
     return list(islice(dict.fromkeys(word for word in found if word), _UNMASKED_MAX))
 
 
