@@ -18,7 +18,7 @@ async def test_u_posts_one_picture_in_full_and_wakes_its_asker(town: Town) -> No
     assert not posted.ephemeral
     [attachment] = posted.attachments
     assert attachment.filename == f"impasto-{job_id}-3.png"
-    assert attachment.size == len(town.pictures.objects[f"{job_id}/2/original.png"])
+    assert attachment.size == len(town.pictures.objects[f"images/{job_id}/2/original.png"])
     assert town.bob.mention in posted.content
 
 
@@ -135,8 +135,8 @@ async def test_each_reroll_has_its_own_seed(town: Town) -> None:
 
 async def test_a_picture_too_large_for_discord_comes_smaller_then_as_a_link(town: Town) -> None:
     job_id = await town.deliver()
-    webp_size = len(town.pictures.objects[f"{job_id}/0/webp.webp"])
-    town.pictures.objects[f"{job_id}/0/original.png"] += b" " * webp_size
+    webp_size = len(town.pictures.objects[f"images/{job_id}/0/webp.webp"])
+    town.pictures.objects[f"images/{job_id}/0/original.png"] += b" " * webp_size
     town.edge.file_limit_bytes = webp_size
     answer = await town.alice.click(town.message_of(job_id), label="U1")
     assert answer.followups[0].attachments[0].filename.endswith(".webp")

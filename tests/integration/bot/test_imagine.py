@@ -27,7 +27,7 @@ async def test_a_prompt_becomes_a_grid_with_buttons(town: Town) -> None:
 
     await town.finish(job_id)
     message = town.message_of(job_id)
-    assert labels(message) == [["U1", "U2", "U3", "U4", "🔄"], ["V1", "V2", "V3", "V4"]]
+    assert labels(message) == [["U1", "U2", "U3", "U4", "🔄"], ["V1", "V2", "V3", "V4"], ["Report"]]
     assert [one.filename for one in message.attachments] == [f"impasto-{job_id}.webp"]
     for fact in ("a fox in the snow", town.alice.mention, "fast", "64", "seed", str(job_id)):
         assert fact in message.content
@@ -143,10 +143,11 @@ async def test_one_picture_is_shown_as_it_is(town: Town) -> None:
         ["Vary (Subtle)", "Vary (Strong)", "Vary (Region)"],
         ["Zoom Out 2x", "Zoom Out 1.5x", "Custom Zoom"],
         ["⬅️", "➡️", "⬆️", "⬇️"],
+        ["Report"],
     ]
     [attachment] = message.attachments
     assert attachment.filename == f"impasto-{job_id}-1.png"
-    assert attachment.size == len(town.pictures.objects[f"{job_id}/0/original.png"])
+    assert attachment.size == len(town.pictures.objects[f"images/{job_id}/0/original.png"])
 
 
 async def test_a_service_that_breaks_is_one_private_sentence(

@@ -34,7 +34,7 @@ async def test_the_message_shows_the_newest_preview_beside_its_progress(town: To
     await look(town, job_id, 0)
     (first,) = town.message_of(job_id).attachments
     assert first.filename == f"impasto-{job_id}-preview.webp"
-    assert first.description == "a fox in the snow"
+    assert first.description == "AI-generated picture: a fox in the snow"
     await look(town, job_id, 1, step=10)
     (second,) = town.message_of(job_id).attachments
     assert second.id != first.id

@@ -1,9 +1,11 @@
 """A worker does not grow: by no sizes, samplers, sources, LoRAs, cancelled jobs or time."""
 
+import json
 import re
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from shutil import copytree
 
 from backend.contracts import (
     LoraUse,
@@ -63,6 +65,14 @@ def write_loras(folder: Path, tiny_sdxl: Path) -> None:
     style_lora(folder / "two.safetensors", model, rank=6, seed=2)
 
 
+def with_a_larger_side(tiny_sdxl: Path, folder: Path) -> Path:
+    """Copy the tiny model as one of 128 px: no side of a picture may be too short for a mark."""
+    copytree(tiny_sdxl, folder)
+    config = folder / "unet/config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"sample_size": 16}))
+    return folder
+
+
 def resident_kib(worker: WorkerProcess) -> int:
     status = Path(f"/proc/{worker.process.pid}/status").read_text()
     found = re.search(r"^VmRSS:\s+(\d+) kB", status, re.M)
@@ -74,8 +84,9 @@ def test_two_hundred_mixed_jobs_leave_the_worker_as_large_as_twenty(
     line: Line, start_worker: StartWorker, tiny_sdxl: Path, tmp_path: Path
 ):
     write_loras(tmp_path / "loras", tiny_sdxl)
+    model = with_a_larger_side(tiny_sdxl, tmp_path / "model")
     worker = start_worker(
-        engine="diffusers", model_sdxl=tiny_sdxl, loras=tmp_path / "loras", drawn_at_once=2
+        engine="diffusers", model_sdxl=model, loras=tmp_path / "loras", drawn_at_once=2
     )
     first = a_render_job(0)
     line.send(first)

@@ -11,6 +11,7 @@ from backend.contracts import ImageVariant
 from gpu_worker.release.marking import Marker
 from gpu_worker.release.papers import papers_of, registry_id_of
 from gpu_worker.release.pipeline import Held, ReleasePipeline, StoredImage
+from gpu_worker.release.screening import Screening
 from safety.errors import CredentialsInvalid
 from safety.fingerprint import Fingerprint, fingerprint
 from safety.policy import DEFAULT_POLICY
@@ -66,8 +67,7 @@ def release(
     objects: MemoryObjectStore, count: int = 1, *, marker: Marker | None = None, **papers: object
 ) -> tuple[StoredImage, ...]:
     pipeline = ReleasePipeline(
-        checks=[NothingFound()],
-        policy=DEFAULT_POLICY,
+        screening=Screening(checks=[NothingFound()], policy=DEFAULT_POLICY),
         check_timeout_s=30.0,
         images=ImageStore(objects=objects),
         marker=marker or a_marker(),
@@ -171,8 +171,7 @@ def test_without_a_usable_key_nothing_leaves_and_the_worker_says_so(objects: Put
 
 def test_a_preview_is_signed_too_or_is_not_shown():
     pipeline = ReleasePipeline(
-        checks=[NothingFound()],
-        policy=DEFAULT_POLICY,
+        screening=Screening(checks=[NothingFound()], policy=DEFAULT_POLICY),
         check_timeout_s=30.0,
         images=ImageStore(objects=MemoryObjectStore()),
         marker=a_marker(),
