@@ -43,7 +43,7 @@ ROWS: Final = (
         number=1,
         fault="worker killed at each stage",
         tests=(
-            f"{_WORKERS}::test_a_worker_killed_at_any_stage_costs_one_attempt_and_no_byte",
+            f"{_WORKERS}::test_a_worker_killed_at_any_stage_costs_one_attempt_and_no_pixel",
             f"{_WORKERS}::test_a_worker_killed_while_it_stores_leaves_no_half_picture",
             f"{_WORKERS}::test_a_worker_killed_when_it_has_reported_costs_nothing",
         ),
@@ -52,7 +52,7 @@ ROWS: Final = (
     Row(
         number=2,
         fault="worker's child killed for memory",
-        tests=(f"{_WORKERS}::test_a_worker_killed_at_any_stage_costs_one_attempt_and_no_byte",),
+        tests=(f"{_WORKERS}::test_a_worker_killed_at_any_stage_costs_one_attempt_and_no_pixel",),
         note="a worker is one process without children",
     ),
     Row(
