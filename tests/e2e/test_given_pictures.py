@@ -11,6 +11,10 @@ from PIL import Image
 from tests.e2e.conftest import make_box, running_demo
 from tests.e2e.rest import Rest, fetch
 
+GREEN = (20, 160, 60)
+# How many levels a mark may change a plain picture by.
+MARK_MAX = 12
+
 
 @pytest.fixture(scope="module")
 def rest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rest]:
@@ -30,7 +34,7 @@ def draw(rest: Rest, path: str, body: dict[str, object]) -> tuple[str, np.ndarra
 
 
 def test_an_upload_is_drawn_over_grown_and_enlarged(rest: Rest) -> None:
-    green = Image.new("RGB", (512, 512), (20, 160, 60))
+    green = Image.new("RGB", (512, 512), GREEN)
     buffer = io.BytesIO()
     green.save(buffer, "PNG")
     upload_id = rest.upload(buffer.getvalue())
@@ -47,13 +51,14 @@ def test_an_upload_is_drawn_over_grown_and_enlarged(rest: Rest) -> None:
         },
     )
     assert drawn.shape == (512, 512, 3)
-    assert (drawn[:, :256] == (20, 160, 60)).all()
+    assert np.abs(drawn[:, :256] - GREEN).max() <= MARK_MAX
     assert drawn[:, 300:, 2].mean() > drawn[:, 300:, 1].mean() + 30
 
     pictures = f"/v1/generations/{job_id}/images/0"
     _, wider = draw(rest, f"{pictures}/outpaints", {"pan": "left"})
     assert wider.shape == (512, 640, 3)
-    assert (wider[:, 160:384] == (20, 160, 60)).all()
+    # It bears the mark of the picture it grew from, and its own.
+    assert np.abs(wider[:, 160:384] - GREEN).max() <= 2 * MARK_MAX
     _, larger = draw(rest, f"{pictures}/upscales", {"kind": "subtle"})
     assert larger.shape == (1024, 1024, 3)
-    assert np.abs(larger[100:900, 100:400] - (20, 160, 60)).max() < 40
+    assert np.abs(larger[100:900, 100:400] - GREEN).max() < 40
