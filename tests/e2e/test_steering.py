@@ -55,7 +55,8 @@ def test_lines_say_where_things_are_drawn(rest: Rest) -> None:
 
     free, steered = redness(), redness(controls=[control])
     assert steered > free + 40
-    assert redness(controls=[{**control, "scale": 0}]) == free
+    # The same pixels but for the mark, which is each picture's own.
+    assert redness(controls=[{**control, "scale": 0}]) == pytest.approx(free, abs=1)
     missing = draw(rest, {**body, "controls": [{**control, "controlnet": "depth"}]})
     assert missing["error"]["code"] == "adapter_missing"
     assert "there are: edges" in missing["error"]["message"]
