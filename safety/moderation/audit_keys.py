@@ -5,9 +5,7 @@ signs; all of them verify. A key that was replaced may be cut down to its public
 as long as heads that it signed are kept.
 """
 
-import contextlib
 import json
-import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -20,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from safety.errors import AuditKeysUnusable
 from safety.moderation.audit import Head
+from safety.secret_file import write_once
 
 _PRIVATE: Final = "private:"
 _PUBLIC: Final = "public:"
@@ -117,17 +116,6 @@ def _parse(document: dict[str, str]) -> AuditKeys:
 
 
 def _create(path: Path) -> None:
-    """Write a first key beside `path`, then link it into place; whoever comes second yields."""
     path.parent.mkdir(parents=True, exist_ok=True)
     secret = Ed25519PrivateKey.generate().private_bytes_raw().hex()
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({secrets.token_hex(4): _PRIVATE + secret}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        draft.unlink()
+    write_once(path, json.dumps({secrets.token_hex(4): _PRIVATE + secret}))

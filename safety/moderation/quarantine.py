@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from safety.errors import QuarantineKeyUnusable, SealBroken
+from safety.secret_file import write_once
 
 _MAGIC: Final = b"impasto-seal-1\n"
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
-_OWNER_ONLY: Final = 0o600
 _OTHERS: Final = 0o077
 
 
@@ -33,30 +33,14 @@ def load_or_create_quarantine_key(path: Path) -> X25519PrivateKey:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _create(path)
+        if not path.exists():
+            key = X25519PrivateKey.generate().private_bytes_raw()
+            write_once(path, base64.b64encode(key).decode())
         if path.stat().st_mode & _OTHERS:
             raise QuarantineKeyUnusable(f"{path.name} can be read by others than its owner")
         return X25519PrivateKey.from_private_bytes(base64.b64decode(path.read_text("ascii")))
     except (OSError, ValueError) as error:
         raise QuarantineKeyUnusable(f"{path.name} is no key that can be read") from error
-
-
-def _create(path: Path) -> None:
-    """Make a key, unless there is one; written whole or not at all."""
-    made = path.with_name(f"{path.name}.{os.getpid()}")
-    if path.exists():
-        return
-    text = base64.b64encode(X25519PrivateKey.generate().private_bytes_raw())
-    descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(text)
-    try:
-        # The first of several that make one wins.
-        os.link(made, path)
-    except FileExistsError:
-        return
-    finally:
-        made.unlink()
 
 
 def read_public_key(text: str) -> X25519PublicKey:

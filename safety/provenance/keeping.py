@@ -4,8 +4,6 @@
 can mark as the installation does; whoever has the first can also read its marks.
 """
 
-import contextlib
-import os
 import secrets
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +17,7 @@ from safety.provenance.certificates import (
     make_own,
 )
 from safety.provenance.watermark import KEY_BYTES
+from safety.secret_file import write_once
 
 WATERMARK_KEY_FILE: Final = "watermark.key"
 C2PA_FOLDER: Final = "c2pa"
@@ -52,7 +51,8 @@ def load_or_create_watermark_key(folder: Path) -> bytes:
     path = folder / WATERMARK_KEY_FILE
     try:
         if not path.exists():
-            _create(path)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_once(path, secrets.token_hex(KEY_BYTES))
         key = bytes.fromhex(path.read_text(encoding="ascii"))
     except OSError as error:
         raise CredentialsInvalid("missing", f"{path}: {error.strerror}") from error
@@ -61,19 +61,3 @@ def load_or_create_watermark_key(folder: Path) -> bytes:
     if len(key) != KEY_BYTES:
         raise CredentialsInvalid("broken", f"{path} holds no watermark key")
     return key
-
-
-def _create(path: Path) -> None:
-    """Write a key beside `path`, then link it into place; whoever comes second yields."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        draft.unlink()
