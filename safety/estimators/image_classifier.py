@@ -1,7 +1,4 @@
-"""An image classifier for transformers whose labels are the groups.
-
-Remote code is never run, and weights are read from safetensors only.
-"""
+"""An image classifier for transformers whose labels are the groups."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +8,12 @@ from PIL import Image
 
 from safety.errors import CheckFailed
 from safety.estimator import UNKNOWN, Estimate
+from safety.image_classifier import BATCH, open_image_classifier
 
 # An estimate below this is none: of two groups, it is little better than a coin.
 SURE: Final = 0.6
 # Labels that say that there is nothing to tell.
 NO_GROUP: Final = frozenset({"", "none", "unknown", "no face", "no person", "other"})
-_BATCH: Final = 8
 _GROUPS_MIN: Final = 2
 
 
@@ -24,22 +21,10 @@ class ImageClassifierEstimator:
     """Sorts portraits by the label that is likeliest."""
 
     def __init__(self, *, axis: str, source: str) -> None:
-        from transformers import pipeline
-
-        try:
-            self._classify = pipeline(
-                "image-classification",
-                model=source,
-                device="cpu",
-                trust_remote_code=False,
-                model_kwargs={"use_safetensors": True},
-            )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise CheckFailed(f"{source} is no image classifier that can be read") from error
-        labels = [_plain(label) for label in self._classify.model.config.id2label.values()]
+        self._classify, labels = open_image_classifier(source)
         self.axis = axis
         self.name = Path(source).name
-        self.groups = tuple(sorted(set(labels) - NO_GROUP))
+        self.groups = tuple(sorted({_plain(label) for label in labels} - NO_GROUP))
         if len(self.groups) < _GROUPS_MIN:
             raise CheckFailed(f"{source} tells fewer than two groups apart")
 
@@ -47,7 +32,7 @@ class ImageClassifierEstimator:
         # The pipeline does not take nothing for an answer.
         if not portraits:
             return []
-        answers = self._classify(list(portraits), top_k=1, batch_size=_BATCH)
+        answers = self._classify(list(portraits), top_k=1, batch_size=BATCH)
         if len(answers) != len(portraits):
             raise CheckFailed(f"{self.name} gave {len(answers)} answers for {len(portraits)}")
         return [_estimate(answer[0]) for answer in answers]

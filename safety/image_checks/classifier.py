@@ -1,17 +1,12 @@
-"""Image classifiers for transformers, by folder or hub id: what they think of some of their labels.
-
-Remote code is never run, and weights are read from safetensors only.
-"""
+"""What an image classifier for transformers thinks of some of its labels."""
 
 from collections.abc import Collection, Sequence
-from typing import Final
 
 from PIL import Image
 
 from safety.errors import CheckFailed
+from safety.image_classifier import BATCH, open_image_classifier
 from safety.scoring import Score
-
-_BATCH: Final = 8
 
 
 def load_classifier(source: str, *, labels: Collection[str]) -> Score:
@@ -21,25 +16,14 @@ def load_classifier(source: str, *, labels: Collection[str]) -> Score:
         CheckFailed: it is no image classifier, or knows none of the labels.
 
     """
-    from transformers import pipeline
-
-    try:
-        classify = pipeline(
-            "image-classification",
-            model=source,
-            device="cpu",
-            trust_remote_code=False,
-            model_kwargs={"use_safetensors": True},
-        )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise CheckFailed(f"{source} is no image classifier that can be read") from error
+    classify, names = open_image_classifier(source)
     sought = {label.casefold() for label in labels}
-    known = {str(label).casefold() for label in classify.model.config.id2label.values()}
+    known = {name.casefold() for name in names}
     if not sought & known:
         raise CheckFailed(f"{source} knows {', '.join(sorted(known))}, none of which is sought")
 
     def score(pictures: Sequence[Image.Image]) -> list[float]:
-        answers = classify(list(pictures), top_k=None, batch_size=_BATCH)
+        answers = classify(list(pictures), top_k=None, batch_size=BATCH)
         return [_add_up(answer, sought) for answer in answers]
 
     return score
