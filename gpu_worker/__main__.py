@@ -36,7 +36,7 @@ from gpu_worker.state import ModelNotConfigured
 from gpu_worker.tasks import open_app, serve
 from gpu_worker.vitals import Dials
 from gpu_worker.worker import Worker
-from safety.hash_lists import open_hash_list, open_own_list, read_hash_lists
+from safety.hash_lists import open_hash_lists, open_own_list
 from safety.image_checks import open_image_checks, wanted_checks
 from safety.moderation.quarantine import load_or_create_quarantine_key, read_public_key
 from safety.policy import DEFAULT_POLICY
@@ -179,9 +179,7 @@ def open_screening(settings: Settings, objects: ObjectStore) -> Screening:
         CheckFailed, HashListsInvalid: one is set to what it cannot be.
 
     """
-    named = read_hash_lists(settings.hash_lists) if settings.hash_lists else ()
-    cache = settings.home / "hash_lists"
-    lists = [open_hash_list(one, cache=cache) for one in named]
+    lists = open_hash_lists(settings.hash_lists, cache=settings.home / "hash_lists")
     wanted = wanted_checks(
         nsfw_second=settings.nsfw_second,
         nsfw_second_labels=settings.nsfw_second_labels,

@@ -1,7 +1,7 @@
 """Opens the checks that pictures from outside go through before anything is done with them."""
 
 from backend.settings import Settings
-from safety.hash_lists import open_hash_list, open_own_list, read_hash_lists
+from safety.hash_lists import open_hash_lists, open_own_list
 from safety.image_check import ImageCheck
 from safety.image_checks import open_image_checks, wanted_checks
 from storage.blocked import BlockedHashes
@@ -16,8 +16,7 @@ def open_upload_checks(settings: Settings, objects: ObjectStore) -> tuple[ImageC
         ImportError: a classifier is set, and transformers is not installed.
 
     """
-    named = read_hash_lists(settings.hash_lists) if settings.hash_lists else ()
-    lists = [open_hash_list(one, cache=settings.home / "hash_lists") for one in named]
+    lists = open_hash_lists(settings.hash_lists, cache=settings.home / "hash_lists")
     wanted = wanted_checks(
         nsfw_second=settings.nsfw_second,
         nsfw_second_labels=settings.nsfw_second_labels,

@@ -121,8 +121,8 @@ def open_hash_list(
         HashListsInvalid: its address, proof or token is not usable.
 
     """
-    stale_after_s = wanted.stale_after_days * _DAY_S
     name, category = wanted.name, wanted.category
+    stale_after_s = wanted.stale_after_days * _DAY_S
     try:
         match wanted.kind:
             case "file":
@@ -133,8 +133,7 @@ def open_hash_list(
                 held = HeldList(name=name, path=path, stale_after_s=stale_after_s, clock=clock)
                 return FileHashList(name=name, category=category, held=held)
             case "http":
-                from safety.hash_lists.http import HttpHashList, fetch_file
-                from safety.listing.bank import Bank
+                from safety.hash_lists.http import fetch_file
 
                 update = fetch_file(
                     wanted.url,
@@ -142,27 +141,26 @@ def open_hash_list(
                     sha256_url=wanted.sha256_url,
                     public_key=wanted.public_key,
                 )
-                bank = Bank(
-                    name=name,
-                    folder=cache,
-                    update=update,
-                    stale_after_s=stale_after_s,
-                    clock=clock,
-                )
-                return HttpHashList(name=name, category=category, bank=bank)
             case "exchange":
-                from safety.hash_lists.exchange import ExchangeHashList, follow_exchange
-                from safety.listing.bank import Bank
+                from safety.hash_lists.exchange import follow_exchange
 
-                bank = Bank(
-                    name=name,
-                    folder=cache,
-                    update=follow_exchange(wanted.url, token=wanted.token),
-                    stale_after_s=stale_after_s,
-                    clock=clock,
-                )
-                return ExchangeHashList(name=name, category=category, bank=bank)
+                update = follow_exchange(wanted.url, token=wanted.token)
             case _:
                 assert_never(wanted.kind)
     except (OSError, ValueError) as error:
         raise HashListsInvalid(f"the list {name} cannot be opened: {error}") from error
+    from safety.listing.bank import Bank, BankHashList
+
+    bank = Bank(name=name, folder=cache, update=update, stale_after_s=stale_after_s, clock=clock)
+    return BankHashList(name=name, category=category, bank=bank)
+
+
+def open_hash_lists(document: Path | None, *, cache: Path) -> list[HashList]:
+    """Open all lists that a document names; none where there is no document.
+
+    Raises:
+        HashListsInvalid: the document cannot be read, or one of them cannot be opened.
+
+    """
+    wanted = read_hash_lists(document) if document else ()
+    return [open_hash_list(one, cache=cache) for one in wanted]

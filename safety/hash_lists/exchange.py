@@ -8,37 +8,21 @@ It speaks the JSON of ThreatExchange's `threat_updates`, which HMA's exchanges s
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-from safety.fingerprint import BYTES, Fingerprint
-from safety.listing.bank import Bank, News, Update, Visit
+from safety.fingerprint import BYTES
+from safety.listing.bank import News, Update, Visit
 from safety.listing.fetching import BankUnreachable, ask
 from safety.listing.reading import read_listed
-from safety.verdict import KnownMatch
 
 HASH_TYPE: Final = "HASH_PDQ"
 _TIMEOUT_S: Final = 60.0
 _PAGE_BYTES_MAX: Final = 64 * 1024 * 1024
 _PAGES_MAX: Final = 100_000
 _PER_PAGE: Final = 1000
-
-
-class ExchangeHashList:
-    """Knows the pictures of a bank that is an exchange."""
-
-    def __init__(self, *, name: str, category: str, bank: Bank) -> None:
-        self.name = name
-        self.category = category
-        self.bank = bank
-
-    def find(self, prints: Sequence[Fingerprint]) -> KnownMatch | None:
-        return self.bank.find(prints)
-
-    def trouble(self) -> str:
-        return self.bank.trouble()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,35 +2,18 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from safety.fingerprint import Fingerprint
-from safety.listing.bank import Bank, News, Update, Visit
+from safety.listing.bank import News, Update, Visit
 from safety.listing.fetching import NOT_MODIFIED, ask
 from safety.listing.reading import read_listed
-from safety.verdict import KnownMatch
 
 _TIMEOUT_S: Final = 60.0
 _PROOF_BYTES_MAX: Final = 4096
-
-
-class HttpHashList:
-    """Knows the pictures of a bank that publishes a file."""
-
-    def __init__(self, *, name: str, category: str, bank: Bank) -> None:
-        self.name = name
-        self.category = category
-        self.bank = bank
-
-    def find(self, prints: Sequence[Fingerprint]) -> KnownMatch | None:
-        return self.bank.find(prints)
-
-    def trouble(self) -> str:
-        return self.bank.trouble()
 
 
 def fetch_file(url: str, *, token: str = "", sha256_url: str = "", public_key: str = "") -> Update:

@@ -140,6 +140,21 @@ class Bank:
             return Visit()
 
 
+class BankHashList:
+    """Knows the pictures of a bank."""
+
+    def __init__(self, *, name: str, category: str, bank: Bank) -> None:
+        self.name = name
+        self.category = category
+        self.bank = bank
+
+    def find(self, prints: Sequence[Fingerprint]) -> KnownMatch | None:
+        return self.bank.find(prints)
+
+    def trouble(self) -> str:
+        return self.bank.trouble()
+
+
 def _replace(path: Path, data: bytes) -> None:
     """Write a file so that whoever reads it finds all of the old one or all of the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,8 +12,7 @@ from safety.errors import HashListUnusable
 from safety.fingerprint import Fingerprint, dihedrals, fingerprint
 from safety.hash_list import HashList
 from safety.hash_lists import WantedList, open_hash_list, open_own_list
-from safety.hash_lists.exchange import ExchangeHashList
-from safety.hash_lists.http import HttpHashList
+from safety.listing.bank import BankHashList
 from tests.fakes.hash_banks import HashBank, hash_bank
 from tests.unit.safety.pictures import made_picture
 
@@ -48,7 +47,7 @@ def as_csv(entries: Mapping[str, str]) -> bytes:
 
 def refresh(listed: HashList) -> None:
     """Have a bank asked now; a refusal shows when something is looked up."""
-    if isinstance(listed, HttpHashList | ExchangeHashList):
+    if isinstance(listed, BankHashList):
         try:
             listed.bank.refresh()
         except HashListUnusable:
