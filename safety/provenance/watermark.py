@@ -78,6 +78,18 @@ def check_payload(payload: int) -> int:
     return payload
 
 
+def seen(payload: int, *, p_value: float, bits_matched: int, bits: int) -> WatermarkReading:
+    """Return the reading of a best candidate: present where chance would hardly show it."""
+    is_present = p_value <= MOST_FALSE_ALARMS
+    return WatermarkReading(
+        is_present=is_present,
+        payload=payload if is_present else None,
+        p_value=p_value,
+        bits_matched=bits_matched,
+        bits=bits,
+    )
+
+
 def nothing_seen(bits: int) -> WatermarkReading:
     """Return the reading of a picture in which there is nothing to read."""
     return WatermarkReading(is_present=False, payload=None, p_value=1.0, bits_matched=0, bits=bits)

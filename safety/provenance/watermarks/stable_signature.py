@@ -15,11 +15,11 @@ from PIL import Image
 
 from safety.errors import MarkImpossible
 from safety.provenance.watermark import (
-    MOST_FALSE_ALARMS,
     WatermarkReading,
     chance_of,
     check_payload,
     nothing_seen,
+    seen,
 )
 
 Floats = NDArray[numpy.float32]
@@ -84,14 +84,8 @@ class StableSignature:
         tried = len(self._extractor.shown_at) * self._extractor.cell_px**2
         matched = max(self._matched(_scaled(pixels, scale)) for scale in scales)
         p_value = chance_of(matched, _BITS, candidates=tried)
-        is_present = p_value <= MOST_FALSE_ALARMS
-        return WatermarkReading(
-            is_present=is_present,
-            payload=self._extractor.signature if is_present else None,
-            p_value=p_value,
-            bits_matched=matched,
-            bits=_BITS,
-        )
+        signature = self._extractor.signature
+        return seen(signature, p_value=p_value, bits_matched=matched, bits=_BITS)
 
     def _matched(self, pixels: Floats) -> int:
         """Return how many bits agree where the cells fit best; every place of them is tried."""

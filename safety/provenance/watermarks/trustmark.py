@@ -14,12 +14,12 @@ from PIL import Image
 from safety.errors import MarkImpossible
 from safety.provenance.tail_biting import TailBitingCode
 from safety.provenance.watermark import (
-    MOST_FALSE_ALARMS,
     PAYLOAD_BITS,
     WatermarkReading,
     chance_of,
     check_payload,
     nothing_seen,
+    seen,
 )
 
 Floats = NDArray[numpy.float32]
@@ -80,14 +80,7 @@ class TrustMark:
         payload = self._code.decode(soft[None, : self._code.length].astype(numpy.float32))[0]
         matched = int(((soft > 0) == (self._plain(payload) > 0)).sum())
         p_value = chance_of(matched, BITS, candidates=2**PAYLOAD_BITS)
-        is_present = p_value <= MOST_FALSE_ALARMS
-        return WatermarkReading(
-            is_present=is_present,
-            payload=payload if is_present else None,
-            p_value=p_value,
-            bits_matched=matched,
-            bits=BITS,
-        )
+        return seen(payload, p_value=p_value, bits_matched=matched, bits=BITS)
 
     def _plain(self, payload: int) -> Floats:
         spare = numpy.ones(BITS - self._code.length, dtype=numpy.float32)

@@ -11,11 +11,11 @@ import numpy
 
 from safety.provenance.tail_biting import Floats
 from safety.provenance.watermark import (
-    MOST_FALSE_ALARMS,
     PAYLOAD_BITS,
     WatermarkReading,
     chance_of_sum,
     nothing_seen,
+    seen,
 )
 from safety.provenance.watermarks.spread.carriers import Carriers, Complexes
 from safety.provenance.watermarks.spread.embedding import TILE_PX
@@ -58,14 +58,7 @@ def _read_at(waves: Complexes, carriers: Carriers, tried: int) -> WatermarkReadi
     placed = _placed(waves, carriers)
     likeness, payload, matched = _best(_weighed(placed, carriers), carriers)
     p_value = chance_of_sum(likeness, candidates=tried)
-    is_present = p_value <= MOST_FALSE_ALARMS
-    return WatermarkReading(
-        is_present=is_present,
-        payload=payload if is_present else None,
-        p_value=p_value,
-        bits_matched=matched,
-        bits=carriers.bits,
-    )
+    return seen(payload, p_value=p_value, bits_matched=matched, bits=carriers.bits)
 
 
 def _scales(spectrum: Spectrum) -> Doubles:
