@@ -6,14 +6,14 @@ one is ready nobody gets an answer.
 
 import json
 import queue
-import subprocess
-import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from safety.errors import CheckFailed
+from safety.line_process import LineProcess
 
 RUNNER: Final = "safety.prompt_checks.transformers_model.runner"
 READY_S: Final = 300.0
@@ -38,11 +38,11 @@ class ModelProcess:
     """
 
     def __init__(self, *, task: str, model: str, deadline_s: float) -> None:
-        self._command = [sys.executable, "-W", "ignore", "-m", RUNNER, task, model]
+        self._arguments = (task, model)
         self._deadline_s = deadline_s
         self._turn = threading.Lock()
         self._waiting: queue.SimpleQueue[_Waiting] = queue.SimpleQueue()
-        self._running = _Running(self._command)
+        self._running = _Running(self._arguments)
         if not self._running.is_ready(within_s=READY_S):
             self._running.end()
             raise CheckFailed(f"transformers cannot open {model} for {task}")
@@ -90,64 +90,35 @@ class ModelProcess:
         labels = answer.get("labels") if answer else None
         if not isinstance(labels, list) or len(labels) != len(texts):
             self._running.end()
-            self._running = _Running(self._command)
+            self._running = _Running(self._arguments)
             return None
         return labels
 
 
 class _Running:
-    """The process, and a thread that reads what it says."""
+    """The process, and whether its model is open."""
 
-    def __init__(self, command: list[str]) -> None:
-        self._ran = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            encoding="utf-8",
-        )
-        self._lines: queue.Queue[str] = queue.Queue()
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._process = LineProcess(RUNNER, *arguments)
         self._is_ready = False
-        reader = threading.Thread(
-            target=self._read, args=(self._ran.stdout,), name="prompt-judge", daemon=True
-        )
-        reader.start()
 
     def is_ready(self, *, within_s: float) -> bool:
         """Wait until the model is open, unless that takes too long or fails."""
         if not self._is_ready:
-            try:
-                self._is_ready = bool(self._lines.get(timeout=within_s))
-            except queue.Empty:
-                return False
+            self._is_ready = self._process.hear(within_s=within_s) is not None
         return self._is_ready
 
     def ask(self, question: str, *, within_s: float) -> dict[str, Any] | None:
         """Return the answer, or None if none comes in time."""
         until = time.monotonic() + within_s
-        if self._ran.stdin is None or not self.is_ready(within_s=within_s):
+        if not self.is_ready(within_s=within_s) or not self._process.say(question):
             return None
+        line = self._process.hear(within_s=max(until - time.monotonic(), 0))
         try:
-            self._ran.stdin.write(question + "\n")
-            self._ran.stdin.flush()
-            line = self._lines.get(timeout=max(until - time.monotonic(), 0))
             return dict(json.loads(line)) if line else None
-        except (OSError, ValueError, queue.Empty):
+        except ValueError:
             return None
 
     def end(self) -> None:
         """End it and wait until it is gone."""
-        self._ran.kill()
-        self._ran.wait()
-        if self._ran.stdin is not None:
-            try:
-                self._ran.stdin.close()
-            except OSError:
-                return
-
-    def _read(self, stdout: IO[str]) -> None:
-        with stdout:
-            for line in stdout:
-                self._lines.put(line)
-        self._lines.put("")
+        self._process.end()

@@ -123,8 +123,8 @@ def test_no_answer_within_the_deadline_blocks(guard, model, monkeypatch):
 
 
 def test_a_process_that_was_killed_blocks_and_is_begun_anew(guard, model):
-    model._running._ran.kill()
-    model._running._ran.wait()
+    model._running._process._ran.kill()
+    model._running._process._ran.wait()
     with pytest.raises(CheckFailed):
         guard.check("a fox")
     until = time.monotonic() + PATIENT_S
