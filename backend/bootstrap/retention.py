@@ -1,7 +1,6 @@
 """Wires how long pictures are kept: a sweep a day in the dispatcher."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -15,6 +14,7 @@ from backend.db.stores import SqlAuditLog, SqlJobStore, SqlStandingStore
 from backend.delivery.removing import StoredFiles
 from backend.domain.errors import Unavailable
 from backend.domain.requests import AccountId
+from backend.service.meanwhile import meanwhile
 from backend.service.ports import Clock
 from backend.service.retention import Retention, RetentionRules
 from backend.settings import Settings
@@ -51,13 +51,8 @@ async def pictures_expire(
         yield
         return
     retention = make_retention(database, settings, clock=clock)
-    sweeping = asyncio.create_task(_sweep(retention, every_s))
-    try:
+    async with meanwhile(_sweep(retention, every_s)):
         yield
-    finally:
-        sweeping.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await sweeping
 
 
 async def _sweep(retention: Retention, every_s: float) -> None:

@@ -1,7 +1,6 @@
 """Wires the ageing of pictures: rules for a bucket, a sweep now and then for local folders."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any, Final
 import structlog
 
 from backend.bootstrap.images import open_objects
+from backend.service.meanwhile import meanwhile
 from backend.settings import Settings
 from storage.errors import StorageError
 from storage.lifecycle import bucket_rules, sweep
@@ -58,13 +58,8 @@ async def tiers_kept(settings: Settings, *, every_s: float = SWEEP_EVERY_S) -> A
     if settings.s3_bucket is not None:
         yield
         return
-    sweeping = asyncio.create_task(_sweep(settings, every_s))
-    try:
+    async with meanwhile(_sweep(settings, every_s)):
         yield
-    finally:
-        sweeping.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await sweeping
 
 
 async def _sweep(settings: Settings, every_s: float) -> None:

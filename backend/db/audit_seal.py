@@ -1,7 +1,6 @@
 """Signs heads of the audit log while a process runs, and verifies the log against all of them."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,6 +11,7 @@ import structlog
 
 from backend.db.audit_store import AuditReading, SqlAuditLog
 from backend.domain.errors import Unavailable
+from backend.service.meanwhile import meanwhile
 from backend.service.ports import Clock
 from safety.errors import AnchorUnusable, AuditKeysUnusable
 from safety.moderation.audit import Head, Verification, Verifier
@@ -85,13 +85,10 @@ class AuditSeal:
     @asynccontextmanager
     async def kept(self, clock: Clock, *, every_s: float = SEAL_EVERY_S) -> AsyncIterator[None]:
         """Sign now and then while in the block, and at its end."""
-        keeping = asyncio.create_task(self._keep(clock, every_s))
         try:
-            yield
+            async with meanwhile(self._keep(clock, every_s)):
+                yield
         finally:
-            keeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeping
             await self._try(clock)
 
     async def _keep(self, clock: Clock, every_s: float) -> None:

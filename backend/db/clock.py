@@ -13,6 +13,7 @@ from sqlmodel import func, select
 
 from backend.db.sessions import Database
 from backend.domain.errors import Unavailable
+from backend.service.meanwhile import meanwhile
 
 SET_EVERY_S: Final = 10.0
 RETRY_S: Final = 0.5
@@ -73,13 +74,8 @@ class DatabaseClock:
     async def kept(self, stop: asyncio.Event) -> AsyncIterator[None]:
         """Set the clock, waiting for the database until `stop`, and keep it set in the block."""
         await self._keep(stop, once=True)
-        keeping = asyncio.create_task(self._keep(stop, once=False))
-        try:
+        async with meanwhile(self._keep(stop, once=False)):
             yield
-        finally:
-            keeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeping
 
     async def _keep(self, stop: asyncio.Event, *, once: bool) -> None:
         while not stop.is_set():

@@ -8,13 +8,14 @@ from the beginning and from each time when nobody could be asked.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 import structlog
 
 from backend.domain.errors import FamilyUnavailable, NoLiveWorker, Unavailable
 from backend.domain.families import ModelFamily
+from backend.service.meanwhile import meanwhile
 
 LOOK_EVERY_S = 1.0
 
@@ -68,13 +69,8 @@ class Fleet:
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
         """Look every second until the block ends."""
-        task = asyncio.create_task(self._watch(), name="fleet")
-        try:
+        async with meanwhile(self._watch(), name="fleet"):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def look(self) -> None:
         """Look once who is there."""

@@ -1,7 +1,5 @@
 """Put the doors of the offline Discord together and keep them open until told to stop."""
 
-import asyncio
-import contextlib
 import json
 import os
 import socket
@@ -13,6 +11,7 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from backend.service.meanwhile import meanwhile
 from bot.devcord.buckets import Buckets
 from bot.devcord.cdn import CDN_PATH, Cdn
 from bot.devcord.control import CONTROL_PATH, Control
@@ -63,13 +62,10 @@ async def offline_discord(options: Options) -> AsyncIterator[Mapping[str, object
 async def _page(world: World, port: int) -> AsyncIterator[Page]:
     page = Page(world=world, port=port)
     await page.open()
-    keeping_current = asyncio.create_task(page.keep_current())
     try:
-        yield page
+        async with meanwhile(page.keep_current()):
+            yield page
     finally:
-        keeping_current.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await keeping_current
         await page.close()
 
 
