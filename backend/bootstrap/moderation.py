@@ -80,7 +80,7 @@ def make_moderation(
             store=SqlRemovalStore(database=database),
             reviews=reviews,
             jobs=jobs,
-            files=_files(stored, clock=clock),
+            files=make_files(stored, clock=clock),
             likenesses=Likenesses(pictures=SqlPictureStore(database=database)),
             limiter=MemoryLimiter(burst=5, per_minute=1, clock=time.monotonic),
             clock=clock,
@@ -94,10 +94,11 @@ def make_removals(database: Database, *, stored: OpenStore, clock: Clock) -> Rem
         store=SqlRemovalStore(database=database),
         jobs=SqlJobStore(database=database),
         messages=SqlMessageStore(database=database),
-        files=_files(stored, clock=clock),
+        files=make_files(stored, clock=clock),
         clock=clock,
     )
 
 
-def _files(stored: OpenStore, *, clock: Clock) -> StoredFiles:
+def make_files(stored: OpenStore, *, clock: Clock) -> StoredFiles:
+    """Make what removes the files of pictures."""
     return StoredFiles(objects=stored.objects, images=stored.images, clock=clock)

@@ -7,11 +7,11 @@ from typing import Final
 
 import structlog
 
-from backend.bootstrap.images import open_images
+from backend.bootstrap.images import open_store
+from backend.bootstrap.moderation import make_files
 from backend.db.picture_store import SqlPictureStore
 from backend.db.sessions import Database
 from backend.db.stores import SqlAuditLog, SqlJobStore, SqlStandingStore
-from backend.delivery.removing import StoredFiles
 from backend.domain.errors import Unavailable
 from backend.domain.requests import AccountId
 from backend.service.meanwhile import meanwhile
@@ -34,7 +34,7 @@ def make_retention(database: Database, settings: Settings, *, clock: Clock) -> R
     return Retention(
         pictures=SqlPictureStore(database=database),
         jobs=SqlJobStore(database=database),
-        files=StoredFiles(images=open_images(settings), clock=clock),
+        files=make_files(open_store(settings), clock=clock),
         audit=SqlAuditLog(database=database),
         is_preserved=is_preserved,
         rules=RetentionRules(days=settings.retention_days, guild_days=settings.retention_guilds),

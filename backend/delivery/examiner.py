@@ -4,19 +4,14 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 
-from PIL import Image
-
-from backend.domain.errors import PictureInvalid, PictureTooLarge
+from backend.delivery.foreign_pictures import read_picture
 from backend.domain.provenance import Examination, Manifest, Mark
 from safety.fingerprint import dihedrals
 from safety.provenance.c2pa import C2paReading, read
 from safety.provenance.watermark import Watermark
 from storage import errors as storage_errors
-from storage.formats import content_type, read_foreign, sniff
+from storage.formats import content_type, sniff
 
-PIXELS_MAX = 50_000_000
-# A watermark is looked for in no more than that; it survives being made smaller.
-SIDE_MAX = 2048
 _AT_ONCE = 2
 _MANY_IDS = 32
 
@@ -37,7 +32,7 @@ class FileExaminer:
             return await asyncio.to_thread(self._examine, data)
 
     def _examine(self, data: bytes) -> Examination:
-        pixels = _pixels(data)
+        pixels = read_picture(data)
         if self._watermark is None:
             self._watermark = self._open_watermark()
         reading = self._watermark.read(pixels)
@@ -55,15 +50,6 @@ class FileExaminer:
             fingerprints=tuple(one.hex for one in prints),
             fingerprint_quality=prints[0].quality,
         )
-
-
-def _pixels(data: bytes) -> Image.Image:
-    try:
-        return read_foreign(data, max_pixels=PIXELS_MAX, max_side=SIDE_MAX)
-    except storage_errors.ImageTooLarge as error:
-        raise PictureTooLarge(limit=f"at most {PIXELS_MAX // 10**6} megapixels") from error
-    except storage_errors.InvalidImage as error:
-        raise PictureInvalid from error
 
 
 def _manifest(data: bytes, anchors: Sequence[str], *, algorithm: str) -> Manifest:

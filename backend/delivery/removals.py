@@ -3,17 +3,18 @@
 import asyncio
 from collections.abc import Sequence
 
+import structlog
+
+from backend.delivery.foreign_pictures import read_picture
 from backend.domain.errors import PictureInvalid, PictureTooLarge, Unavailable
 from backend.service.ports import Clock
 from safety.fingerprint import dihedrals
 from storage import errors as storage_errors
 from storage.blocked import BlockedHashes
-from storage.formats import read_foreign
 from storage.image_store import ImageStore
 from storage.object_store import ObjectStore
 
-PIXELS_MAX = 50_000_000
-SIDE_MAX = 2048
+_log = structlog.get_logger(__name__)
 
 
 class StoredFiles:
@@ -25,18 +26,13 @@ class StoredFiles:
         self._clock = clock
 
     async def fingerprints_of(self, data: bytes) -> tuple[str, ...]:
-        try:
-            return await asyncio.to_thread(_fingerprints, data)
-        except storage_errors.ImageTooLarge as error:
-            raise PictureTooLarge(limit=f"at most {PIXELS_MAX // 10**6} megapixels") from error
-        except storage_errors.InvalidImage as error:
-            raise PictureInvalid from error
+        return await asyncio.to_thread(_fingerprints, data)
 
     async def fingerprint_of_stored(self, key: str) -> str:
         try:
             data = await asyncio.to_thread(self._images.read, key)
             found = await asyncio.to_thread(_fingerprints, data)
-        except storage_errors.StorageError:
+        except (storage_errors.StorageError, PictureInvalid, PictureTooLarge):
             return ""
         return found[0] if found else ""
 
@@ -47,8 +43,11 @@ class StoredFiles:
             return {}, ""
         except storage_errors.StorageError as error:
             raise Unavailable from error
+        if not proof.is_complete:
+            reason = proof.purge.reason if proof.purge else ""
+            _log.warning("not_all_is_gone", remaining=len(proof.remaining), purge=reason)
         is_told = proof.purge is None or proof.purge.is_accepted
-        return {one.key: one.is_gone and is_told for one in proof.keys}, f"sha256:{proof.sha256}"
+        return {one.key: one.is_gone and is_told for one in proof.keys}, proof.sha256
 
     async def block(self, fingerprint: str, entry: str) -> None:
         try:
@@ -58,5 +57,4 @@ class StoredFiles:
 
 
 def _fingerprints(data: bytes) -> tuple[str, ...]:
-    pixels = read_foreign(data, max_pixels=PIXELS_MAX, max_side=SIDE_MAX)
-    return tuple(one.hex for one in dihedrals(pixels) if one.is_telling)
+    return tuple(one.hex for one in dihedrals(read_picture(data)) if one.is_telling)

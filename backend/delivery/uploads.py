@@ -5,13 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 import structlog
-from PIL import Image
 
+from backend.delivery.foreign_pictures import read_picture
 from backend.domain.errors import (
     CopyFound,
     PictureBlocked,
     PictureInvalid,
-    PictureTooLarge,
     Unavailable,
 )
 from backend.domain.requests import UploadId
@@ -21,11 +20,9 @@ from safety.image_check import ImageCheck
 from safety.screen_image import screen_image
 from safety.verdict import CHECK_FAILED, Finding
 from storage import errors as storage_errors
-from storage.formats import encode_png, read_foreign
+from storage.formats import encode_png
 from storage.image_store import ImageStore
 
-PIXELS_MAX = 50_000_000
-SIDE_MAX = 2048
 SIDE_MIN = 32
 # Reading a large picture takes a few hundred megabytes.
 _AT_ONCE = 2
@@ -62,7 +59,7 @@ class StoredUploads:
             raise Unavailable from error
 
     def _admit(self, data: bytes) -> AdmittedPicture:
-        pixels = _read(data)
+        pixels = read_picture(data)
         if min(pixels.size) < SIDE_MIN:
             raise PictureInvalid
         verdict = screen_image(pixels, checks=self._opened())
@@ -88,12 +85,3 @@ def _blocked(worst: Finding | None) -> PictureBlocked:
         return PictureBlocked(category=CHECK_FAILED)
     copy = None if worst.match is None else CopyFound(**asdict(worst.match))
     return PictureBlocked(category=worst.category, rule=worst.rule, copy=copy)
-
-
-def _read(data: bytes) -> Image.Image:
-    try:
-        return read_foreign(data, max_pixels=PIXELS_MAX, max_side=SIDE_MAX)
-    except storage_errors.ImageTooLarge as error:
-        raise PictureTooLarge(limit=f"at most {PIXELS_MAX // 10**6} megapixels") from error
-    except storage_errors.InvalidImage as error:
-        raise PictureInvalid from error

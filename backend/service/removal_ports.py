@@ -64,7 +64,7 @@ class PictureFiles(Protocol):
         """Return the hash of a stored picture, "" where it is gone or tells nothing."""
 
     async def remove(self, keys: Sequence[str]) -> tuple[dict[str, bool], str]:
-        """Remove objects; say of each whether no way leads to it, and what proves that.
+        """Remove objects; say of each whether no way leads to it, and the SHA-256 of the proof.
 
         Raises:
             Unavailable: the store does not answer.

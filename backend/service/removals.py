@@ -131,7 +131,7 @@ class Removals:
         gone, proof = await self._files.remove([place.name for place in places])
         for place in places:
             if gone.get(place.name, False):
-                await self._confirm(removal, place, proof)
+                await self._confirm(removal, place, f"sha256:{proof}")
 
     async def _confirm(self, removal: Removal, place: RemovalPlace, proof: str) -> None:
         await self._store.confirm(removal.id, place, at=self._clock(), proof=proof)

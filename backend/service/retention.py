@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
 from backend.domain.jobs import Job
 from backend.domain.registered import RegisteredPicture
@@ -12,6 +12,7 @@ from backend.domain.results import ImageRef
 from backend.service.on_record import HOUSE
 from backend.service.picture_ports import PictureStore
 from backend.service.ports import AuditLog, Clock, JobStore
+from backend.service.removal_ports import PictureFiles
 from safety.moderation.audit import AuditEntry
 
 EXPIRED: Final = "picture.expired"
@@ -40,26 +41,6 @@ class RetentionRules:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Removed:
-    """What came of a removal: whether all is gone, and the hash of what proves it."""
-
-    is_complete: bool
-    proof: str
-
-
-class RemovesFiles(Protocol):
-    """Removes stored files so that it is proven."""
-
-    async def remove(self, keys: tuple[str, ...]) -> Removed:
-        """Remove files and look for them again.
-
-        Raises:
-            Unavailable: the store does not answer.
-
-        """
-
-
 class Retention:
     """Removes pictures whose time is over; each is on record with the proof that it is gone.
 
@@ -71,7 +52,7 @@ class Retention:
         *,
         pictures: PictureStore,
         jobs: JobStore,
-        files: RemovesFiles,
+        files: PictureFiles,
         audit: AuditLog,
         is_preserved: Callable[[AccountId], Awaitable[bool]],
         rules: RetentionRules,
@@ -131,8 +112,8 @@ class Retention:
         return is_gone, is_gone
 
     async def _remove(self, job: Job, image: ImageRef, subject: str, days: int) -> bool:
-        removed = await self._files.remove(tuple(image.keys.values()))
-        if not removed.is_complete:
+        gone, proof = await self._files.remove(tuple(image.keys.values()))
+        if not gone or not all(gone.values()):
             return False
         entry = AuditEntry(
             action=EXPIRED,
@@ -143,7 +124,7 @@ class Retention:
                 "account": job.request.requester.account_id,
                 "sha256": image.sha256,
                 "days": str(days),
-                "proof": removed.proof,
+                "proof": proof,
             },
             at=self._clock(),
         )

@@ -8,7 +8,7 @@ import pytest
 from backend.db.picture_store import SqlPictureStore
 from backend.db.sessions import Database
 from backend.db.stores import SqlAuditLog, SqlJobStore
-from backend.delivery.removing import StoredFiles
+from backend.delivery.removals import StoredFiles
 from backend.domain.errors import Unavailable
 from backend.domain.requests import Place
 from backend.service.retention import EXPIRED, Retention, RetentionRules
@@ -42,7 +42,7 @@ class Archive:
         return Retention(
             pictures=SqlPictureStore(database=self.database),
             jobs=self.jobs,
-            files=StoredFiles(images=images, clock=self.now),
+            files=StoredFiles(objects=self.objects, images=images, clock=self.now),
             audit=self.audit,
             is_preserved=self.is_preserved,
             rules=RetentionRules(days=days, guild_days=guilds),

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.delivery.uploads import SIDE_MAX, StoredUploads
+from backend.delivery.foreign_pictures import SIDE_MAX
+from backend.delivery.uploads import StoredUploads
 from backend.domain.errors import (
     PictureBlocked,
     PictureInvalid,
