@@ -1,4 +1,4 @@
-"""Reads the one file of a form, no more of it than may be."""
+"""Reads forms, no more of them than may be."""
 
 from typing import Final
 
@@ -26,6 +26,16 @@ async def read_file(request: web.Request, *, most_bytes: int) -> bytes:
         raise BadRequest("malformed_request", "The form cannot be read.") from error
     if not isinstance(part, BodyPartReader) or part.name != FIELD:
         raise BadRequest("invalid_request", f"The form has one field: {FIELD}.")
+    return await read_part(part, most_bytes=most_bytes)
+
+
+async def read_part(part: BodyPartReader, *, most_bytes: int) -> bytes:
+    """Return the bytes of one field.
+
+    Raises:
+        web.HTTPRequestEntityTooLarge: it has too many.
+
+    """
     data = bytearray()
     while chunk := await part.read_chunk(_CHUNK_BYTES):
         data += chunk

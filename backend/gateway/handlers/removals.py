@@ -21,6 +21,7 @@ from backend.domain.removals import (
 )
 from backend.gateway.app_keys import PUBLIC_URL, SERVICES
 from backend.gateway.bodies import read_body
+from backend.gateway.forms import read_part
 from backend.gateway.patience import within
 from backend.gateway.problems import BadRequest
 from backend.gateway.shapes import Incoming, Text
@@ -32,7 +33,6 @@ PICTURE_TEXT_MAX: Final = 700_000
 LINK_MAX: Final = 500
 WITHIN_S: Final = 60.0
 _FIELDS: Final = {"link": LINK_MAX, "words": REQUEST_WORDS_MAX, "contact": CONTACT_MAX, "name": 100}
-_CHUNK_BYTES: Final = 64 * 1024
 _SAID: Final = {
     RequestState.OPEN: "A person looks at it.",
     RequestState.REMOVED: "It was removed everywhere.",
@@ -200,23 +200,14 @@ async def _read_form(request: web.Request) -> tuple[dict[str, str], bytes]:
             if not isinstance(part, BodyPartReader) or part.name not in {*_FIELDS, "picture"}:
                 raise BadRequest("invalid_request", "The form has other fields.")
             if part.name == "picture":
-                picture = await _read_part(part, PICTURE_BYTES_MAX)
+                picture = await read_part(part, most_bytes=PICTURE_BYTES_MAX)
             else:
                 most = 4 * _FIELDS[part.name]
-                text = (await _read_part(part, most)).decode(errors="replace")
+                text = (await read_part(part, most_bytes=most)).decode(errors="replace")
                 fields[part.name] = text.replace("\0", "")
     except ValueError as error:
         raise BadRequest("malformed_request", "The form cannot be read.") from error
     return fields, picture
-
-
-async def _read_part(part: BodyPartReader, most_bytes: int) -> bytes:
-    data = bytearray()
-    while chunk := await part.read_chunk(_CHUNK_BYTES):
-        data += chunk
-        if len(data) > most_bytes:
-            raise web.HTTPRequestEntityTooLarge(max_size=most_bytes, actual_size=len(data))
-    return bytes(data)
 
 
 def _decoded(picture: str) -> bytes:
