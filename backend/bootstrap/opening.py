@@ -268,9 +268,10 @@ def open_interpreter(settings: Settings) -> Interpret | None:
 
 def _tell_language(text: str) -> str:
     """Return a text's language; where a few words are too few to guess, by knowing them."""
-    if _teller().is_short_english(text):
-        return ENGLISH
     guessed = _language_guess()(text)
+    # The glossary is not read for what is English anyway.
+    if guessed == ENGLISH or _teller().is_short_english(text):
+        return ENGLISH
     return _teller().tell(text) if guessed == UNKNOWN else guessed
 
 
