@@ -8,8 +8,9 @@ from typing import Any, Self
 
 import discord
 
+from backend.domain.requests import Requester
 from backend.domain.reviews import ReviewId, ReviewKind
-from backend.service.reviews import Measure, ReviewCard
+from backend.service.reviews import Measure, ReviewCard, Reviews
 from bot.identity import user_id_of
 from bot.presenters.reviews import asker_name, measure_text, review_embed
 from bot.views.answers import acknowledge, answering, say
@@ -60,11 +61,9 @@ class ReleaseButton(ReviewButton, template=review_pattern(_RELEASE)):
     async def callback(self, interaction: discord.Interaction) -> None:
         async with answering(interaction):
             await acknowledge(interaction)
-            workshop = workshop_of(interaction.client)
-            requester = workshop.identity.requester(interaction)
-            reviews = workshop.services.moderation.reviews
+            reviews, requester = _asked(interaction)
             card = await reviews.release(self._review_id, requester)
-            workshop.follow(card.job.id)
+            workshop_of(interaction.client).follow(card.job.id)
             await _show_decided(interaction, card)
 
 
@@ -81,9 +80,8 @@ class KeepButton(ReviewButton, template=review_pattern(_KEEP)):
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with answering(interaction):
-            workshop = workshop_of(interaction.client)
-            requester = workshop.identity.requester(interaction)
-            found = await workshop.services.moderation.reviews.card(self._review_id, requester)
+            reviews, requester = _asked(interaction)
+            found = await reviews.card(self._review_id, requester)
             if found.review.appeal is not None and found.review.is_open:
                 # Whoever appealed is told why not.
                 await interaction.response.send_modal(UpholdModal(self._review_id))
@@ -103,9 +101,7 @@ class DismissButton(ReviewButton, template=review_pattern(_DISMISS)):
     async def callback(self, interaction: discord.Interaction) -> None:
         async with answering(interaction):
             await acknowledge(interaction)
-            workshop = workshop_of(interaction.client)
-            requester = workshop.identity.requester(interaction)
-            reviews = workshop.services.moderation.reviews
+            reviews, requester = _asked(interaction)
             await _show_decided(interaction, await reviews.dismiss(self._review_id, requester))
 
 
@@ -123,9 +119,8 @@ class RemoveButton(ReviewButton, template=review_pattern(_REMOVE)):
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with answering(interaction):
-            workshop = workshop_of(interaction.client)
-            requester = workshop.identity.requester(interaction)
-            await workshop.services.moderation.reviews.card(self._review_id, requester)
+            reviews, requester = _asked(interaction)
+            await reviews.card(self._review_id, requester)
             await interaction.response.send_modal(RemoveModal(self._review_id))
 
 
@@ -142,9 +137,7 @@ class RemoveModal(discord.ui.Modal):
         """Begin the removal and close the review."""
         async with answering(interaction):
             await acknowledge(interaction)
-            workshop = workshop_of(interaction.client)
-            requester = workshop.identity.requester(interaction)
-            reviews = workshop.services.moderation.reviews
+            reviews, requester = _asked(interaction)
             card = await reviews.remove(self._review_id, requester, reason=self._reason.value)
             await _show_decided(interaction, card)
 
@@ -175,9 +168,8 @@ class MeasureSelect(
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with answering(interaction):
-            workshop = workshop_of(interaction.client)
-            requester = workshop.identity.requester(interaction)
-            await workshop.services.moderation.reviews.card(self._review_id, requester)
+            reviews, requester = _asked(interaction)
+            await reviews.card(self._review_id, requester)
             measure = Measure(self.item.values[0])
             await interaction.response.send_modal(MeasureModal(self._review_id, measure))
 
@@ -214,12 +206,9 @@ class MeasureModal(discord.ui.Modal):
         """Do it, and say to the moderator alone what came of it."""
         async with answering(interaction):
             await acknowledge(interaction, thinking=True, ephemeral=True)
-            workshop = workshop_of(interaction.client)
-            standing = await workshop.services.moderation.reviews.discipline(
-                self._review_id,
-                self._measure,
-                workshop.identity.requester(interaction),
-                reason=self._reason.value,
+            reviews, requester = _asked(interaction)
+            standing = await reviews.discipline(
+                self._review_id, self._measure, requester, reason=self._reason.value
             )
             text = measure_text(self._measure, standing, now=discord.utils.utcnow())
             await say(interaction, text)
@@ -249,11 +238,16 @@ def card_embed(card: ReviewCard) -> discord.Embed:
     return review_embed(card, asker=asker_name(account_id, user_id_of(account_id)))
 
 
-async def _keep(interaction: discord.Interaction, review_id: ReviewId, *, reason: str) -> None:
+def _asked(interaction: discord.Interaction) -> tuple[Reviews, Requester]:
+    """Return whom a moderator asks, and as whom."""
     workshop = workshop_of(interaction.client)
-    requester = workshop.identity.requester(interaction)
-    card = await workshop.services.moderation.reviews.keep(review_id, requester, reason=reason)
-    await workshop.forget(card.job.id)
+    return workshop.services.moderation.reviews, workshop.identity.requester(interaction)
+
+
+async def _keep(interaction: discord.Interaction, review_id: ReviewId, *, reason: str) -> None:
+    reviews, requester = _asked(interaction)
+    card = await reviews.keep(review_id, requester, reason=reason)
+    await workshop_of(interaction.client).forget(card.job.id)
     await _show_decided(interaction, card)
 
 
