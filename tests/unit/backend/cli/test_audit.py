@@ -1,20 +1,13 @@
 """`impasto audit`: a whole log verifies, a mended one does not, and a long one is exported."""
 
 import json
-import os
 import sqlite3
 
 import pytest
 
 from backend.cli import main
 
-
-@pytest.fixture(autouse=True)
-def _home(monkeypatch, tmp_path):
-    for name in os.environ:
-        if name.startswith("IMPASTO_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture

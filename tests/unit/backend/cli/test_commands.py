@@ -25,12 +25,8 @@ NOBODY_THERE = "redis://:geheim@127.0.0.1:1/0"
 
 
 @pytest.fixture(autouse=True)
-def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in os.environ:
-        if name.startswith("IMPASTO_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
+def _here(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.chdir(home.parent)
 
 
 def _error(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:

@@ -1,22 +1,15 @@
 """`impasto policy set|show|history|unset`."""
 
 import json
-import os
 
 import pytest
 
 from backend.cli import main
 
+pytestmark = pytest.mark.usefixtures("home")
+
 GUILD = "4242"
 STRICT = 'version = 1\nid = "school"\n[at_least]\nbrand = "review"\n'
-
-
-@pytest.fixture(autouse=True)
-def _home(monkeypatch, tmp_path):
-    for name in os.environ:
-        if name.startswith("IMPASTO_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
 
 
 @pytest.fixture

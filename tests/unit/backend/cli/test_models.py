@@ -1,7 +1,6 @@
 """`impasto models list`: what would be drawn with, and what is wrong with it."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,10 @@ from backend.models.folders import BadModelFolder, count_parameters, is_hub_id, 
 from backend.models.starters import families_to_serve, starter_model
 from backend.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("home")
+
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
 NOWHERE = "/nowhere/at/all"
-
-
-@pytest.fixture(autouse=True)
-def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in os.environ:
-        if name.startswith("IMPASTO_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
 
 
 @pytest.fixture

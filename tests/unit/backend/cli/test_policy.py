@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 
 import pytest
 
@@ -17,6 +16,8 @@ from safety.policy import DEFAULT_POLICY
 from safety.prompt_checks import open_prompt_checks, rules_version
 from tests.builders import a_birth, a_job, a_request, a_requester, a_spec
 
+pytestmark = pytest.mark.usefixtures("home")
+
 CHECKS = open_prompt_checks()
 
 LENIENT = """
@@ -25,14 +26,6 @@ id = "art-school-3"
 [at_most]
 sexual = "review"
 """
-
-
-@pytest.fixture(autouse=True)
-def _home(monkeypatch, tmp_path):
-    for name in os.environ:
-        if name.startswith("IMPASTO_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
 
 
 @pytest.fixture

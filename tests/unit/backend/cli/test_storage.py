@@ -9,15 +9,9 @@ from backend.bootstrap import open_objects
 from backend.cli import main
 from backend.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("home")
+
 KEY = f"images/ab/{'ab' * 32}/webp.webp"
-
-
-@pytest.fixture(autouse=True)
-def _home(monkeypatch, tmp_path):
-    for name in os.environ:
-        if name.startswith("IMPASTO_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
 
 
 def test_the_policy_is_printed_as_a_buckets_rules(capsys, monkeypatch):
