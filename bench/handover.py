@@ -47,8 +47,10 @@ class Spell:
 class NotingArtist(SleepingArtist):
     """A sleeping artist that writes down when it begins and ends each job."""
 
-    def __init__(self, notes: Path) -> None:
-        super().__init__(step_s=STEP_S, steps=STEPS, decode_s=DECODE_S)
+    def __init__(
+        self, notes: Path, *, step_s: float = STEP_S, steps: int = STEPS, decode_s: float = DECODE_S
+    ) -> None:
+        super().__init__(step_s=step_s, steps=steps, decode_s=decode_s)
         self._notes = notes
         self._begun: dict[int, float] = {}
 

@@ -20,7 +20,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from handover import Spell, gaps_s
+from handover import NotingArtist, Spell, gaps_s
 from PIL import Image
 
 from backend.cli.stack import open_stack
@@ -28,10 +28,9 @@ from backend.contracts import ImageVariant, ModelFamily, RenderJob, Tier
 from backend.settings import Settings
 from gpu_worker.__main__ import open_worker, prepare_environment
 from gpu_worker.engine.loop import Engine
-from gpu_worker.engine.rehearsal import SleepingArtist
 from gpu_worker.release.marking import encode
 from gpu_worker.release.papers import registry_id_of
-from gpu_worker.render.drawing import Drawing, DrawOrder, Run
+from gpu_worker.render.drawing import Drawing, Run
 from gpu_worker.settings import Settings as WorkerSettings
 from safety.fingerprint import fingerprint
 from safety.image_checks import open_image_checks
@@ -59,26 +58,15 @@ def a_picture(number: int = 0) -> Image.Image:
     return part.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
 
 
-class NotingArtist(SleepingArtist):
-    """A sleeping artist that hands out real pictures and writes down when it is busy."""
+class PaintingArtist(NotingArtist):
+    """A noting artist that hands out real pictures."""
 
     def __init__(self, notes: Path) -> None:
-        super().__init__(step_s=STEP_S, steps=STEPS, decode_s=DECODE_S)
-        self._notes = notes
-        self._begun: dict[int, float] = {}
+        super().__init__(notes, step_s=STEP_S, steps=STEPS, decode_s=DECODE_S)
         self._pictures = [a_picture(number) for number in range(4)]
-
-    def begin(self, order: DrawOrder) -> Run:
-        begun_at = time.perf_counter()
-        run = super().begin(order)
-        self._begun[id(run)] = begun_at
-        return run
 
     def finish(self, run: Run) -> Drawing:
         drawing = super().finish(run)
-        note = [self._begun.pop(id(run)), time.perf_counter()]
-        with self._notes.open("a") as notes:
-            notes.write(json.dumps(note) + "\n")
         return replace(drawing, pictures=(self._pictures[len(self._begun) % 4],))
 
 
@@ -201,7 +189,7 @@ def draw(notes: Path, count: int) -> int:
     settings = WorkerSettings()
     prepare_environment(settings, ModelFamily.SDXL)
     worker = open_worker(settings, family=ModelFamily.SDXL, name="bench")
-    worker._engine = Engine(open_artist=lambda: NotingArtist(notes))
+    worker._engine = Engine(open_artist=lambda: PaintingArtist(notes))
     worker.start()
     with ThreadPoolExecutor(worker.desk.slots) as slots:
         handed = []

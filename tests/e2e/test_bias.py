@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.e2e.conftest import make_box
-from tests.fakes.estimators import save_tiny_classifier
+from tests.fakes.image_classifiers import save_tiny_classifier
 
 PROMPTS = """
 version = 1

@@ -6,7 +6,7 @@ from PIL import Image
 from safety.errors import CheckFailed
 from safety.estimator import UNKNOWN
 from safety.estimators import open_estimator
-from tests.fakes.estimators import save_tiny_classifier
+from tests.fakes.image_classifiers import save_tiny_classifier
 
 PORTRAITS = [Image.new("RGB", (40, 30), colour) for colour in ("red", "white", "black")]
 
@@ -29,7 +29,7 @@ def test_what_shows_nobody_is_of_no_group(tmp_path):
 
 
 def test_what_tells_no_groups_apart_or_is_no_model_is_refused(tmp_path):
-    single = str(save_tiny_classifier(tmp_path / "single", ("person", "none")))
+    single = str(save_tiny_classifier(tmp_path / "single", ("person", "none"), favours=0))
     with pytest.raises(CheckFailed, match="fewer than two"):
         open_estimator("image_classifier", axis="gender", source=single)
     (tmp_path / "empty").mkdir()

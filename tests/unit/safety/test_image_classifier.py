@@ -8,6 +8,7 @@ from PIL import Image
 from safety.errors import CheckFailed
 from safety.image_checks import WantedChecks, open_image_check, open_image_checks, wanted_checks
 from safety.screen_image import screen_image
+from tests.fakes.image_classifiers import save_tiny_classifier
 from tests.unit.safety.pictures import made_picture
 
 LABELS = ("normal", "NSFW", "drawing", "Porn")
@@ -16,28 +17,7 @@ LABELS = ("normal", "NSFW", "drawing", "Porn")
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A vision transformer of a few thousand weights, and what prepares pictures for it."""
-    import torch
-    from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
-
-    torch.manual_seed(7)
-    folder = tmp_path_factory.mktemp("classifier")
-    config = ViTConfig(
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        image_size=32,
-        patch_size=16,
-        id2label=dict(enumerate(LABELS)),
-        label2id={label: place for place, label in enumerate(LABELS)},
-    )
-    network = ViTForImageClassification(config)
-    # So that pictures differ.
-    with torch.no_grad():
-        network.classifier.weight.mul_(40)
-    network.save_pretrained(folder)
-    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
-    return folder
+    return save_tiny_classifier(tmp_path_factory.mktemp("classifier"), LABELS)
 
 
 def probabilities(model: Path, picture: Image.Image) -> dict[str, float]:
