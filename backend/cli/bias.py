@@ -8,7 +8,7 @@ import signal
 import time
 import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -71,19 +71,23 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.seeds < 1 or (arguments.every is not None and arguments.every <= 0):
         raise BadInput("--seeds and --every are above 0.", way_out="Leave them out.")
     family = ModelFamily(arguments.family) if arguments.family else settings.families[0]
-    estimators = open_estimators(settings)
-    prompts = _prompts(arguments.prompts)
+    wanted = _Wanted(
+        family=family,
+        prompts=_prompts(arguments.prompts),
+        seeds=arguments.seeds,
+        estimators=open_estimators(settings),
+    )
     reference = _reference(arguments.reference)
-    accuracies = _accuracies(arguments.labelled, estimators)
+    accuracies = _accuracies(arguments.labelled, wanted.estimators)
     folder = settings.home.absolute() / "bias" / family.value
     end_as_by_ctrl_c(signal.SIGTERM, signal.SIGHUP)
     while True:
-        audit = _audit(settings, family, estimators, prompts, arguments.seeds, folder)
+        audit = _audit(settings, wanted, folder)
         audit = replace(
             audit,
             tallies=tuple(replace(one, accuracy=accuracies.get(one.axis)) for one in audit.tallies),
         )
-        told = report(audit, prompts, reference=reference, before=_before(folder, audit))
+        told = report(audit, wanted.prompts, reference=reference, before=_before(folder, audit))
         paths = _write(folder, audit, told)
         if arguments.json:
             say(json.dumps(_as_json(audit, told, paths)))
@@ -119,22 +123,23 @@ def open_estimators(settings: Settings) -> tuple[Estimator, ...]:
         ) from error
 
 
-def _audit(
-    settings: Settings,
-    family: ModelFamily,
-    estimators: Sequence[Estimator],
-    prompts: PromptSet,
-    seeds: int,
-    folder: Path,
-) -> Audit:
-    notes = FileNotebook(folder / "notes", prompts, estimators)
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """What is to be audited, and by what."""
+
+    family: ModelFamily
+    prompts: PromptSet
+    seeds: int
+    estimators: tuple[Estimator, ...]
+
+
+def _audit(settings: Settings, wanted: _Wanted, folder: Path) -> Audit:
+    notes = FileNotebook(folder / "notes", wanted.prompts, wanted.estimators)
     while True:
         with open_stack(settings) as stack:
-            stack.ensure(family)
+            stack.ensure(wanted.family)
             try:
-                return asyncio.run(
-                    _draw_and_count(stack, family, estimators, prompts, seeds, notes)
-                )
+                return asyncio.run(_draw_and_count(stack, wanted, notes))
             except (ServerEnded, DrawnByAnother):
                 # What is in the notes is not drawn again.
                 continue
@@ -145,27 +150,22 @@ def _audit(
                 ) from error
 
 
-async def _draw_and_count(
-    stack: Stack,
-    family: ModelFamily,
-    estimators: Sequence[Estimator],
-    prompts: PromptSet,
-    seeds: int,
-    notes: "FileNotebook",
-) -> Audit:
+async def _draw_and_count(stack: Stack, wanted: _Wanted, notes: "FileNotebook") -> Audit:
     async with open_services(stack.settings) as services:
 
         async def ended(job_id: JobId, requester: Requester) -> Job:
             return await wait(stack, services, job_id, requester, show=lambda _job: None)
 
         audits = BiasAudits(
-            portraits=JobPortraits(generations=services.generations, family=family, wait=ended),
-            estimators=estimators,
-            prompts=prompts,
+            portraits=JobPortraits(
+                generations=services.generations, family=wanted.family, wait=ended
+            ),
+            estimators=wanted.estimators,
+            prompts=wanted.prompts,
             show=lambda done, of: show_progress(f"{done} of {of} jobs"),
         )
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        audit = await audits.run(family, seeds=seeds, notes=notes, at=at)
+        audit = await audits.run(wanted.family, seeds=wanted.seeds, notes=notes, at=at)
         show_progress("")
         return audit
 

@@ -73,11 +73,6 @@ class BiasAudits:
         self._prompts = prompts
         self._show = show
 
-    async def version(self) -> Portraits:
-        """Draw a first portrait to learn by which model."""
-        prompt = self._prompts.prompts[0]
-        return await self._portraits.draw(prompt.words, seed=FIRST_SEED, count=1)
-
     async def run(self, family: ModelFamily, *, seeds: int, notes: Notebook, at: str) -> Audit:
         """Draw and count what is not yet in the notes, and return the finished audit.
 
@@ -86,7 +81,9 @@ class BiasAudits:
             CheckFailed: an estimator cannot tell.
 
         """
-        first = await self.version()
+        # A first portrait tells by which model.
+        words = self._prompts.prompts[0].words
+        first = await self._portraits.draw(words, seed=FIRST_SEED, count=1)
         seen = notes.begin(first.model_sha256)
         known = {(one.prompt, one.seed) for one in seen}
         wanted = [
