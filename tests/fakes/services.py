@@ -5,15 +5,18 @@ from backend.domain.jobs import Job
 from backend.domain.requests import GenerationRequest
 from backend.domain.results import GenerationResult
 from backend.prompt.interpreter import Interpret
-from backend.prompt.judging import PromptVerdict
+from backend.prompt.judging import PromptScreen, PromptVerdict
 from backend.service.accounts import Accounts
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
+from backend.service.moderation_ports import ReviewStore
 from backend.service.named_pictures import PictureLinks
 from backend.service.policies import Everywhere
+from backend.service.ports import Clock, JobStore, KeyStore, Pictures
 from backend.service.predictions import Predictions
 from backend.service.reader import Reader
 from backend.service.services import Services
+from storage.object_store import ObjectStore
 from storage.object_stores.memory import MemoryObjectStore
 from tests.builders import at
 from tests.fakes.audit import MemoryAuditLog
@@ -48,54 +51,70 @@ def block_forbidden(text: str) -> PromptVerdict:
 
 
 class FakeWorkshop:
-    """A whole workshop in memory; `seconds` moves its clock."""
+    """A whole workshop in memory, but for what it is given; `seconds` moves its own clock."""
 
     def __init__(
-        self, *, interpret: Interpret | None = None, links: PictureLinks | None = None
+        self,
+        *,
+        interpret: Interpret | None = None,
+        links: PictureLinks | None = None,
+        screen: PromptScreen = block_forbidden,
+        clock: Clock | None = None,
+        jobs: JobStore | None = None,
+        reviews: ReviewStore | None = None,
+        keys: KeyStore | None = None,
+        objects: ObjectStore | None = None,
+        pictures: Pictures | None = None,
     ) -> None:
         self.seconds = 0.0
+        self.clock = clock or self.now
         memory = self.memory = Memory()
-        self.jobs = MemoryJobStore(memory=memory)
+        self.jobs = jobs or MemoryJobStore(memory=memory)
         self.books = MemoryBooks(memory=memory)
         self.events = MemoryEventBus()
         self.outbox = MemoryOutbox(jobs=self.jobs, bus=self.events)
         self.cancel_flags = MemoryCancelFlags()
         self.outlooks = MemoryOutlooks()
         self.documents = MemoryQueueDocuments()
-        self.pictures = MemoryPictures()
-        self.objects = MemoryObjectStore()
+        self.pictures = pictures or MemoryPictures()
+        self.objects = objects or MemoryObjectStore()
         self.previews = MemoryPreviews()
         self.messages = MemoryMessageStore()
         self.presence = MemoryPresence(ModelFamily.SDXL)
         self.fleet = Fleet(
             presence=self.presence,
             families=(ModelFamily.SDXL,),
-            seconds=lambda: self.seconds,
-        )
-        standings = make_standings(
-            memory=memory, flags=self.cancel_flags, outbox=self.outbox, clock=self.now
+            seconds=(lambda: self.seconds) if clock is None else (lambda: clock().timestamp()),
         )
         self.audit = MemoryAuditLog(memory=memory)
+        self.standings = make_standings(
+            memory=memory, flags=self.cancel_flags, outbox=self.outbox, clock=self.clock
+        )
         self.darkroom = Darkroom(
-            jobs=self.jobs, clock=self.now, standings=standings, audit=self.audit, links=links
-        )
-        self.moderation = make_moderation(
-            memory=memory,
             jobs=self.jobs,
-            standings=standings,
-            outbox=self.outbox,
-            messages=self.messages,
-            files=make_files(self.objects, clock=self.now),
-            clock=self.now,
+            clock=self.clock,
+            objects=objects,
+            standings=self.standings,
+            audit=self.audit,
+            links=links,
         )
+        self.services = self._services(interpret, screen, reviews, keys or MemoryKeyStore())
+
+    def _services(
+        self,
+        interpret: Interpret | None,
+        screen: PromptScreen,
+        reviews: ReviewStore | None,
+        keys: KeyStore,
+    ) -> Services:
         preferences = make_preferences()
-        self.services = Services(
+        return Services(
             uploads=self.darkroom.uploads,
             generations=Generations(
                 jobs=self.jobs,
                 pictures=self.pictures,
                 reader=Reader(
-                    screens=Everywhere(block_forbidden),
+                    screens=Everywhere(screen),
                     fleet=self.fleet,
                     interpret=interpret,
                     preferences=preferences,
@@ -108,26 +127,33 @@ class FakeWorkshop:
                 outlooks=self.outlooks,
                 predictions=Predictions(documents=self.documents),
                 fleet=self.fleet,
-                standings=standings,
+                standings=self.standings,
                 audit=self.audit,
-                clock=self.now,
+                clock=self.clock,
             ),
-            moderation=self.moderation,
-            accounts=Accounts(
-                keys=MemoryKeyStore(), jobs=self.jobs, books=self.books, clock=self.now
+            moderation=make_moderation(
+                memory=self.memory,
+                jobs=self.jobs,
+                standings=self.standings,
+                outbox=self.outbox,
+                reviews=reviews,
+                messages=self.messages,
+                files=make_files(self.objects, clock=self.clock),
+                clock=self.clock,
             ),
+            accounts=Accounts(keys=keys, jobs=self.jobs, books=self.books, clock=self.clock),
             messages=self.messages,
             events=self.events,
             fleet=self.fleet,
             explanations=make_explanations(
-                screen=block_forbidden,
+                screen=screen,
                 fleet=self.fleet,
                 preferences=preferences,
                 given=self.darkroom.given,
                 named=self.darkroom.named,
                 documents=self.documents,
             ),
-            provenance=make_provenance(memory),
+            provenance=make_provenance(self.memory),
             preferences=preferences,
         )
 

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from backend.domain.families import ModelFamily
 from backend.domain.jobs import Change, Progress
 from backend.domain.recipes import Recipe, Reproduction
 from backend.domain.requests import JobId
@@ -19,41 +18,22 @@ from backend.gateway.metrics_door import MetricsDoor
 from backend.gateway.readiness import Check
 from backend.prompt.judging import PromptVerdict
 from backend.service.accounts import Accounts
-from backend.service.fleet import Fleet
-from backend.service.generations import Generations
 from backend.service.moderation_ports import ReviewStore
 from backend.service.named_pictures import PictureLinks
-from backend.service.policies import Everywhere
 from backend.service.ports import JobStore, KeyStore
-from backend.service.predictions import Predictions
-from backend.service.reader import Reader
 from backend.service.services import Services
 from storage.keys import image_key
 from storage.object_store import ObjectStore
 from storage.object_stores import LocalStoreSettings, open_object_store
 from tests.builders import NOW
-from tests.fakes.audit import MemoryAuditLog
 from tests.fakes.events import (
     MemoryCancelFlags,
-    MemoryEventBus,
     MemoryGauges,
-    MemoryOutbox,
     MemoryOutlooks,
     MemoryPresence,
     MemoryPreviews,
 )
-from tests.fakes.explaining import make_explanations, make_preferences
-from tests.fakes.moderation import make_files, make_moderation, make_standings
-from tests.fakes.provenance import make_provenance
-from tests.fakes.stores import (
-    Memory,
-    MemoryBooks,
-    MemoryJobStore,
-    MemoryKeyStore,
-    MemoryMessageStore,
-    MemoryQueueDocuments,
-)
-from tests.fakes.uploads import Darkroom
+from tests.fakes.services import FakeWorkshop
 
 SIGNING_KEYS = {"k1": b"0123456789abcdef0123456789abcdef"}
 PUBLIC_URL = "http://pictures.test"
@@ -200,12 +180,7 @@ async def open_workshop(
     links: PictureLinks | None = None,
 ) -> AsyncIterator[Workshop]:
     """Open a gateway on a free port and close it at the end."""
-    memory = Memory()
-    clock, flags, bus = StoppedClock(), MemoryCancelFlags(), MemoryEventBus()
-    previews = MemoryPreviews()
-    outlooks, gauges = MemoryOutlooks(), MemoryGauges()
-    jobs = jobs or MemoryJobStore(memory=memory)
-    outbox = MemoryOutbox(jobs=jobs, bus=bus)
+    clock, gauges = StoppedClock(), MemoryGauges()
     objects = open_object_store(
         LocalStoreSettings(
             root=objects_folder,  # type: ignore[arg-type]
@@ -213,69 +188,18 @@ async def open_workshop(
             signing_keys=SIGNING_KEYS,
         )
     )
-    accounts = Accounts(
-        keys=keys or MemoryKeyStore(), jobs=jobs, books=MemoryBooks(memory=memory), clock=clock
-    )
-    presence = MemoryPresence(ModelFamily.SDXL)
-    fleet = Fleet(
-        presence=presence,
-        families=(ModelFamily.SDXL,),
-        seconds=lambda: clock().timestamp(),
-    )
-    standings = make_standings(memory=memory, flags=flags, outbox=outbox, clock=clock)
-    audit = MemoryAuditLog(memory=memory)
-    darkroom = Darkroom(
-        jobs=jobs, clock=clock, objects=objects, standings=standings, audit=audit, links=links
-    )
-    moderation = make_moderation(
-        memory=memory,
-        jobs=jobs,
-        standings=standings,
-        outbox=outbox,
+    house = FakeWorkshop(
+        links=links,
+        screen=screen,
         clock=clock,
+        jobs=jobs,
         reviews=reviews,
-        files=make_files(objects, clock=clock),
-    )
-    preferences = make_preferences()
-    services = Services(
-        uploads=darkroom.uploads,
-        generations=Generations(
-            jobs=jobs,
-            pictures=StoredPictures(objects, clock),
-            reader=Reader(
-                screens=Everywhere(screen),
-                fleet=fleet,
-                preferences=preferences,
-                given=darkroom.given,
-                named=darkroom.named,
-            ),
-            previews=previews,
-            cancel_flags=flags,
-            outbox=outbox,
-            outlooks=outlooks,
-            predictions=Predictions(documents=MemoryQueueDocuments()),
-            fleet=fleet,
-            standings=standings,
-            audit=audit,
-            clock=clock,
-        ),
-        moderation=moderation,
-        accounts=accounts,
-        messages=MemoryMessageStore(),
-        events=bus,
-        fleet=fleet,
-        explanations=make_explanations(
-            screen=screen,
-            fleet=fleet,
-            preferences=preferences,
-            given=darkroom.given,
-            named=darkroom.named,
-        ),
-        provenance=make_provenance(memory),
-        preferences=preferences,
+        keys=keys,
+        objects=objects,
+        pictures=StoredPictures(objects, clock),
     )
     app = make_app(
-        services=services,
+        services=house.services,
         image_door=LocalImageDoor(objects=objects, signing_keys=SIGNING_KEYS, clock=clock),
         metrics_door=MetricsDoor(gauges=gauges, token=metrics_token, public_url=public_url),
         readiness=readiness,
@@ -285,17 +209,17 @@ async def open_workshop(
     async with TestClient(TestServer(app)) as client:
         yield Workshop(
             client=client,
-            services=services,
-            jobs=jobs,
+            services=house.services,
+            jobs=house.jobs,
             objects=objects,
             clock=clock,
-            flags=flags,
-            previews=previews,
-            outlooks=outlooks,
+            flags=house.cancel_flags,
+            previews=house.previews,
+            outlooks=house.outlooks,
             gauges=gauges,
-            presence=presence,
-            alice=await _member(accounts, "alice"),
-            bob=await _member(accounts, "bob"),
+            presence=house.presence,
+            alice=await _member(house.services.accounts, "alice"),
+            bob=await _member(house.services.accounts, "bob"),
         )
 
 
