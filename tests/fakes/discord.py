@@ -19,48 +19,19 @@ import simcord
 from PIL import Image
 
 from backend.domain.events import JobEvent
-from backend.domain.families import ModelFamily
 from backend.domain.jobs import Block, Change, Failure, Job, Progress
 from backend.domain.requests import JobId
 from backend.domain.results import GenerationResult, ImageVariant
 from backend.prompt.interpreter import Interpret
 from backend.prompt.judging import PromptVerdict
-from backend.service.accounts import Accounts
-from backend.service.fleet import Fleet
-from backend.service.generations import Generations
-from backend.service.policies import Everywhere
-from backend.service.predictions import Predictions
-from backend.service.reader import Reader
-from backend.service.services import Services
 from bot.client import ClientOptions, ImpastoBot
 from bot.devcord.openapi import OpenApiJudge
-from storage.object_stores.memory import MemoryObjectStore
 from tests.builders import an_image
-from tests.fakes.audit import MemoryAuditLog
 from tests.fakes.discord_edge import Edge
-from tests.fakes.events import (
-    MemoryCancelFlags,
-    MemoryEventBus,
-    MemoryOutbox,
-    MemoryOutlooks,
-    MemoryPictures,
-    MemoryPresence,
-    MemoryPreviews,
-)
-from tests.fakes.explaining import make_explanations, make_preferences
 from tests.fakes.marks import RememberedMark
-from tests.fakes.moderation import make_files, make_moderation, make_standings
 from tests.fakes.openapi import openapi_document
-from tests.fakes.provenance import make_provenance
-from tests.fakes.stores import (
-    Memory,
-    MemoryBooks,
-    MemoryJobStore,
-    MemoryKeyStore,
-    MemoryMessageStore,
-    MemoryQueueDocuments,
-)
-from tests.fakes.uploads import Darkroom, MemoryPictureLinks
+from tests.fakes.services import FakeWorkshop
+from tests.fakes.uploads import MemoryPictureLinks
 
 # Longer than any test takes, so that only virtual time makes the bot's timers ring.
 EDIT_INTERVAL_S = 20.0
@@ -90,42 +61,23 @@ class Town:
     def __init__(self, *, state_dir: Path, edge: Edge, moderator_role_ids: tuple[int, ...]) -> None:
         self.edge = edge
         self.state_dir = state_dir
-        self.memory = Memory()
-        self.jobs = MemoryJobStore(memory=self.memory)
-        self.messages = MemoryMessageStore()
-        self.bus = MemoryEventBus()
-        self.pictures, self.previews = MemoryPictures(), MemoryPreviews()
-        self.objects = MemoryObjectStore()
-        self.flags = MemoryCancelFlags()
-        self.outlooks = MemoryOutlooks()
-        self.presence = MemoryPresence(ModelFamily.SDXL)
         self.watermark = RememberedMark()
+        self.links = MemoryPictureLinks()
         self.fleet_s = 0.0
         self.interpret: Interpret = lambda spec: spec
-        self.standings = make_standings(
-            memory=self.memory,
-            flags=self.flags,
-            outbox=MemoryOutbox(jobs=self.jobs, bus=self.bus),
-            clock=self.now,
-        )
-        self.audit = MemoryAuditLog(memory=self.memory)
-        self.links = MemoryPictureLinks()
-        self.darkroom = Darkroom(
-            jobs=self.jobs,
-            clock=self.now,
-            standings=self.standings,
-            audit=self.audit,
+        self.house = house = FakeWorkshop(
+            interpret=lambda spec: self.interpret(spec),
             links=self.links,
-        )
-        self.moderation = make_moderation(
-            memory=self.memory,
-            jobs=self.jobs,
-            standings=self.standings,
-            outbox=MemoryOutbox(jobs=self.jobs, bus=self.bus),
-            messages=self.messages,
-            files=make_files(self.objects, clock=self.now),
+            screen=screen,
+            watermark=self.watermark,
             clock=self.now,
+            seconds=lambda: self.fleet_s,
         )
+        self.memory, self.jobs, self.messages = house.memory, house.jobs, house.messages
+        self.bus, self.flags, self.outlooks = house.events, house.cancel_flags, house.outlooks
+        self.pictures, self.previews, self.objects = house.pictures, house.previews, house.objects
+        self.presence, self.standings, self.audit = house.presence, house.standings, house.audit
+        self.darkroom, self.moderation = house.darkroom, house.services.moderation
         self._options = ClientOptions(
             state_dir=state_dir, shard_count=1, moderator_role_ids=moderator_role_ids
         )
@@ -142,63 +94,12 @@ class Town:
         assert isinstance(bot, ImpastoBot)
         return bot
 
-    def services(self) -> Services:
-        outbox = MemoryOutbox(jobs=self.jobs, bus=self.bus)
-        clock = self.now
-        fleet = Fleet(
-            presence=self.presence,
-            families=(ModelFamily.SDXL,),
-            seconds=lambda: self.fleet_s,
-        )
-        books = MemoryBooks(memory=self.memory)
-        darkroom = self.darkroom
-        preferences = make_preferences()
-        return Services(
-            uploads=darkroom.uploads,
-            generations=Generations(
-                jobs=self.jobs,
-                pictures=self.pictures,
-                reader=Reader(
-                    screens=Everywhere(screen),
-                    fleet=fleet,
-                    interpret=lambda spec: self.interpret(spec),
-                    preferences=preferences,
-                    given=darkroom.given,
-                    named=darkroom.named,
-                ),
-                previews=self.previews,
-                cancel_flags=self.flags,
-                outbox=outbox,
-                outlooks=self.outlooks,
-                predictions=Predictions(documents=MemoryQueueDocuments()),
-                fleet=fleet,
-                standings=self.standings,
-                audit=self.audit,
-                clock=clock,
-            ),
-            moderation=self.moderation,
-            accounts=Accounts(keys=MemoryKeyStore(), jobs=self.jobs, books=books, clock=clock),
-            messages=self.messages,
-            events=self.bus,
-            fleet=fleet,
-            explanations=make_explanations(
-                screen=screen,
-                fleet=fleet,
-                interpret=lambda spec: self.interpret(spec),
-                preferences=preferences,
-                given=darkroom.given,
-                named=darkroom.named,
-            ),
-            provenance=make_provenance(self.memory, self.watermark),
-            preferences=preferences,
-        )
-
     def now(self) -> Any:
         return self.env.now()
 
     def new_bot(self) -> ImpastoBot:
         return ImpastoBot(
-            services=self.services(), options=self._options, edit_interval_s=EDIT_INTERVAL_S
+            services=self.house.services, options=self._options, edit_interval_s=EDIT_INTERVAL_S
         )
 
     async def restart(self) -> None:

@@ -1,5 +1,7 @@
 """The use cases over in-memory twins, for tests of the surfaces and of the use cases themselves."""
 
+from collections.abc import Callable
+
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Job
 from backend.domain.requests import GenerationRequest
@@ -30,6 +32,7 @@ from tests.fakes.events import (
     MemoryPreviews,
 )
 from tests.fakes.explaining import make_explanations, make_preferences
+from tests.fakes.marks import RememberedMark
 from tests.fakes.moderation import make_files, make_moderation, make_standings
 from tests.fakes.provenance import make_provenance
 from tests.fakes.stores import (
@@ -59,7 +62,9 @@ class FakeWorkshop:
         interpret: Interpret | None = None,
         links: PictureLinks | None = None,
         screen: PromptScreen = block_forbidden,
+        watermark: RememberedMark | None = None,
         clock: Clock | None = None,
+        seconds: Callable[[], float] | None = None,
         jobs: JobStore | None = None,
         reviews: ReviewStore | None = None,
         keys: KeyStore | None = None,
@@ -84,7 +89,7 @@ class FakeWorkshop:
         self.fleet = Fleet(
             presence=self.presence,
             families=(ModelFamily.SDXL,),
-            seconds=(lambda: self.seconds) if clock is None else (lambda: clock().timestamp()),
+            seconds=seconds or (lambda: self.seconds),
         )
         self.audit = MemoryAuditLog(memory=memory)
         self.standings = make_standings(
@@ -98,7 +103,8 @@ class FakeWorkshop:
             audit=self.audit,
             links=links,
         )
-        self.services = self._services(interpret, screen, reviews, keys or MemoryKeyStore())
+        keys = keys or MemoryKeyStore()
+        self.services = self._services(interpret, screen, reviews, keys, watermark)
 
     def _services(
         self,
@@ -106,6 +112,7 @@ class FakeWorkshop:
         screen: PromptScreen,
         reviews: ReviewStore | None,
         keys: KeyStore,
+        watermark: RememberedMark | None,
     ) -> Services:
         preferences = make_preferences()
         return Services(
@@ -148,12 +155,13 @@ class FakeWorkshop:
             explanations=make_explanations(
                 screen=screen,
                 fleet=self.fleet,
+                interpret=interpret,
                 preferences=preferences,
                 given=self.darkroom.given,
                 named=self.darkroom.named,
                 documents=self.documents,
             ),
-            provenance=make_provenance(self.memory),
+            provenance=make_provenance(self.memory, watermark),
             preferences=preferences,
         )
 

@@ -34,7 +34,7 @@ async def serving(handler: Any) -> AsyncIterator[str]:
 async def test_a_token_that_discord_refuses_is_one_clear_sentence(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, town: Town
 ) -> None:
-    services = town.services()
+    services = town.house.services
     await town.env.shutdown()
 
     @asynccontextmanager
@@ -68,7 +68,7 @@ async def test_a_discord_that_does_not_let_us_in_is_one_clear_sentence(
     status: int,
     kind: type[Exception],
 ) -> None:
-    services = town.services()
+    services = town.house.services
     await town.env.shutdown()
 
     @asynccontextmanager
@@ -114,5 +114,5 @@ async def test_two_shards_each_keep_to_their_guilds(town: Town) -> None:
     shard_of_guild = (town.guild.id >> 22) % 2
     for shard_id in (0, 1):
         options = ClientOptions(state_dir=town.state_dir, shard_count=2, shard_ids=(shard_id,))
-        one = ImpastoBot(services=town.services(), options=options)
+        one = ImpastoBot(services=town.house.services, options=options)
         assert one._owns(message) is (shard_id == shard_of_guild)

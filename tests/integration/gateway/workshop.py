@@ -192,6 +192,7 @@ async def open_workshop(
         links=links,
         screen=screen,
         clock=clock,
+        seconds=lambda: clock().timestamp(),
         jobs=jobs,
         reviews=reviews,
         keys=keys,
