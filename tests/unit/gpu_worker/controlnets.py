@@ -36,11 +36,10 @@ def _network_for(model: LoadedModel, family: ModelFamily) -> Any:
         case ModelFamily.SDXL:
             return ControlNetModel.from_unet(pipeline.unet)
         case ModelFamily.SD3:
-            return SD3ControlNetModel.from_transformer(
-                pipeline.transformer,
-                num_layers=1,
-                num_extra_conditioning_channels=0,
-                load_weights_from_transformer=False,
+            # `from_transformer` would write the ControlNet's layers into the model's own config.
+            return SD3ControlNetModel.from_config(
+                dict(pipeline.transformer.config)
+                | {"num_layers": 1, "extra_conditioning_channels": 0}
             )
         case ModelFamily.FLUX:
             config = pipeline.transformer.config

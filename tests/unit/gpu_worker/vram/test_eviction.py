@@ -14,7 +14,7 @@ residents_strategy = st.lists(
         Resident,
         name=st.uuids().map(str),
         size_bytes=st.integers(0, 100),
-        uses_per_hour=st.floats(0, 50),
+        uses_per_hour=st.integers(0, 5000).map(lambda hundredths: hundredths / 100),
         reload_s=st.floats(0, 40),
         is_held=st.booleans(),
         is_pinned=st.booleans(),
