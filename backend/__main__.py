@@ -33,7 +33,8 @@ from backend.bootstrap.upkeep import kept_up
 from backend.contracts import REPORT_STREAM
 from backend.db.clock import DatabaseClock
 from backend.db.migrate import upgrade
-from backend.db.stores import SqlJobStore, SqlQueueDocuments
+from backend.db.sessions import Database
+from backend.db.stores import SqlJobStore, SqlQueueDocuments, SqlWithheldPictures
 from backend.delivery.group_reader import GroupReader
 from backend.delivery.outbox import Outbox
 from backend.delivery.outlooks import RedisOutlooks
@@ -107,7 +108,7 @@ async def run_gateway(settings: Settings) -> None:
         jobs = SqlJobStore(database=database)
         app = make_app(
             services=services,
-            image_door=open_image_door(settings),
+            image_door=open_image_door(settings, database),
             metrics_door=open_metrics_door(settings, redis),
             readiness=(
                 Check(name="database", probe=lambda: jobs.get(JobId("gen_none"))),
@@ -213,13 +214,14 @@ def open_feed(redis: Redis) -> GroupReader:
     )
 
 
-def open_image_door(settings: Settings) -> ImageDoor | None:
+def open_image_door(settings: Settings, database: Database) -> ImageDoor | None:
     """Open the door to pictures in the local folder; an S3 server has its own."""
     if settings.s3_bucket is not None:
         return None
     return LocalImageDoor(
         objects=open_objects(settings),
         signing_keys=load_or_create_signing_keys(settings.signing_keys_file),
+        withheld=SqlWithheldPictures(database=database),
         clock=now,
     )
 

@@ -29,6 +29,7 @@ from backend.db.stores import (
     SqlPreferenceStore,
     SqlQueueDocuments,
     SqlSafetyReportStore,
+    SqlStandingStore,
     SqlUploadStore,
 )
 from backend.delivery.cancel_flags import RedisCancelFlags
@@ -308,6 +309,7 @@ def make_accounts(database: Database) -> Accounts:
         keys=SqlKeyStore(database=database),
         jobs=SqlJobStore(database=database),
         books=SqlBooks(database=database),
+        standings=SqlStandingStore(database=database),
         clock=now,
     )
 

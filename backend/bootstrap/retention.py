@@ -29,7 +29,7 @@ def make_retention(database: Database, settings: Settings, *, clock: Clock) -> R
     standings = SqlStandingStore(database=database)
 
     async def is_preserved(account_id: AccountId) -> bool:
-        return (await standings.get(account_id)).freeze is not None
+        return (await standings.get(account_id)).is_frozen
 
     return Retention(
         pictures=SqlPictureStore(database=database),

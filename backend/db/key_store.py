@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from sqlalchemy import update
 from sqlmodel import col, select
 
 from backend.db.audit_log import append
@@ -51,15 +50,6 @@ class SqlKeyStore:
             row.revoked_at = row.revoked_at or at
             append(session, on_record.key_revoked(_key_of(row)))
             return True
-
-    async def revoke_all(self, account_id: AccountId, at: datetime) -> int:
-        statement = (
-            update(ApiKeyRow)
-            .where(col(ApiKeyRow.account_id) == account_id, col(ApiKeyRow.revoked_at).is_(None))
-            .values(revoked_at=at)
-        )
-        async with self._database.write() as session:
-            return int((await session.exec(statement)).rowcount)
 
 
 def _key_of(row: ApiKeyRow) -> ApiKey:

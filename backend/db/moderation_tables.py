@@ -20,6 +20,15 @@ class StandingRow(Row, table=True):
     updated_at: datetime = Field(sa_type=UtcMoment)
 
 
+class WithheldPictureRow(Row, table=True):
+    """A picture that nobody is shown while its account is frozen, by where its files lie."""
+
+    __tablename__ = "withheld_pictures"
+
+    folder: str = Field(primary_key=True, sa_type=Words)
+    account_id: str = Field(primary_key=True, sa_type=Words, index=True)
+
+
 class ComplaintRow(Row, table=True):
     """That a member reported a picture."""
 

@@ -12,6 +12,7 @@ from backend.db.moderation_tables import StandingRow
 from backend.db.sessions import Database
 from backend.db.standing_rows import STANDING, standing_in, standing_of
 from backend.db.tables import JobRow
+from backend.db.withheld_store import withhold_or_return
 from backend.domain.jobs import Change, Job, JobState
 from backend.domain.requests import AccountId, JobId
 from backend.domain.standing import AccountStanding
@@ -49,6 +50,8 @@ class SqlStandingStore:
             ended: tuple[JobId, ...] = ()
             if end is not None and standing.is_barred:
                 ended = await _end_all(session, account_id, end)
+            # Last: what was delivered a moment before is not missed.
+            await withhold_or_return(session, standing)
             append(session, record(standing, ended))
             return standing, ended
 

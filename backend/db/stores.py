@@ -15,6 +15,7 @@ from backend.db.removal_store import SqlRemovalStore
 from backend.db.review_store import SqlReviewStore
 from backend.db.standing_store import SqlStandingStore
 from backend.db.upload_store import SqlUploadStore
+from backend.db.withheld_store import SqlWithheldPictures
 
 __all__ = [
     "SqlAuditLog",
@@ -32,4 +33,5 @@ __all__ = [
     "SqlSafetyReportStore",
     "SqlStandingStore",
     "SqlUploadStore",
+    "SqlWithheldPictures",
 ]

@@ -19,6 +19,11 @@ class ImageVariant(StrEnum):
     GRID_SMALL = "grid_small"
 
 
+def folder_of(key: str) -> str:
+    """Return where all files of the picture lie that a file under this key is of."""
+    return key.rpartition("/")[0]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ImageRef:
     """One stored picture; `keys` names its object for each variant, `sha256` is the original's.

@@ -75,6 +75,11 @@ class AccountStanding:
         """Whether the account is out until somebody lets it in: what it has in line is ended."""
         return self.ban is not None or self.freeze is not None
 
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the account may do nothing at all, and nothing of it is shown."""
+        return self.freeze is not None
+
     def active_strikes(self, now: datetime) -> tuple[Strike, ...]:
         """Return strikes and warnings that have not expired, oldest first."""
         return tuple(strike for strike in self.strikes if now < strike.expires_at)
@@ -124,6 +129,10 @@ class AccountStanding:
         """Freeze the account; no moderator lifts that."""
         return replace(self, freeze=self.freeze or freeze)
 
+    def thawed(self) -> "AccountStanding":
+        """Lift the freeze, and nothing else."""
+        return replace(self, freeze=None)
+
     def lifted(self) -> "AccountStanding":
         """Lift mute and ban, and take back the strikes that led to them; not a freeze."""
         return replace(self, mute=None, ban=None, strikes=())
@@ -131,6 +140,17 @@ class AccountStanding:
     def _with(self, strike: Strike) -> "AccountStanding":
         # What has expired is of no more use to anybody.
         return replace(self, strikes=(*self.active_strikes(strike.at), strike))
+
+
+def must_not_be_frozen(standing: AccountStanding) -> None:
+    """Refuse an account for which there is nothing to do or to see here while it is frozen.
+
+    Raises:
+        AccountFrozen: it is.
+
+    """
+    if standing.is_frozen:
+        raise AccountFrozen
 
 
 def must_be_welcome(standing: AccountStanding, *, now: datetime) -> None:

@@ -8,6 +8,7 @@ import structlog
 
 from backend.domain.errors import ImageNotFound, LinkRefused, Unavailable
 from backend.gateway.popular import Kept, PopularPictures
+from backend.service.moderation_ports import WithheldPictures
 from backend.service.ports import Clock
 from storage import errors as storage_errors
 from storage import signing
@@ -24,7 +25,7 @@ class ImageDoor(Protocol):
         """Return an object's bytes and content type.
 
         Raises:
-            LinkRefused: the link has expired or was altered.
+            LinkRefused: the link has expired or was altered, or the picture is withheld.
             ImageNotFound: there is no such object.
             Unavailable: the store does not answer.
 
@@ -35,9 +36,15 @@ class LocalImageDoor:
     """Opens a local object store by the links our own signing keys made."""
 
     def __init__(
-        self, *, objects: ObjectStore, signing_keys: Mapping[str, bytes], clock: Clock
+        self,
+        *,
+        objects: ObjectStore,
+        signing_keys: Mapping[str, bytes],
+        withheld: WithheldPictures,
+        clock: Clock,
     ) -> None:
         self._objects = objects
+        self._withheld = withheld
         self._signing_keys = dict(signing_keys)
         self._clock = clock
         self._popular = PopularPictures()
@@ -45,6 +52,8 @@ class LocalImageDoor:
     async def open(self, key: str, query: Mapping[str, str]) -> tuple[bytes, str]:
         try:
             signing.verify(key, query, self._clock(), signing_keys=self._signing_keys)
+            if await self._withheld.holds(key):
+                raise LinkRefused
             return await self._read(key)
         except (storage_errors.LinkRefused, storage_errors.InvalidKey) as error:
             raise LinkRefused from error

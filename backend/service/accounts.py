@@ -9,6 +9,8 @@ from backend.domain.accounts import ApiKey, KeyId
 from backend.domain.errors import Unauthenticated
 from backend.domain.jobs import JobState
 from backend.domain.requests import AccountId, Requester, Surface
+from backend.domain.standing import must_not_be_frozen
+from backend.service.moderation_ports import StandingStore
 from backend.service.ports import Books, Clock, JobStore, KeyStore
 
 KEY_PREFIX = "imp_live_"
@@ -26,8 +28,17 @@ class AccountInfo:
 class Accounts:
     """Makes and checks API keys; tells members where they stand."""
 
-    def __init__(self, *, keys: KeyStore, jobs: JobStore, books: Books, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        keys: KeyStore,
+        jobs: JobStore,
+        books: Books,
+        standings: StandingStore,
+        clock: Clock,
+    ) -> None:
         self._keys = keys
+        self._standings = standings
         self._books = books
         self._jobs = jobs
         self._clock = clock
@@ -55,11 +66,13 @@ class Accounts:
 
         Raises:
             Unauthenticated: nobody does.
+            AccountFrozen: whoever does is, and their keys work again when that is lifted.
 
         """
         key = await self._keys.by_digest(digest(secret))
         if key is None:
             raise Unauthenticated
+        must_not_be_frozen(await self._standings.get(key.account_id))
         return Requester(
             account_id=key.account_id,
             surface=Surface.REST,

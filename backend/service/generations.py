@@ -165,13 +165,16 @@ class Generations:
         """Return a job to its owner, or to a moderator, which is put on record.
 
         Raises:
-            JobNotFound: there is none, or it is somebody else's.
+            AccountFrozen: the requester is.
+            JobNotFound: there is none, it is somebody else's, or its owner is frozen.
             Unavailable: it cannot be put on record, so nothing is shown.
 
         """
+        await self._standings.must_not_be_frozen(requester.account_id)
         view = await self.snapshot(job_id)
         if not may_touch(view.job, requester):
             raise JobNotFound
+        await self._must_be_shown(view.job)
         if view.job.request.requester.account_id != requester.account_id:
             seen = on_record.job_seen(requester.account_id, view.job, at=self._clock())
             await self._audit.record(seen)
@@ -199,7 +202,13 @@ class Generations:
         return await self._previews.of(job) if job.state is JobState.RENDERING else None
 
     async def recent(self, requester: Requester, *, limit: int = 20) -> list[Job]:
-        """Return the requester's newest jobs."""
+        """Return the requester's newest jobs.
+
+        Raises:
+            AccountFrozen: the requester is.
+
+        """
+        await self._standings.must_not_be_frozen(requester.account_id)
         return await self._jobs.by_account(requester.account_id, limit)
 
     async def cancel(self, job_id: JobId, requester: Requester) -> JobView:
@@ -317,7 +326,14 @@ class Generations:
         job = await self._jobs.get(job_id)
         if job is None:
             raise JobNotFound
+        await self._must_be_shown(job)
         return job
+
+    async def _must_be_shown(self, job: Job) -> None:
+        """Let what a frozen account had drawn be as if it were not there, for everybody."""
+        owner = job.request.requester.account_id
+        if (await self._standings.standing_of(owner)).is_frozen:
+            raise JobNotFound
 
     async def _repeated(self, request: GenerationRequest) -> Job | None:
         """Return the job of an earlier request under this key: no limit refuses its repetition."""

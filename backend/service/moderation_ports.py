@@ -33,8 +33,15 @@ class StandingStore(Protocol):
 
         In one transaction, in which the account adds no job: none slips through between. Return
         the ids of the jobs that were ended, queued and rendering ones. What `record` makes of both
-        goes on record.
+        goes on record. While it is frozen all that the account had drawn is withheld.
         """
+
+
+class WithheldPictures(Protocol):
+    """Pictures that nobody is shown, since their account is frozen; `StandingStore` writes it."""
+
+    async def holds(self, key: str) -> bool:
+        """Say whether the file under this key is one of such a picture."""
 
 
 @dataclass(frozen=True, kw_only=True)

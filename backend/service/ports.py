@@ -243,9 +243,6 @@ class KeyStore(Protocol):
     async def revoke(self, key_id: str, at: datetime) -> bool:
         """Revoke a key; False if there is none."""
 
-    async def revoke_all(self, account_id: AccountId, at: datetime) -> int:
-        """Revoke all keys of an account, and count them."""
-
 
 class AuditLog(Protocol):
     """The record of who saw, decided and changed what.

@@ -13,6 +13,7 @@ from backend.domain.standing import (
     StandingRules,
     Strike,
     must_be_welcome,
+    must_not_be_frozen,
 )
 from backend.service import on_record
 from backend.service.moderation_ports import StandingStore
@@ -53,6 +54,15 @@ class Standings:
 
         """
         must_be_welcome(await self._store.get(account_id), now=self._clock())
+
+    async def must_not_be_frozen(self, account_id: AccountId) -> None:
+        """Refuse an account for which there is nothing to do or to see here.
+
+        Raises:
+            AccountFrozen: it is.
+
+        """
+        must_not_be_frozen(await self._store.get(account_id))
 
     async def strike(
         self,
@@ -140,10 +150,21 @@ class Standings:
         return await self._change(account_id, lambda old: old.lifted(), act)
 
     async def freeze(self, account_id: AccountId, reason: str) -> AccountStanding:
-        """Freeze an account and end all it has open; done by the house, lifted by nobody here."""
+        """Stop everything of an account with one commit; done by the house.
+
+        What it has open ends, its keys are refused, and links to what it had drawn are dead.
+        """
         freeze = Sanction(reason=reason, by=HOUSE, at=self._clock())
         act = _Act(action="account.frozen", by=HOUSE)
         return await self._change(account_id, lambda old: old.frozen(freeze), act)
+
+    async def thaw(self, account_id: AccountId, *, by: str, reason: str) -> AccountStanding:
+        """Lift a freeze, and nothing else; `child_safety` says who may. Work that ended stays so.
+
+        Its keys and links are as good as they were before.
+        """
+        act = _Act(action="account.thawed", by=by, detail={"reason": reason})
+        return await self._change(account_id, lambda old: old.thawed(), act)
 
     def _strike(self, by: AccountId, *, reason: str, rule: str, job_id: JobId | None) -> Strike:
         now = self._clock()
@@ -184,7 +205,7 @@ class _Act:
     """What goes on record of a decision."""
 
     action: str
-    by: AccountId
+    by: str
     detail: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -10,6 +10,7 @@ from backend.domain.errors import ReportRepeated, TooManyReports
 from backend.domain.jobs import Block, Change, Job
 from backend.domain.removals import Removal, RemovalId, RemovalPlace, RemovalRequest
 from backend.domain.requests import AccountId, JobId
+from backend.domain.results import folder_of
 from backend.domain.reviews import Decision, Review, ReviewId, ReviewKind, RulePrecision
 from backend.domain.standing import AccountStanding, StandingRules
 from backend.limits.memory_limiter import MemoryLimiter
@@ -286,6 +287,22 @@ class MemoryStandingStore:
             self.memory.move(job_id, end)
         self.memory.audit.append(record(standing, ended))
         return standing, ended
+
+
+class MemoryWithheldPictures:
+    """The `WithheldPictures` in memory, read off what it says of accounts."""
+
+    def __init__(self, *, memory: Memory) -> None:
+        self.memory = memory
+
+    async def holds(self, key: str) -> bool:
+        return any(
+            folder_of(own) == folder_of(key)
+            for job in self.memory.jobs.values()
+            if job.result and self.memory.standing(job.request.requester.account_id).is_frozen
+            for image in job.result.images
+            for own in image.keys.values()
+        )
 
 
 def make_standings(

@@ -33,7 +33,12 @@ from tests.fakes.events import (
 )
 from tests.fakes.explaining import make_explanations, make_preferences
 from tests.fakes.marks import RememberedMark
-from tests.fakes.moderation import make_files, make_moderation, make_standings
+from tests.fakes.moderation import (
+    MemoryStandingStore,
+    make_files,
+    make_moderation,
+    make_standings,
+)
 from tests.fakes.provenance import make_provenance
 from tests.fakes.stores import (
     Memory,
@@ -148,7 +153,13 @@ class FakeWorkshop:
                 files=make_files(self.objects, clock=self.clock),
                 clock=self.clock,
             ),
-            accounts=Accounts(keys=keys, jobs=self.jobs, books=self.books, clock=self.clock),
+            accounts=Accounts(
+                keys=keys,
+                jobs=self.jobs,
+                books=self.books,
+                standings=MemoryStandingStore(memory=self.memory),
+                clock=self.clock,
+            ),
             messages=self.messages,
             events=self.events,
             fleet=self.fleet,

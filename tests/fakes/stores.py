@@ -318,12 +318,6 @@ class MemoryKeyStore:
         self.memory.audit.append(on_record.key_revoked(self.keys[key_id]))
         return True
 
-    async def revoke_all(self, account_id: AccountId, at: datetime) -> int:
-        found = [key for key in self.keys.values() if key.account_id == account_id]
-        alive = [key for key in found if key.revoked_at is None]
-        self.keys |= {key.id: replace(key, revoked_at=at) for key in alive}
-        return len(alive)
-
 
 class MemoryPreferenceStore:
     """The `PreferenceStore` in memory."""

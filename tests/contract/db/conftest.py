@@ -20,8 +20,9 @@ from backend.db.stores import (
     SqlReviewStore,
     SqlStandingStore,
     SqlUploadStore,
+    SqlWithheldPictures,
 )
-from backend.service.moderation_ports import CardStore, ReviewStore, StandingStore
+from backend.service.moderation_ports import CardStore, ReviewStore, StandingStore, WithheldPictures
 from backend.service.picture_ports import PictureStore
 from backend.service.ports import (
     AuditLog,
@@ -41,6 +42,7 @@ from tests.fakes.moderation import (
     MemoryRemovalStore,
     MemoryReviewStore,
     MemoryStandingStore,
+    MemoryWithheldPictures,
 )
 from tests.fakes.pictures import MemoryPictureStore
 from tests.fakes.stores import (
@@ -73,6 +75,7 @@ class Stores:
     pictures: PictureStore
     cards: CardStore
     removals: RemovalStore
+    withheld: WithheldPictures
 
 
 def sql_stores(database: Database) -> Stores:
@@ -95,6 +98,7 @@ def sql_stores(database: Database) -> Stores:
         pictures=SqlPictureStore(database=database),
         cards=SqlCardStore(database=database),
         removals=SqlRemovalStore(database=database),
+        withheld=SqlWithheldPictures(database=database),
     )
 
 
@@ -119,6 +123,7 @@ def memory_stores() -> Stores:
         pictures=MemoryPictureStore(memory=memory),
         cards=MemoryCardStore(memory=memory),
         removals=MemoryRemovalStore(memory=memory),
+        withheld=MemoryWithheldPictures(memory=memory),
     )
 
 

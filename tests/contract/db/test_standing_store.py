@@ -8,9 +8,10 @@ import pytest
 from backend.domain.errors import AccountBanned
 from backend.domain.jobs import Change, Job, JobState
 from backend.domain.requests import AccountId, JobId
+from backend.domain.results import GenerationResult, ImageVariant
 from backend.domain.standing import AccountStanding, Sanction
 from safety.moderation.audit import AuditEntry
-from tests.builders import a_birth, a_job, a_request, a_requester, at
+from tests.builders import a_birth, a_job, a_request, a_requester, an_image, at
 from tests.contract.db.conftest import Stores
 
 ALICE = AccountId("discord:alice")
@@ -113,3 +114,30 @@ async def test_no_job_slips_in_beside_a_ban(stores: Stores):
     added = [job.id for job in await asyncio.gather(*asked) if job is not None]
     jobs = await stores.jobs.many(added)
     assert {job.state for job in jobs.values()} <= {JobState.CANCELLED}
+
+
+async def deliver(stores: Stores, job: Job, key: str) -> None:
+    image = an_image(keys={ImageVariant.ORIGINAL: f"{key}/original.png"})
+    await add(stores, job)
+    await stores.jobs.change(job.id, lambda row: row.dispatch(now=at(1), until=at(60)))
+    await stores.jobs.change(
+        job.id,
+        lambda row: row.deliver(attempt=1, result=GenerationResult(images=(image,)), now=at(2)),
+    )
+
+
+async def test_what_a_frozen_account_had_drawn_is_withheld_until_it_is_lifted(stores: Stores):
+    await deliver(stores, a_job(), "images/aa/one")
+    await deliver(stores, a_job(), "images/aa/two")
+    bobs = a_job(request=a_request(requester=a_requester("bob")))
+    await deliver(stores, bobs, "images/bb/three")
+    assert not await stores.withheld.holds("images/aa/one/original.png")
+
+    for _ in range(2):
+        await stores.standings.change(ALICE, lambda old: old.frozen(BAN), record=record)
+    files = ("aa/one/original.png", "aa/one/webp.webp", "aa/two/original.png", "bb/three/webp.webp")
+    held = [await stores.withheld.holds(f"images/{file}") for file in files]
+    assert held == [True, True, True, False]
+
+    await stores.standings.change(ALICE, lambda old: old.thawed(), record=record)
+    assert not any([await stores.withheld.holds(f"images/{file}") for file in files])

@@ -33,6 +33,7 @@ from tests.fakes.events import (
     MemoryPresence,
     MemoryPreviews,
 )
+from tests.fakes.moderation import MemoryWithheldPictures
 from tests.fakes.services import FakeWorkshop
 
 SIGNING_KEYS = {"k1": b"0123456789abcdef0123456789abcdef"}
@@ -201,7 +202,12 @@ async def open_workshop(
     )
     app = make_app(
         services=house.services,
-        image_door=LocalImageDoor(objects=objects, signing_keys=SIGNING_KEYS, clock=clock),
+        image_door=LocalImageDoor(
+            objects=objects,
+            signing_keys=SIGNING_KEYS,
+            withheld=MemoryWithheldPictures(memory=house.memory),
+            clock=clock,
+        ),
         metrics_door=MetricsDoor(gauges=gauges, token=metrics_token, public_url=public_url),
         readiness=readiness,
         public_url=public_url,

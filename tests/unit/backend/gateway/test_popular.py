@@ -4,13 +4,24 @@ from datetime import timedelta
 
 import pytest
 
-from backend.domain.errors import ImageNotFound
+from backend.domain.errors import ImageNotFound, LinkRefused
 from backend.gateway import popular
 from backend.gateway.image_door import LocalImageDoor
 from backend.gateway.popular import WANTED_FROM, Kept, PopularPictures
 from storage.object_stores.memory import MemoryObjectStore
 from storage.signing import sign
 from tests.builders import NOW
+
+
+class Withheld:
+    """Says what is withheld."""
+
+    def __init__(self) -> None:
+        self.keys: set[str] = set()
+
+    async def holds(self, key: str) -> bool:
+        return key in self.keys
+
 
 KEYS = {"k1": b"1" * 32}
 KEY = f"images/ab/{'ab' * 32}/thumbnail_256.webp"
@@ -89,15 +100,31 @@ async def look(door: LocalImageDoor) -> bytes:
 
 
 async def test_a_popular_picture_is_read_a_few_times_and_looked_at_many(objects: Counting):
-    door = LocalImageDoor(objects=objects, signing_keys=KEYS, clock=lambda: NOW)
+    door = LocalImageDoor(
+        objects=objects, signing_keys=KEYS, withheld=Withheld(), clock=lambda: NOW
+    )
     assert {await look(door) for _ in range(20)} == {b"picture"}
     assert objects.reads == WANTED_FROM
 
 
 async def test_a_popular_picture_that_is_removed_is_gone_at_once(objects: Counting):
-    door = LocalImageDoor(objects=objects, signing_keys=KEYS, clock=lambda: NOW)
+    door = LocalImageDoor(
+        objects=objects, signing_keys=KEYS, withheld=Withheld(), clock=lambda: NOW
+    )
     for _ in range(9):
         await look(door)
     objects.delete(KEY)
     with pytest.raises(ImageNotFound):
         await look(door)
+
+
+async def test_a_popular_picture_that_is_withheld_is_refused_at_once(objects: Counting):
+    withheld = Withheld()
+    door = LocalImageDoor(objects=objects, signing_keys=KEYS, withheld=withheld, clock=lambda: NOW)
+    for _ in range(9):
+        await look(door)
+    withheld.keys.add(KEY)
+    with pytest.raises(LinkRefused):
+        await look(door)
+    withheld.keys.clear()
+    assert await look(door) == b"picture"
