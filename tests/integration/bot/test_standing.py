@@ -38,3 +38,20 @@ async def test_a_banned_member_is_refused_by_command_and_by_button(town: Town) -
     answer = await town.alice.click(town.message_of(job_id), label="V1")
     assert "may not ask for pictures" in answer.followups[0].content
     assert len(town.memory.jobs) == 1
+
+
+async def test_a_frozen_member_is_told_that_alone_and_nobody_sees_their_jobs(town: Town) -> None:
+    job_id = await town.deliver()
+    await town.standings.freeze(alice(town), "child_safety")
+    asked = [
+        await town.alice.slash(town.channel, "info"),
+        await town.alice.slash(town.channel, "show", job_id=job_id),
+        await town.alice.slash(town.channel, "imagine", prompt="a fox"),
+    ]
+    told = [" ".join(one.content for one in answer.followups) for answer in asked]
+    assert all("This account is suspended." in words for words in told), told
+    assert "child" not in " ".join(told)
+    for member in (town.alice, town.bob):
+        answer = await member.click(town.message_of(job_id), label="V1")
+        assert "no such job" in answer.followups[0].content
+    assert len(town.memory.jobs) == 1
