@@ -174,7 +174,7 @@ class Generations:
         view = await self.snapshot(job_id)
         if not may_touch(view.job, requester):
             raise JobNotFound
-        await self._must_be_shown(view.job)
+        await self._standings.must_be_shown(view.job)
         if view.job.request.requester.account_id != requester.account_id:
             seen = on_record.job_seen(requester.account_id, view.job, at=self._clock())
             await self._audit.record(seen)
@@ -326,14 +326,8 @@ class Generations:
         job = await self._jobs.get(job_id)
         if job is None:
             raise JobNotFound
-        await self._must_be_shown(job)
+        await self._standings.must_be_shown(job)
         return job
-
-    async def _must_be_shown(self, job: Job) -> None:
-        """Let what a frozen account had drawn be as if it were not there, for everybody."""
-        owner = job.request.requester.account_id
-        if (await self._standings.standing_of(owner)).is_frozen:
-            raise JobNotFound
 
     async def _repeated(self, request: GenerationRequest) -> Job | None:
         """Return the job of an earlier request under this key: no limit refuses its repetition."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from backend.domain.errors import JobNotFound
 from backend.domain.jobs import Change, Job
 from backend.domain.requests import AccountId, JobId, Requester
 from backend.domain.standing import (
@@ -63,6 +64,16 @@ class Standings:
 
         """
         must_not_be_frozen(await self._store.get(account_id))
+
+    async def must_be_shown(self, job: Job) -> None:
+        """Let what a frozen account had drawn be as if it were not there, for everybody.
+
+        Raises:
+            JobNotFound: its owner is frozen.
+
+        """
+        if (await self._store.get(job.request.requester.account_id)).is_frozen:
+            raise JobNotFound
 
     async def strike(
         self,
