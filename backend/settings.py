@@ -52,6 +52,8 @@ class Settings(StorageSettings):
     public_url: str = Field(default_factory=_loopback_url)
     policy: Path | None = None
     audit_anchor: Path | None = None
+    # Accounts of moderators who may find an estimate of child safety wrong.
+    safety_reviewers: Annotated[tuple[str, ...], NoDecode] = ()
     model_sdxl: str | None = None
     model_sd3: str | None = None
     model_flux: str | None = None
@@ -95,9 +97,9 @@ class Settings(StorageSettings):
     start_lease_s: Annotated[float, Field(gt=0)] = 8.0
     progress_lease_s: Annotated[float, Field(gt=0)] = 8.0
 
-    @field_validator("families", mode="before")
+    @field_validator("families", "safety_reviewers", mode="before")
     @classmethod
-    def _split_families(cls, value: object) -> object:
+    def _split_names(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(word.strip() for word in value.split(",") if word.strip())
         return value

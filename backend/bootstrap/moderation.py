@@ -1,6 +1,7 @@
 """Wires what moderators work with."""
 
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 
 from redis.asyncio import Redis
@@ -15,10 +16,12 @@ from backend.db.stores import (
     SqlPictureStore,
     SqlRemovalStore,
     SqlReviewStore,
+    SqlSafetyReportStore,
     SqlStandingStore,
 )
 from backend.delivery.cancel_flags import RedisCancelFlags
 from backend.delivery.removals import StoredFiles
+from backend.domain.requests import AccountId
 from backend.domain.standing import StandingRules
 from backend.limits.memory_limiter import MemoryLimiter
 from backend.service.appeals import Appeals
@@ -27,6 +30,7 @@ from backend.service.ports import Clock, OutboxPublisher
 from backend.service.removal_requests import RemovalRequests
 from backend.service.removals import Removals
 from backend.service.reviews import Reviews
+from backend.service.safety_reports import SafetyReports
 from backend.service.services import Moderation
 from backend.service.standings import Standings
 from safety.policy import Policy
@@ -56,6 +60,8 @@ def make_moderation(
     stored: OpenStore,
     outbox: OutboxPublisher,
     clock: Clock,
+    *,
+    reviewers: Sequence[str] = (),
 ) -> Moderation:
     """Make what members and moderators do."""
     reviews, jobs = SqlReviewStore(database=database), SqlJobStore(database=database)
@@ -84,6 +90,13 @@ def make_moderation(
             likenesses=Likenesses(pictures=SqlPictureStore(database=database)),
             limiter=MemoryLimiter(burst=5, per_minute=1, clock=time.monotonic),
             clock=clock,
+        ),
+        safety=SafetyReports(
+            store=SqlSafetyReportStore(database=database),
+            standings=SqlStandingStore(database=database),
+            audit=SqlAuditLog(database=database),
+            clock=clock,
+            reviewers=[AccountId(one) for one in reviewers],
         ),
     )
 

@@ -1,4 +1,4 @@
-"""`impasto reports list|show|mark-reported`: child safety findings, for who must report them."""
+"""`impasto reports …`: child safety findings, for who must report or release them."""
 
 import argparse
 import asyncio
@@ -10,9 +10,9 @@ from pydantic import TypeAdapter
 from backend.bootstrap import now, open_database
 from backend.cli.terminal import Subparsers, say
 from backend.db.migrate import upgrade
-from backend.db.stores import SqlAuditLog, SqlSafetyReportStore
+from backend.db.stores import SqlAuditLog, SqlSafetyReportStore, SqlStandingStore
 from backend.domain.child_safety import SafetyReport
-from backend.service.child_safety import SafetyReports
+from backend.service.safety_reports import SafetyReports
 from backend.settings import Settings
 
 _REPORT: TypeAdapter[SafetyReport] = TypeAdapter(SafetyReport)
@@ -28,7 +28,12 @@ def add_parser(subparsers: Subparsers) -> None:
     marking = actions.add_parser("mark-reported", help="note under which number it was reported")
     marking.add_argument("id")
     marking.add_argument("number", help="what the reporting body calls it")
-    for action in (listing, show, marking):
+    releasing = actions.add_parser(
+        "release", help="note that a finding was wrong, and let its account in again"
+    )
+    releasing.add_argument("id")
+    releasing.add_argument("--reason", required=True, help="what was wrong; it goes on record")
+    for action in (listing, show, marking, releasing):
         action.add_argument("--json", action="store_true", help="print JSON")
         action.set_defaults(run=run)
 
@@ -55,6 +60,7 @@ async def _act(settings: Settings, arguments: argparse.Namespace) -> list[Safety
     async with open_database(settings) as database:
         reports = SafetyReports(
             store=SqlSafetyReportStore(database=database),
+            standings=SqlStandingStore(database=database),
             audit=SqlAuditLog(database=database),
             clock=now,
         )
@@ -63,13 +69,16 @@ async def _act(settings: Settings, arguments: argparse.Namespace) -> list[Safety
                 return [await reports.get(arguments.id, by=by)]
             case "mark-reported":
                 return [await reports.mark_reported(arguments.id, arguments.number, by=by)]
+            case "release":
+                return [await reports.release(arguments.id, by=by, reason=arguments.reason)]
             case _:
                 return await reports.all()
 
 
 def _line(report: SafetyReport) -> str:
     found = report.found_at.isoformat(timespec="seconds")
-    return f"{found}  {report.state:<10}  {report.id}  {report.account_id}  {report.rule}"
+    state = "released" if report.is_released else report.state
+    return f"{found}  {state:<10}  {report.id}  {report.account_id}  {report.rule}"
 
 
 def _whole(report: SafetyReport) -> str:

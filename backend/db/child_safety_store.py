@@ -11,6 +11,7 @@ from backend.db.columns import Document, UtcMoment, Words
 from backend.db.sessions import Database
 from backend.db.tables import Row
 from backend.domain.child_safety import SafetyReport
+from backend.domain.requests import AccountId
 
 _REPORT: TypeAdapter[SafetyReport] = TypeAdapter(SafetyReport)
 
@@ -46,6 +47,15 @@ class SqlSafetyReportStore:
     async def all(self) -> list[SafetyReport]:
         query = select(SafetyReportRow).order_by(
             col(SafetyReportRow.found_at), col(SafetyReportRow.id)
+        )
+        async with self._database.read() as session:
+            return [_REPORT.validate_python(row.document) for row in await session.exec(query)]
+
+    async def of_account(self, account_id: AccountId) -> list[SafetyReport]:
+        query = (
+            select(SafetyReportRow)
+            .where(col(SafetyReportRow.document)["account_id"].as_string() == account_id)
+            .order_by(col(SafetyReportRow.found_at), col(SafetyReportRow.id))
         )
         async with self._database.read() as session:
             return [_REPORT.validate_python(row.document) for row in await session.exec(query)]

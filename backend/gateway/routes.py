@@ -14,6 +14,7 @@ from backend.gateway.handlers import (
     provenance,
     removals,
     reviews,
+    safety_reports,
     standings,
     uploads,
 )
@@ -52,6 +53,8 @@ def add_routes(app: web.Application) -> None:
     router.add_get("/v1/reviews/rules", authenticated(reviews.rules))
     router.add_get("/v1/reviews/{review_id}", authenticated(reviews.show))
     router.add_post("/v1/reviews/{review_id}/decision", authenticated(reviews.decide))
+    router.add_get("/v1/safety-reports", authenticated(safety_reports.list_estimates))
+    router.add_post("/v1/safety-reports/{report_id}/release", authenticated(safety_reports.release))
     # For everybody: whoever is shown in a picture need not have an account here.
     router.add_get("/removal", removals.form)
     router.add_post("/removal", removals.submit)

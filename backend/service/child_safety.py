@@ -4,10 +4,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from backend.domain.child_safety import SafetyReport
-from backend.domain.errors import BadInput
 from backend.domain.requests import AccountId
 from backend.domain.standing import HOUSE
-from backend.service.ports import AuditLog, Clock
+from backend.service.ports import AuditLog
 from safety.moderation.audit import AuditEntry
 
 FREEZE_REASON = "child_safety"
@@ -24,6 +23,9 @@ class SafetyReportStore(Protocol):
 
     async def all(self) -> list[SafetyReport]:
         """Return all reports, oldest first."""
+
+    async def of_account(self, account_id: AccountId) -> list[SafetyReport]:
+        """Return an account's reports, oldest first."""
 
     async def change(
         self, report_id: str, edit: Callable[[SafetyReport], SafetyReport]
@@ -47,67 +49,24 @@ class ChildSafety:
         self._audit = audit
 
     async def open(self, report: SafetyReport) -> None:
-        """Put a finding on file and freeze the account.
+        """Put a finding on file and freeze the account, unless it was found wrong since.
 
         Raises:
             Unavailable: the audit log cannot be written, so nothing may be decided.
 
         """
-        if await self._store.get(report.id) is None:
-            await self._audit.record(_entry("child_safety.found", HOUSE, report, "to_report"))
+        known = await self._store.get(report.id)
+        if known is not None and known.is_released:
+            return
+        if known is None:
+            await self._audit.record(entry_of("child_safety.found", HOUSE, report, "to_report"))
             await self._store.add(report)
         await self._standings.freeze(report.account_id, FREEZE_REASON)
 
 
-class SafetyReports:
-    """What is on file, for who runs the deployment; `by` is who looks or decides."""
-
-    def __init__(self, *, store: SafetyReportStore, audit: AuditLog, clock: Clock) -> None:
-        self._store = store
-        self._audit = audit
-        self._clock = clock
-
-    async def all(self) -> list[SafetyReport]:
-        """Return all reports, oldest first."""
-        return await self._store.all()
-
-    async def get(self, report_id: str, *, by: str) -> SafetyReport:
-        """Return one report; that it was looked at goes on record.
-
-        Raises:
-            BadInput: there is none of this id.
-
-        """
-        report = await self._store.get(report_id)
-        if report is None:
-            raise _none(report_id)
-        await self._audit.record(_entry("child_safety.seen", by, report, report.state))
-        return report
-
-    async def mark_reported(self, report_id: str, reported_as: str, *, by: str) -> SafetyReport:
-        """Note that a finding was reported, and preserve it for a year from now.
-
-        Raises:
-            BadInput: there is none of this id.
-
-        """
-        report = await self._store.get(report_id)
-        if report is None:
-            raise _none(report_id)
-        await self._audit.record(_entry("child_safety.reported", by, report, "reported"))
-        now = self._clock()
-        changed = await self._store.change(
-            report_id, lambda old: old.reported(reported_as, now=now)
-        )
-        return changed or report
-
-
-def _none(report_id: str) -> BadInput:
-    return BadInput(f"There is no report {report_id[:80]}.", way_out="See impasto reports list.")
-
-
-def _entry(action: str, by: str, report: SafetyReport, outcome: str) -> AuditEntry:
-    detail = {"account": report.account_id, "rule": report.rule}
+def entry_of(action: str, by: str, report: SafetyReport, outcome: str, **more: str) -> AuditEntry:
+    """Return what goes on record about a finding: what it rests on, never what it is of."""
+    detail = {"account": report.account_id, "rule": report.rule, "basis": report.basis.value}
     if report.list_name:
         detail |= {"list": report.list_name, "distance": str(report.distance)}
     return AuditEntry(
@@ -115,5 +74,5 @@ def _entry(action: str, by: str, report: SafetyReport, outcome: str) -> AuditEnt
         actor=by,
         subject=f"job:{report.id}",
         outcome=outcome,
-        detail=detail,
+        detail=detail | more,
     )

@@ -14,6 +14,7 @@ from backend.service.provenance import ProvenanceChecks
 from backend.service.removal_requests import RemovalRequests
 from backend.service.removals import Removals
 from backend.service.reviews import Reviews
+from backend.service.safety_reports import SafetyReports
 from backend.service.standings import Standings
 from backend.service.uploads import Uploads
 
@@ -28,6 +29,7 @@ class Moderation:
     cards: CardStore
     removals: Removals
     requests: RemovalRequests
+    safety: SafetyReports
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -169,14 +169,6 @@ class Standings:
         act = _Act(action="account.frozen", by=HOUSE)
         return await self._change(account_id, lambda old: old.frozen(freeze), act)
 
-    async def thaw(self, account_id: AccountId, *, by: str, reason: str) -> AccountStanding:
-        """Lift a freeze, and nothing else; `child_safety` says who may. Work that ended stays so.
-
-        Its keys and links are as good as they were before.
-        """
-        act = _Act(action="account.thawed", by=by, detail={"reason": reason})
-        return await self._change(account_id, lambda old: old.thawed(), act)
-
     def _strike(self, by: AccountId, *, reason: str, rule: str, job_id: JobId | None) -> Strike:
         now = self._clock()
         return Strike(

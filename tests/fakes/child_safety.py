@@ -3,13 +3,15 @@
 from collections.abc import Callable
 
 from backend.domain.child_safety import SafetyReport
+from backend.domain.requests import AccountId
+from tests.fakes.stores import Memory
 
 
 class MemorySafetyReportStore:
     """The `SafetyReportStore` in memory."""
 
-    def __init__(self) -> None:
-        self.reports: dict[str, SafetyReport] = {}
+    def __init__(self, *, memory: Memory | None = None) -> None:
+        self.reports = (memory or Memory()).safety_reports
 
     async def add(self, report: SafetyReport) -> bool:
         if report.id in self.reports:
@@ -22,6 +24,9 @@ class MemorySafetyReportStore:
 
     async def all(self) -> list[SafetyReport]:
         return sorted(self.reports.values(), key=lambda one: (one.found_at, one.id))
+
+    async def of_account(self, account_id: AccountId) -> list[SafetyReport]:
+        return [one for one in await self.all() if one.account_id == account_id]
 
     async def change(
         self, report_id: str, edit: Callable[[SafetyReport], SafetyReport]

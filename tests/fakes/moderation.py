@@ -23,6 +23,7 @@ from backend.service.removal_ports import PictureFiles
 from backend.service.removal_requests import RemovalRequests
 from backend.service.removals import Removals
 from backend.service.reviews import Reviews
+from backend.service.safety_reports import SafetyReports
 from backend.service.services import Moderation
 from backend.service.standings import Standings
 from safety.moderation.audit import AuditEntry
@@ -30,9 +31,13 @@ from storage.image_store import ImageStore
 from storage.object_store import ObjectStore
 from storage.object_stores.memory import MemoryObjectStore
 from tests.fakes.audit import MemoryAuditLog
+from tests.fakes.child_safety import MemorySafetyReportStore
 from tests.fakes.events import MemoryCancelFlags
 from tests.fakes.pictures import MemoryPictureStore
 from tests.fakes.stores import Memory, MemoryMessageStore
+
+# Who may, beside the operator, find an estimate of child safety wrong in tests.
+SAFETY_REVIEWER = AccountId("api:safety-reviewer")
 
 
 class MemoryReviewStore:
@@ -368,6 +373,13 @@ def make_moderation(
             likenesses=Likenesses(pictures=MemoryPictureStore(memory=memory)),
             limiter=MemoryLimiter(burst=5, per_minute=1, clock=lambda: clock().timestamp()),
             clock=clock,
+        ),
+        safety=SafetyReports(
+            store=MemorySafetyReportStore(memory=memory),
+            standings=MemoryStandingStore(memory=memory),
+            audit=MemoryAuditLog(memory=memory),
+            clock=clock,
+            reviewers=[SAFETY_REVIEWER],
         ),
     )
 

@@ -9,6 +9,7 @@ from backend.domain.results import GenerationResult
 from backend.prompt.interpreter import Interpret
 from backend.prompt.judging import PromptScreen, PromptVerdict
 from backend.service.accounts import Accounts
+from backend.service.child_safety import ChildSafety
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
 from backend.service.moderation_ports import ReviewStore
@@ -22,6 +23,7 @@ from storage.object_store import ObjectStore
 from storage.object_stores.memory import MemoryObjectStore
 from tests.builders import at
 from tests.fakes.audit import MemoryAuditLog
+from tests.fakes.child_safety import MemorySafetyReportStore
 from tests.fakes.events import (
     MemoryCancelFlags,
     MemoryEventBus,
@@ -99,6 +101,11 @@ class FakeWorkshop:
         self.audit = MemoryAuditLog(memory=memory)
         self.standings = make_standings(
             memory=memory, flags=self.cancel_flags, outbox=self.outbox, clock=self.clock
+        )
+        self.child_safety = ChildSafety(
+            store=MemorySafetyReportStore(memory=memory),
+            standings=self.standings,
+            audit=self.audit,
         )
         self.darkroom = Darkroom(
             jobs=self.jobs,

@@ -12,6 +12,7 @@ from typing import Any
 
 from backend.billing.ledger import Balance, Entry, EntryKind, entries_of
 from backend.domain.accounts import ApiKey
+from backend.domain.child_safety import SafetyReport
 from backend.domain.deliveries import DiscordMessage
 from backend.domain.errors import IdempotencyMismatch, TooManyWaiting
 from backend.domain.events import JobEventKind
@@ -51,6 +52,7 @@ class Memory:
     audit: list[AuditEntry] = field(default_factory=list)
     is_audit_away: bool = False
     complaints: list[Complaint] = field(default_factory=list)
+    safety_reports: dict[str, SafetyReport] = field(default_factory=dict)
 
     def standing(self, account_id: AccountId) -> AccountStanding:
         """Return an account's standing."""

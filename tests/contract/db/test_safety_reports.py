@@ -1,6 +1,7 @@
 """What every `SafetyReportStore` promises."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -67,3 +68,11 @@ async def test_a_report_that_was_made_is_preserved_for_a_year(store: SafetyRepor
 
 async def test_a_report_nobody_made_is_not_changed(store: SafetyReportStore):
     assert await store.change("gen_9", lambda old: old) is None
+
+
+async def test_an_accounts_reports_are_told_apart_from_others(store: SafetyReportStore):
+    await store.add(a_report("b", found_s=2))
+    await store.add(a_report("a", found_s=1))
+    await store.add(replace(a_report("c"), account_id=AccountId("discord:2")))
+    assert [one.id for one in await store.of_account(AccountId("discord:1"))] == ["a", "b"]
+    assert await store.of_account(AccountId("discord:3")) == []

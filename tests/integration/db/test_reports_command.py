@@ -8,10 +8,12 @@ import pytest
 
 from backend.bootstrap import open_database
 from backend.cli import main
-from backend.db.stores import SqlAuditLog, SqlSafetyReportStore
+from backend.db.stores import SqlAuditLog, SqlSafetyReportStore, SqlStandingStore
 from backend.domain.child_safety import SafetyReport
 from backend.domain.requests import AccountId
+from backend.domain.standing import Sanction
 from backend.settings import Settings
+from safety.moderation.audit import AuditEntry
 from tests.builders import NOW
 
 REPORT = SafetyReport(
@@ -64,3 +66,33 @@ def test_findings_are_listed_shown_and_marked(home: Path, capsys: pytest.Capture
 def test_a_report_nobody_made_is_refused(home: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["reports", "show", "gen_9"]) != 0
     assert "gen_9" in capsys.readouterr().err
+
+
+def test_a_released_finding_lets_its_account_in_again(
+    home: Path, capsys: pytest.CaptureFixture[str]
+):
+    async def freeze() -> None:
+        async with open_database(Settings()) as database:
+            await SqlSafetyReportStore(database=database).add(REPORT)
+            await SqlStandingStore(database=database).change(
+                REPORT.account_id,
+                lambda old: old.frozen(Sanction(reason="x", by=AccountId("house"), at=NOW)),
+                record=lambda _standing, _ended: AuditEntry(
+                    action="account.frozen", actor="house", subject="x", outcome="frozen"
+                ),
+            )
+
+    async def standing() -> tuple[bool, str]:
+        async with open_database(Settings()) as database:
+            log = SqlAuditLog(database=database)
+            found = await SqlStandingStore(database=database).get(REPORT.account_id)
+            entry = await log.last("child_safety.released", "job:gen_1")
+            return found.is_frozen, entry.detail["reason"] if entry else ""
+
+    assert told(capsys, "list")
+    asyncio.run(freeze())
+    assert asyncio.run(standing()) == (True, "")
+    shown = json.loads(told(capsys, "release", "gen_1", "--reason", "withdrawn", "--json"))
+    assert shown["release_reason"] == "withdrawn"
+    assert asyncio.run(standing()) == (False, "withdrawn")
+    assert "released" in told(capsys, "list")

@@ -18,6 +18,7 @@ from backend.gateway.metrics_door import MetricsDoor
 from backend.gateway.readiness import Check
 from backend.prompt.judging import PromptVerdict
 from backend.service.accounts import Accounts
+from backend.service.child_safety import ChildSafety
 from backend.service.moderation_ports import ReviewStore
 from backend.service.named_pictures import PictureLinks
 from backend.service.ports import JobStore, KeyStore
@@ -88,6 +89,7 @@ class Workshop:
     outlooks: MemoryOutlooks
     gauges: MemoryGauges
     presence: MemoryPresence
+    child_safety: ChildSafety
     alice: dict[str, str]
     bob: dict[str, str]
 
@@ -225,6 +227,7 @@ async def open_workshop(
             outlooks=house.outlooks,
             gauges=gauges,
             presence=house.presence,
+            child_safety=house.child_safety,
             alice=await _member(house.services.accounts, "alice"),
             bob=await _member(house.services.accounts, "bob"),
         )

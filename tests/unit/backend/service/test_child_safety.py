@@ -3,15 +3,18 @@
 from datetime import timedelta
 
 import pytest
+from pydantic import TypeAdapter
 
 from backend.contracts import KnownCopy, RenderBlocked
-from backend.domain.child_safety import SafetyReportState
-from backend.domain.errors import AccountFrozen, BadInput
+from backend.domain.child_safety import Basis, SafetyReport, SafetyReportState
+from backend.domain.errors import AccountBanned, AccountFrozen, BadInput, Unavailable
 from backend.domain.jobs import JobState
-from backend.service.child_safety import ChildSafety, SafetyReports
+from backend.service.child_safety import ChildSafety
 from backend.service.reports import Reports
-from tests.builders import a_request
+from backend.service.safety_reports import SafetyReports
+from tests.builders import a_request, a_requester
 from tests.fakes.child_safety import MemorySafetyReportStore
+from tests.fakes.moderation import MemoryStandingStore
 from tests.fakes.services import FakeWorkshop
 
 EVIDENCE = "quarantine/sealed/gen-1/0.sealed"
@@ -22,8 +25,8 @@ class Desk:
 
     def __init__(self) -> None:
         self.workshop = FakeWorkshop()
-        self.store = MemorySafetyReportStore()
         workshop = self.workshop
+        self.store = MemorySafetyReportStore(memory=workshop.memory)
         self.reports = Reports(
             jobs=workshop.jobs,
             events=workshop.events,
@@ -35,7 +38,13 @@ class Desk:
                 audit=workshop.audit,
             ),
         )
-        self.file = SafetyReports(store=self.store, audit=workshop.audit, clock=workshop.now)
+        self.standings = MemoryStandingStore(memory=workshop.memory)
+        self.file = SafetyReports(
+            store=self.store,
+            standings=self.standings,
+            audit=workshop.audit,
+            clock=workshop.now,
+        )
 
     async def a_job(self, prompt: str = "zqage1 zqsex1"):
         job = (await self.workshop.services.generations.submit(a_request(prompt))).job
@@ -133,3 +142,102 @@ async def test_marking_a_report_preserves_it_for_a_year_and_is_on_record():
 async def test_a_report_nobody_made_is_told_so():
     with pytest.raises(BadInput, match="gen_9"):
         await Desk().file.mark_reported("gen_9", "T-1", by="operator:ann")
+
+
+async def test_an_account_is_let_in_when_no_finding_stands_any_more():
+    desk = Desk()
+    first, second = await desk.a_job(), await desk.a_job("a lighthouse")
+    await desk.tell(first)
+    await desk.tell(second, attempt=9)
+    account_id = first.request.requester.account_id
+    standings = desk.workshop.services.moderation.standings
+    for job, is_frozen in ((first, True), (second, False)):
+        released = await desk.file.release(job.id, by="operator:ann", reason="withdrawn")
+        assert (released.released_by, released.release_reason) == ("operator:ann", "withdrawn")
+        assert (await standings.standing_of(account_id)).is_frozen is is_frozen
+    assert [entry.actor for entry in desk.recorded("child_safety.released")] == [
+        "operator:ann",
+        "operator:ann",
+    ]
+    (let_in,) = desk.recorded("account.thawed")
+    assert (let_in.actor, let_in.outcome) == ("operator:ann", "let_in")
+    # What ended with the freeze stays ended, and what was held is not drawn.
+    jobs = await desk.workshop.jobs.many([first.id, second.id])
+    assert {job.state for job in jobs.values()} == {JobState.BLOCKED, JobState.CANCELLED}
+
+
+async def test_what_was_found_wrong_freezes_nobody_when_it_is_told_again():
+    desk = Desk()
+    job = await desk.a_job()
+    await desk.tell(job)
+    await desk.file.release(job.id, by="operator:ann", reason="withdrawn")
+    await desk.tell(job)
+    await desk.workshop.services.generations.submit(a_request())
+    assert len(desk.recorded("child_safety.found")) == 1
+
+
+async def test_a_ban_and_strikes_outlive_the_freeze():
+    desk = Desk()
+    job = await desk.a_job()
+    account_id = job.request.requester.account_id
+    standings = desk.workshop.services.moderation.standings
+    await standings.ban(account_id, reason="spam", by=a_requester("mod", is_moderator=True))
+    await desk.tell(job)
+    await desk.file.release(job.id, by="operator:ann", reason="withdrawn")
+    with pytest.raises(AccountBanned):
+        await desk.workshop.services.generations.submit(a_request())
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 501])
+async def test_nothing_is_released_without_a_reason(reason: str):
+    desk = Desk()
+    job = await desk.a_job()
+    await desk.tell(job)
+    with pytest.raises(BadInput, match="reason"):
+        await desk.file.release(job.id, by="operator:ann", reason=reason)
+    assert not (await desk.file.all())[0].is_released
+
+
+async def test_a_finding_that_comes_in_during_the_release_leaves_the_account_frozen():
+    desk = Desk()
+    first, second = await desk.a_job(), await desk.a_job("a lighthouse")
+    await desk.tell(first)
+    thaw = desk.standings.change
+
+    async def slow(*arguments, **named):
+        desk.standings.change = thaw
+        await desk.tell(second, attempt=9)
+        return await thaw(*arguments, **named)
+
+    desk.standings.change = slow
+    await desk.file.release(first.id, by="operator:ann", reason="withdrawn")
+    with pytest.raises(AccountFrozen):
+        await desk.workshop.services.generations.submit(a_request())
+
+
+async def test_nothing_is_released_while_the_log_is_away():
+    desk = Desk()
+    job = await desk.a_job()
+    await desk.tell(job)
+    desk.workshop.memory.is_audit_away = True
+    with pytest.raises(Unavailable):
+        await desk.file.release(job.id, by="operator:ann", reason="withdrawn")
+    desk.workshop.memory.is_audit_away = False
+    assert not (await desk.file.all())[0].is_released
+
+
+def test_a_report_of_an_older_release_still_parses():
+    stored = {
+        "id": "gen_1",
+        "account_id": "discord:1",
+        "found_at": "2026-11-01T00:00:00Z",
+        "rule": "known.test-bank",
+        "list_name": "test-bank",
+        "entry": "e",
+        "distance": 3,
+        "fingerprint": "ab",
+        "evidence": [],
+        "state": "to_report",
+    }
+    report = TypeAdapter(SafetyReport).validate_python(stored, strict=False)
+    assert (report.basis, report.is_released) == (Basis.LIST, False)

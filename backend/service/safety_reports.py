@@ -1,0 +1,167 @@
+"""What is on file of child safety: looking, marking as reported, and releasing what was wrong.
+
+Nobody here is shown a picture: there are the facts, and what they rest on. A copy of a listed
+picture is found wrong by who runs the deployment alone, an estimate also by moderators whom the
+settings name. Every look and every decision goes on record before it counts.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+
+from backend.domain.child_safety import Basis, SafetyReport
+from backend.domain.errors import BadInput, DecisionImpossible, ModeratorsOnly
+from backend.domain.requests import AccountId, JobId, Requester
+from backend.domain.standing import HOUSE, AccountStanding, Sanction
+from backend.service import on_record
+from backend.service.child_safety import FREEZE_REASON, SafetyReportStore, entry_of
+from backend.service.moderation_ports import StandingStore
+from backend.service.moderators import must_moderate
+from backend.service.ports import AuditLog, Clock
+from safety.moderation.audit import AuditEntry
+
+REASON_MAX = 500
+
+
+class SafetyReports:
+    """What is on file, for who runs the deployment; `by` is who looks or decides."""
+
+    def __init__(
+        self,
+        *,
+        store: SafetyReportStore,
+        standings: StandingStore,
+        audit: AuditLog,
+        clock: Clock,
+        reviewers: Collection[AccountId] = (),
+    ) -> None:
+        self._store = store
+        self._standings = standings
+        self._audit = audit
+        self._clock = clock
+        self._reviewers = frozenset(reviewers)
+
+    async def all(self) -> list[SafetyReport]:
+        """Return all reports, oldest first."""
+        return await self._store.all()
+
+    async def get(self, report_id: str, *, by: str) -> SafetyReport:
+        """Return one report; that it was looked at goes on record.
+
+        Raises:
+            BadInput: there is none of this id.
+
+        """
+        report = await self._known(report_id)
+        await self._audit.record(entry_of("child_safety.seen", by, report, report.state))
+        return report
+
+    async def mark_reported(self, report_id: str, reported_as: str, *, by: str) -> SafetyReport:
+        """Note that a finding was reported, and preserve it for a year from now.
+
+        Raises:
+            BadInput: there is none of this id.
+
+        """
+        report = await self._known(report_id)
+        await self._audit.record(entry_of("child_safety.reported", by, report, "reported"))
+        now = self._clock()
+        changed = await self._store.change(
+            report_id, lambda old: old.reported(reported_as, now=now)
+        )
+        return changed or report
+
+    async def release(self, report_id: str, *, by: str, reason: str) -> SafetyReport:
+        """Note that a finding was wrong; an account on which none stands any more is let in again.
+
+        Raises:
+            BadInput: there is none of this id, or no reason.
+
+        """
+        report = await self._known(report_id)
+        if not 0 < len(reason.strip()) <= REASON_MAX:
+            raise BadInput(
+                f"A reason has 1 to {REASON_MAX} characters.", way_out="Say what was wrong with it."
+            )
+        released = entry_of("child_safety.released", by, report, "released", reason=reason)
+        await self._audit.record(released)
+        now = self._clock()
+        changed = await self._store.change(
+            report_id, lambda old: old.released(by=by, reason=reason, now=now)
+        )
+        await self._let_in(report.account_id, by=by)
+        return changed or report
+
+    async def estimates(self, reviewer: Requester) -> list[SafetyReport]:
+        """Return what stands and rests on an estimate, oldest first; looking goes on record.
+
+        Raises:
+            ModeratorsOnly: the requester is none, or none whom the settings name for this.
+
+        """
+        self._must_review(reviewer)
+        found = [
+            one
+            for one in await self._store.all()
+            if one.basis is not Basis.LIST and not one.is_released
+        ]
+        for one in found:
+            seen = entry_of("child_safety.seen", reviewer.account_id, one, one.state)
+            await self._audit.record(seen)
+        return found
+
+    async def release_estimate(
+        self, report_id: str, reviewer: Requester, *, reason: str
+    ) -> SafetyReport:
+        """Note that an estimate was wrong.
+
+        Raises:
+            ModeratorsOnly: the requester is none, or none whom the settings name for this.
+            DecisionImpossible: it is a copy of a listed picture, or about the reviewer themselves.
+            BadInput: there is none of this id, or no reason.
+
+        """
+        self._must_review(reviewer)
+        report = await self._known(report_id)
+        if report.basis is Basis.LIST or report.account_id == reviewer.account_id:
+            raise DecisionImpossible
+        return await self.release(report_id, by=reviewer.account_id, reason=reason)
+
+    async def _known(self, report_id: str) -> SafetyReport:
+        report = await self._store.get(report_id)
+        if report is None:
+            raise BadInput(
+                f"There is no report {report_id[:80]}.", way_out="See impasto reports list."
+            )
+        return report
+
+    def _must_review(self, requester: Requester) -> None:
+        must_moderate(requester)
+        if requester.account_id not in self._reviewers:
+            raise ModeratorsOnly
+
+    async def _let_in(self, account_id: AccountId, *, by: str) -> None:
+        if await self._stands(account_id):
+            return
+        await self._standings.change(
+            account_id, AccountStanding.thawed, record=_recorder("account.thawed", account_id, by)
+        )
+        if await self._stands(account_id):
+            # Another finding came in meanwhile, and its freeze may have been the one to go.
+            freeze = Sanction(reason=FREEZE_REASON, by=HOUSE, at=self._clock())
+            await self._standings.change(
+                account_id,
+                lambda old: old.frozen(freeze),
+                record=_recorder("account.frozen", account_id, HOUSE),
+            )
+
+    async def _stands(self, account_id: AccountId) -> bool:
+        return any(not one.is_released for one in await self._store.of_account(account_id))
+
+
+def _recorder(
+    action: str, account_id: AccountId, by: str
+) -> Callable[[AccountStanding, Sequence[JobId]], AuditEntry]:
+    def record(standing: AccountStanding, ended: Sequence[JobId]) -> AuditEntry:
+        outcome = "frozen" if standing.is_frozen else "let_in"
+        return on_record.standing(action, account_id, actor=by, outcome=outcome, ended=ended)
+
+    return record
