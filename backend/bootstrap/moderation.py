@@ -1,12 +1,11 @@
 """Wires what moderators work with."""
 
 import time
-from collections.abc import Sequence
 from datetime import timedelta
 
 from redis.asyncio import Redis
 
-from backend.bootstrap.images import OpenStore
+from backend.bootstrap.images import OpenStore, open_store
 from backend.db.sessions import Database
 from backend.db.stores import (
     SqlAuditLog,
@@ -33,6 +32,7 @@ from backend.service.reviews import Reviews
 from backend.service.safety_reports import SafetyReports
 from backend.service.services import Moderation
 from backend.service.standings import Standings
+from backend.settings import Settings
 from safety.policy import Policy
 
 
@@ -55,15 +55,14 @@ def make_standings(
 
 
 def make_moderation(
+    settings: Settings,
     database: Database,
     standings: Standings,
-    stored: OpenStore,
     outbox: OutboxPublisher,
     clock: Clock,
-    *,
-    reviewers: Sequence[str] = (),
 ) -> Moderation:
     """Make what members and moderators do."""
+    stored = open_store(settings)
     reviews, jobs = SqlReviewStore(database=database), SqlJobStore(database=database)
     cards = SqlCardStore(database=database)
     removals = make_removals(database, stored=stored, clock=clock)
@@ -96,7 +95,7 @@ def make_moderation(
             standings=SqlStandingStore(database=database),
             audit=SqlAuditLog(database=database),
             clock=clock,
-            reviewers=[AccountId(one) for one in reviewers],
+            reviewers=[AccountId(one) for one in settings.safety_reviewers],
         ),
     )
 

@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 
 from backend.bootstrap.audit import policy_told
 from backend.bootstrap.checks import open_upload_checks
-from backend.bootstrap.images import open_images, open_objects, open_store
+from backend.bootstrap.images import open_images, open_objects
 from backend.bootstrap.links import open_named_pictures
 from backend.bootstrap.moderation import make_moderation, make_standings
 from backend.bootstrap.policies import make_policies
@@ -123,14 +123,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             ),
             uploads=uploads,
             provenance=make_provenance(settings, database),
-            moderation=make_moderation(
-                database,
-                standings,
-                open_store(settings),
-                outbox,
-                now,
-                reviewers=settings.safety_reviewers,
-            ),
+            moderation=make_moderation(settings, database, standings, outbox, now),
             accounts=make_accounts(database),
             messages=SqlMessageStore(database=database),
             events=bus,
