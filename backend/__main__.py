@@ -28,7 +28,7 @@ from backend.bootstrap import (
 from backend.bootstrap.child_safety import make_child_safety
 from backend.bootstrap.images import open_store
 from backend.bootstrap.log_stream import LogStream
-from backend.bootstrap.moderation import make_removals
+from backend.bootstrap.moderation import make_removals, make_standings
 from backend.bootstrap.upkeep import kept_up
 from backend.contracts import REPORT_STREAM
 from backend.db.clock import DatabaseClock
@@ -158,6 +158,9 @@ async def open_dispatcher(
         jobs = SqlJobStore(database=database)
         bus = open_bus(redis)
         outbox = Outbox(jobs=jobs, bus=bus)
+        standings = make_standings(
+            database, redis, outbox=outbox, policy=settings.safety_policy, clock=clock
+        )
         dispatcher = Dispatcher(
             redis=redis,
             jobs=jobs,
@@ -181,7 +184,7 @@ async def open_dispatcher(
                 events=bus,
                 outbox=outbox,
                 clock=clock,
-                child_safety=make_child_safety(settings, database, redis, outbox, clock),
+                child_safety=make_child_safety(settings, database, standings, clock=clock),
                 start_lease_s=settings.start_lease_s,
                 progress_lease_s=settings.progress_lease_s,
             ),

@@ -15,6 +15,9 @@ A policy document is TOML: `version`, an `id` that findings can be traced to, an
     strikes_to_mute = 3
     mute_hours = 24
     strikes_to_ban = 5
+    [child_safety]     # how many prompts, each another, freeze an account within some days
+    prompts_to_freeze = 3
+    prompt_days = 30
 
 `guilds_may_soften = ["violence_gore", "classifier_review"]` names the categories and scores in
 which a guild's own document (`overlay.py`) may be softer than this one.
@@ -55,8 +58,18 @@ SCORES: Final = (
     "classifier_unsure",
 )
 _NAMES: Final = ("id", "edition")
-_KEYS: Final = {"version", "id", "at_most", "at_least", "scores", "guilds_may_soften", "standing"}
+_KEYS: Final = {
+    "version",
+    "id",
+    "at_most",
+    "at_least",
+    "scores",
+    "guilds_may_soften",
+    "standing",
+    "child_safety",
+}
 _STANDING: Final = ("strike_days", "strikes_to_mute", "mute_hours", "strikes_to_ban")
+_FREEZES: Final = ("prompts_to_freeze", "prompt_days")
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _CATEGORY: Final = re.compile(r"[a-z][a-z_]{0,63}")
 
@@ -94,6 +107,8 @@ class Policy:
     strikes_to_mute: int = 3
     mute_hours: float = 24.0
     strikes_to_ban: int = 5
+    prompts_to_freeze: int = 3
+    prompt_days: float = 30.0
     at_most: Mapping[str, Outcome] = field(default_factory=dict)
     at_least: Mapping[str, Outcome] = field(default_factory=dict)
     guilds_may_soften: frozenset[str] = frozenset()
@@ -111,8 +126,13 @@ class Policy:
             raise ValueError("a check needs some time")
         if never := sorted(self.guilds_may_soften & {*NEVER_CLEARED, "age_nudity"}):
             raise ValueError(f"nobody softens {', '.join(never)}")
-        if min(self.strike_days, self.mute_hours) <= 0 or min(self._thresholds) < 0:
-            raise ValueError("strikes and mutes last some time, and no number is below 0")
+        if (
+            min(self.strike_days, self.mute_hours, self.prompt_days) <= 0
+            or min(self._thresholds) < 0
+        ):
+            raise ValueError(
+                "strikes, mutes and prompts count for some time, and no number is below 0"
+            )
 
     @cached_property
     def version(self) -> str:
@@ -134,8 +154,8 @@ class Policy:
         )
 
     @property
-    def _thresholds(self) -> tuple[int, int]:
-        return self.strikes_to_mute, self.strikes_to_ban
+    def _thresholds(self) -> tuple[int, ...]:
+        return self.strikes_to_mute, self.strikes_to_ban, self.prompts_to_freeze
 
     def classified(self, score: float) -> Outcome:
         """Return what a probability of the prompt classifier comes to."""
@@ -236,7 +256,8 @@ def _read(document: dict[str, Any]) -> Policy:
         at_most=_outcomes(document.get("at_most", {})),
         at_least=_outcomes(document.get("at_least", {})),
         guilds_may_soften=_names(document.get("guilds_may_soften", [])),
-        **_standing(document.get("standing", {})),
+        **_counted(document.get("standing", {}), _STANDING),
+        **_counted(document.get("child_safety", {}), _FREEZES),
         **named,
     )
 
@@ -253,8 +274,8 @@ def _names(entries: list[str]) -> frozenset[str]:
     return frozenset(entries)
 
 
-def _standing(entries: Mapping[str, float]) -> dict[str, Any]:
-    if unknown := entries.keys() - set(_STANDING):
-        raise ValueError(f"nothing of a standing is called {', '.join(sorted(unknown))}")
-    whole = [name for name in entries if name.startswith("strikes_to")]
+def _counted(entries: Mapping[str, float], names: tuple[str, ...]) -> dict[str, Any]:
+    if unknown := entries.keys() - set(names):
+        raise ValueError(f"nothing that is counted is called {', '.join(sorted(unknown))}")
+    whole = [name for name in entries if "_to_" in name]
     return {name: int(n) if name in whole else float(n) for name, n in entries.items()}

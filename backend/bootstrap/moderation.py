@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
+from backend.bootstrap.child_safety import make_safety_reports
 from backend.bootstrap.images import OpenStore, open_store
 from backend.db.sessions import Database
 from backend.db.stores import (
@@ -15,12 +16,10 @@ from backend.db.stores import (
     SqlPictureStore,
     SqlRemovalStore,
     SqlReviewStore,
-    SqlSafetyReportStore,
     SqlStandingStore,
 )
 from backend.delivery.cancel_flags import RedisCancelFlags
 from backend.delivery.removals import StoredFiles
-from backend.domain.requests import AccountId
 from backend.domain.standing import StandingRules
 from backend.limits.memory_limiter import MemoryLimiter
 from backend.service.appeals import Appeals
@@ -29,7 +28,6 @@ from backend.service.ports import Clock, OutboxPublisher
 from backend.service.removal_requests import RemovalRequests
 from backend.service.removals import Removals
 from backend.service.reviews import Reviews
-from backend.service.safety_reports import SafetyReports
 from backend.service.services import Moderation
 from backend.service.standings import Standings
 from backend.settings import Settings
@@ -90,13 +88,7 @@ def make_moderation(
             limiter=MemoryLimiter(burst=5, per_minute=1, clock=time.monotonic),
             clock=clock,
         ),
-        safety=SafetyReports(
-            store=SqlSafetyReportStore(database=database),
-            standings=SqlStandingStore(database=database),
-            audit=SqlAuditLog(database=database),
-            clock=clock,
-            reviewers=[AccountId(one) for one in settings.safety_reviewers],
-        ),
+        safety=make_safety_reports(settings, database, clock=clock),
     )
 
 

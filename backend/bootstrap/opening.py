@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 
 from backend.bootstrap.audit import policy_told
 from backend.bootstrap.checks import open_upload_checks
+from backend.bootstrap.child_safety import make_child_safety
 from backend.bootstrap.images import open_images, open_objects
 from backend.bootstrap.links import open_named_pictures
 from backend.bootstrap.moderation import make_moderation, make_standings
@@ -28,7 +29,6 @@ from backend.db.stores import (
     SqlMessageStore,
     SqlPreferenceStore,
     SqlQueueDocuments,
-    SqlSafetyReportStore,
     SqlStandingStore,
     SqlUploadStore,
 )
@@ -55,7 +55,6 @@ from backend.prompt.translators import open_translator
 from backend.prompt.translators.glossary.telling import Teller, open_teller
 from backend.scheduling.gpu_pools import open_gpu_pool
 from backend.service.accounts import Accounts
-from backend.service.child_safety import ChildSafety
 from backend.service.expectations import Expectations
 from backend.service.explanations import Explanations
 from backend.service.fleet import Fleet, Presence
@@ -117,6 +116,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 predictions=predictions,
                 fleet=fleet,
                 standings=standings,
+                child_safety=make_child_safety(settings, database, standings, clock=now),
                 audit=SqlAuditLog(database=database),
                 policies=settings.tier_policies,
                 clock=now,
@@ -240,11 +240,7 @@ def make_uploads(
         audit=SqlAuditLog(database=database),
         child_safety=None
         if standings is None
-        else ChildSafety(
-            store=SqlSafetyReportStore(database=database),
-            standings=standings,
-            audit=SqlAuditLog(database=database),
-        ),
+        else make_child_safety(settings, database, standings, clock=clock),
         clock=clock,
     )
 

@@ -8,11 +8,10 @@ import json
 from pydantic import TypeAdapter
 
 from backend.bootstrap import now, open_database
+from backend.bootstrap.child_safety import make_safety_reports
 from backend.cli.terminal import Subparsers, say
 from backend.db.migrate import upgrade
-from backend.db.stores import SqlAuditLog, SqlSafetyReportStore, SqlStandingStore
 from backend.domain.child_safety import SafetyReport
-from backend.service.safety_reports import SafetyReports
 from backend.settings import Settings
 
 _REPORT: TypeAdapter[SafetyReport] = TypeAdapter(SafetyReport)
@@ -58,12 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 async def _act(settings: Settings, arguments: argparse.Namespace) -> list[SafetyReport]:
     by = f"operator:{getpass.getuser()}"
     async with open_database(settings) as database:
-        reports = SafetyReports(
-            store=SqlSafetyReportStore(database=database),
-            standings=SqlStandingStore(database=database),
-            audit=SqlAuditLog(database=database),
-            clock=now,
-        )
+        reports = make_safety_reports(settings, database, clock=now)
         match arguments.action:
             case "show":
                 return [await reports.get(arguments.id, by=by)]

@@ -1,17 +1,21 @@
 """Child safety reports in SQL: one document each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
 from sqlmodel import Field, col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.db.audit_log import append
 from backend.db.columns import Document, UtcMoment, Words
 from backend.db.sessions import Database
 from backend.db.tables import Row
-from backend.domain.child_safety import SafetyReport
+from backend.domain.child_safety import SafetyReport, words_report
+from backend.domain.jobs import Change
 from backend.domain.requests import AccountId
+from backend.service.child_safety import found
 
 _REPORT: TypeAdapter[SafetyReport] = TypeAdapter(SafetyReport)
 
@@ -71,6 +75,14 @@ class SqlSafetyReportStore:
             row.document = _REPORT.dump_python(changed, mode="json")
             session.add(row)
             return changed
+
+
+def file_words(session: AsyncSession, changes: Sequence[Change]) -> None:
+    """Put on file, and on record, that new jobs are held for the words they were asked for with."""
+    report = words_report(changes)
+    if report is not None:
+        session.add(_row(report))
+        append(session, found(report))
 
 
 def _row(report: SafetyReport) -> SafetyReportRow:

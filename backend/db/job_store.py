@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.db.changes import be_alone_with, move_job, record_change
+from backend.db.child_safety_store import file_words
 from backend.db.codecs import SPEC, job_columns, job_of, stored_event_of
 from backend.db.sessions import Database
 from backend.db.standing_rows import standing_in
@@ -61,6 +62,7 @@ class SqlJobStore:
                 session.add(JobRow(**job_columns(job), fingerprint=fingerprint))
                 await session.flush()
                 record_change(session, change)
+            file_words(session, changes)
             return [change.job for change in changes]
 
     async def repeated(

@@ -3,10 +3,13 @@
 Nothing is sent by itself: who runs the deployment reports, and says so here.
 """
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from backend.domain.jobs import Change, Job
 from backend.domain.requests import AccountId
 
 CHILD_SAFETY = "child_safety"
@@ -17,6 +20,7 @@ PRESERVED_FOR = timedelta(days=365)
 class SafetyReportState(StrEnum):
     """Where a report stands."""
 
+    ON_FILE = "on_file"  # of words, which nobody need report by themselves
     TO_REPORT = "to_report"
     REPORTED = "reported"
 
@@ -26,6 +30,18 @@ class Basis(StrEnum):
 
     LIST = "list"
     ESTIMATE = "estimate"
+    WORDS = "words"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreezeRules:
+    """After how many prompts, each another, and within what time, words alone freeze an account.
+
+    0 prompts are never reached. A picture freezes at once.
+    """
+
+    prompts_to_freeze: int = 3
+    within: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +51,7 @@ class SafetyReport:
     `list_name`, `entry` and `distance` tell of a copy of a listed picture, `fingerprint` is the
     picture's own. `evidence` are the keys of the sealed pictures. What is preserved is neither
     deleted for its owner nor by age. One that was `released` was wrong, as `released_by` found.
+    Of words (`stage` is "prompt"), `sha256` is their digest: to ask for the same again counts once.
     """
 
     id: str
@@ -55,10 +72,13 @@ class SafetyReport:
     released_by: str = ""
     released_at: datetime | None = None
     release_reason: str = ""
+    stage: str = "image"
 
     @property
     def basis(self) -> Basis:
         """What it rests on."""
+        if self.stage == "prompt":
+            return Basis.WORDS
         return Basis.LIST if self.list_name else Basis.ESTIMATE
 
     @property
@@ -83,3 +103,38 @@ class SafetyReport:
             reported_at=now,
             preserved_until=now + PRESERVED_FOR,
         )
+
+
+def must_freeze(reports: Iterable[SafetyReport], rules: FreezeRules, *, now: datetime) -> bool:
+    """Say whether what stands on file of an account keeps it frozen, or has it frozen."""
+    standing = [one for one in reports if not one.is_released]
+    if any(one.basis is not Basis.WORDS for one in standing):
+        return True
+    prompts = {one.sha256 for one in standing if now - one.found_at < rules.within}
+    return 0 < rules.prompts_to_freeze <= len(prompts)
+
+
+def words_report(changes: Iterable[Change]) -> SafetyReport | None:
+    """Return what is kept of a prompt held for child safety, once for all jobs it stands for."""
+    held = (change for change in changes if is_held_for_words(change.job))
+    change = next(held, None)
+    if change is None or change.job.block is None:
+        return None
+    request, block = change.job.request, change.job.block
+    words = " ".join(f"{request.prompt} {request.negative_prompt}".casefold().split())
+    return SafetyReport(
+        id=change.job.id,
+        account_id=request.requester.account_id,
+        found_at=change.event.at,
+        rule=block.rule,
+        score=block.score,
+        sha256=hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest(),
+        state=SafetyReportState.ON_FILE,
+        stage=block.stage,
+    )
+
+
+def is_held_for_words(job: Job) -> bool:
+    """Say whether a job's prompt is held for child safety."""
+    block = job.block
+    return block is not None and (block.stage, block.category) == ("prompt", CHILD_SAFETY)

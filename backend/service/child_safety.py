@@ -1,12 +1,18 @@
 """The child safety workflow: a report on file, the account frozen, its other work ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from backend.domain.child_safety import SafetyReport
+from backend.domain.child_safety import (
+    FreezeRules,
+    SafetyReport,
+    is_held_for_words,
+    must_freeze,
+)
+from backend.domain.jobs import Job
 from backend.domain.requests import AccountId
 from backend.domain.standing import HOUSE
-from backend.service.ports import AuditLog
+from backend.service.ports import AuditLog, Clock
 from safety.moderation.audit import AuditEntry
 
 FREEZE_REASON = "child_safety"
@@ -43,10 +49,33 @@ class Freezer(Protocol):
 class ChildSafety:
     """What follows a child safety finding; it may be done again without harm."""
 
-    def __init__(self, *, store: SafetyReportStore, standings: Freezer, audit: AuditLog) -> None:
+    def __init__(
+        self,
+        *,
+        store: SafetyReportStore,
+        standings: Freezer,
+        audit: AuditLog,
+        clock: Clock,
+        rules: FreezeRules | None = None,
+    ) -> None:
         self._store = store
         self._standings = standings
         self._audit = audit
+        self._clock = clock
+        self._rules = rules or FreezeRules()
+
+    async def heed(self, jobs: Iterable[Job]) -> None:
+        """Freeze the account of new jobs whose words are, with others before, one prompt too many.
+
+        That words were held is on file already: `JobStore` put it there with the jobs.
+        """
+        held = next((job for job in jobs if is_held_for_words(job)), None)
+        if held is None:
+            return
+        account_id = held.request.requester.account_id
+        reports = await self._store.of_account(account_id)
+        if must_freeze(reports, self._rules, now=self._clock()):
+            await self._standings.freeze(account_id, FREEZE_REASON)
 
     async def open(self, report: SafetyReport) -> None:
         """Put a finding on file and freeze the account, unless it was found wrong since.
@@ -59,9 +88,14 @@ class ChildSafety:
         if known is not None and known.is_released:
             return
         if known is None:
-            await self._audit.record(entry_of("child_safety.found", HOUSE, report, "to_report"))
+            await self._audit.record(found(report))
             await self._store.add(report)
         await self._standings.freeze(report.account_id, FREEZE_REASON)
+
+
+def found(report: SafetyReport) -> AuditEntry:
+    """Return what goes on record of a new finding."""
+    return entry_of("child_safety.found", HOUSE, report, report.state)
 
 
 def entry_of(action: str, by: str, report: SafetyReport, outcome: str, **more: str) -> AuditEntry:

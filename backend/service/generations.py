@@ -19,6 +19,7 @@ from backend.domain.rework import Rework, Variation
 from backend.domain.tiers import TIER_POLICIES, Tier, TierPolicy
 from backend.prompt.write import write_list, write_manner, write_words
 from backend.service import on_record
+from backend.service.child_safety import ChildSafety
 from backend.service.fingerprints import fingerprint
 from backend.service.fleet import Fleet
 from backend.service.given_pictures import settled
@@ -68,6 +69,7 @@ class Generations:
         predictions: Predictions,
         fleet: Fleet,
         standings: Standings,
+        child_safety: ChildSafety,
         audit: AuditLog,
         policies: Mapping[Tier, TierPolicy] = TIER_POLICIES,
         clock: Clock,
@@ -84,6 +86,7 @@ class Generations:
         self._predictions = predictions
         self._fleet = fleet
         self._standings = standings
+        self._child_safety = child_safety
         self._audit = audit
         self._policies = policies
         self._clock = clock
@@ -140,6 +143,7 @@ class Generations:
             waiting_max={tier: policy.waiting_max for tier, policy in self._policies.items()},
         )
         await self._outbox.publish_pending()
+        await self._child_safety.heed(jobs)
         is_repeated = jobs[0].id != births[0].job.id
         return tuple(
             [replace(await self.snapshot(job.id), is_repeated=is_repeated) for job in jobs]
@@ -202,12 +206,7 @@ class Generations:
         return await self._previews.of(job) if job.state is JobState.RENDERING else None
 
     async def recent(self, requester: Requester, *, limit: int = 20) -> list[Job]:
-        """Return the requester's newest jobs.
-
-        Raises:
-            AccountFrozen: the requester is.
-
-        """
+        """Return the requester's newest jobs, unless they are frozen."""
         await self._standings.must_not_be_frozen(requester.account_id)
         return await self._jobs.by_account(requester.account_id, limit)
 

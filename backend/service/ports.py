@@ -85,7 +85,8 @@ class JobStore(Protocol):
     ) -> list[Job]:
         """Store the jobs that one prompt stands for as `add` would each, all of them or none.
 
-        The first carries the key; if it has been used before, return the jobs it made.
+        The first carries the key; if it has been used before, return the jobs it made. That their
+        words are held for child safety goes on file with them, once for all of them.
 
         Raises:
             IdempotencyMismatch: the key was used for a request with another fingerprint.

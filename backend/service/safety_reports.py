@@ -7,7 +7,7 @@ settings name. Every look and every decision goes on record before it counts.
 
 from collections.abc import Callable, Collection, Sequence
 
-from backend.domain.child_safety import Basis, SafetyReport
+from backend.domain.child_safety import Basis, FreezeRules, SafetyReport, must_freeze
 from backend.domain.errors import BadInput, DecisionImpossible, ModeratorsOnly
 from backend.domain.requests import AccountId, JobId, Requester
 from backend.domain.standing import HOUSE, AccountStanding, Sanction
@@ -32,12 +32,14 @@ class SafetyReports:
         audit: AuditLog,
         clock: Clock,
         reviewers: Collection[AccountId] = (),
+        rules: FreezeRules | None = None,
     ) -> None:
         self._store = store
         self._standings = standings
         self._audit = audit
         self._clock = clock
         self._reviewers = frozenset(reviewers)
+        self._rules = rules or FreezeRules()
 
     async def all(self) -> list[SafetyReport]:
         """Return all reports, oldest first."""
@@ -91,7 +93,7 @@ class SafetyReports:
         return changed or report
 
     async def estimates(self, reviewer: Requester) -> list[SafetyReport]:
-        """Return what stands and rests on an estimate, oldest first; looking goes on record.
+        """Return what stands and rests on no list, oldest first; looking goes on record.
 
         Raises:
             ModeratorsOnly: the requester is none, or none whom the settings name for this.
@@ -154,7 +156,8 @@ class SafetyReports:
             )
 
     async def _stands(self, account_id: AccountId) -> bool:
-        return any(not one.is_released for one in await self._store.of_account(account_id))
+        reports = await self._store.of_account(account_id)
+        return must_freeze(reports, self._rules, now=self._clock())
 
 
 def _recorder(

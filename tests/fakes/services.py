@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from backend.domain.child_safety import FreezeRules
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Job
 from backend.domain.requests import GenerationRequest
@@ -77,6 +78,7 @@ class FakeWorkshop:
         keys: KeyStore | None = None,
         objects: ObjectStore | None = None,
         pictures: Pictures | None = None,
+        freezes: FreezeRules | None = None,
     ) -> None:
         self.seconds = 0.0
         self.clock = clock or self.now
@@ -106,6 +108,8 @@ class FakeWorkshop:
             store=MemorySafetyReportStore(memory=memory),
             standings=self.standings,
             audit=self.audit,
+            clock=self.clock,
+            rules=freezes,
         )
         self.darkroom = Darkroom(
             jobs=self.jobs,
@@ -147,6 +151,7 @@ class FakeWorkshop:
                 predictions=Predictions(documents=self.documents),
                 fleet=self.fleet,
                 standings=self.standings,
+                child_safety=self.child_safety,
                 audit=self.audit,
                 clock=self.clock,
             ),

@@ -12,7 +12,7 @@ from typing import Any
 
 from backend.billing.ledger import Balance, Entry, EntryKind, entries_of
 from backend.domain.accounts import ApiKey
-from backend.domain.child_safety import SafetyReport
+from backend.domain.child_safety import SafetyReport, words_report
 from backend.domain.deliveries import DiscordMessage
 from backend.domain.errors import IdempotencyMismatch, TooManyWaiting
 from backend.domain.events import JobEventKind
@@ -24,6 +24,7 @@ from backend.domain.reviews import Review, ReviewId
 from backend.domain.standing import AccountStanding, must_be_welcome
 from backend.domain.tiers import Tier
 from backend.service import on_record
+from backend.service.child_safety import found
 from backend.service.moderation_ports import Complaint
 from backend.service.ports import InLine, Standing, StoredEvent
 from safety.moderation.audit import AuditEntry
@@ -131,6 +132,10 @@ class MemoryJobStore:
                 raise ValueError(f"{change.job.id} is there already")
             self.memory.record(change)
             self.memory.fingerprints[change.job.id] = fingerprint
+        report = words_report(changes)
+        if report is not None:
+            self.memory.safety_reports[report.id] = report
+            self.memory.audit.append(found(report))
         return [change.job for change in changes]
 
     async def repeated(

@@ -18,10 +18,12 @@ from backend.db.stores import (
     SqlQueueDocuments,
     SqlRemovalStore,
     SqlReviewStore,
+    SqlSafetyReportStore,
     SqlStandingStore,
     SqlUploadStore,
     SqlWithheldPictures,
 )
+from backend.service.child_safety import SafetyReportStore
 from backend.service.moderation_ports import CardStore, ReviewStore, StandingStore, WithheldPictures
 from backend.service.picture_ports import PictureStore
 from backend.service.ports import (
@@ -37,6 +39,7 @@ from backend.service.ports import (
 from backend.service.removal_ports import RemovalStore
 from safety.moderation.audit import AuditEntry
 from tests.fakes.audit import MemoryAuditLog
+from tests.fakes.child_safety import MemorySafetyReportStore
 from tests.fakes.moderation import (
     MemoryCardStore,
     MemoryRemovalStore,
@@ -76,6 +79,7 @@ class Stores:
     cards: CardStore
     removals: RemovalStore
     withheld: WithheldPictures
+    safety_reports: SafetyReportStore
 
 
 def sql_stores(database: Database) -> Stores:
@@ -99,6 +103,7 @@ def sql_stores(database: Database) -> Stores:
         cards=SqlCardStore(database=database),
         removals=SqlRemovalStore(database=database),
         withheld=SqlWithheldPictures(database=database),
+        safety_reports=SqlSafetyReportStore(database=database),
     )
 
 
@@ -124,6 +129,7 @@ def memory_stores() -> Stores:
         cards=MemoryCardStore(memory=memory),
         removals=MemoryRemovalStore(memory=memory),
         withheld=MemoryWithheldPictures(memory=memory),
+        safety_reports=MemorySafetyReportStore(memory=memory),
     )
 
 

@@ -7,10 +7,12 @@ import pytest
 
 from backend.db.sessions import Database
 from backend.db.stores import SqlSafetyReportStore
-from backend.domain.child_safety import SafetyReport, SafetyReportState
+from backend.domain.child_safety import Basis, SafetyReport, SafetyReportState
+from backend.domain.jobs import Block, JobState
 from backend.domain.requests import AccountId
 from backend.service.child_safety import SafetyReportStore
-from tests.builders import at
+from tests.builders import a_birth, a_job, at
+from tests.contract.db.conftest import Stores
 from tests.fakes.child_safety import MemorySafetyReportStore
 
 
@@ -76,3 +78,16 @@ async def test_an_accounts_reports_are_told_apart_from_others(store: SafetyRepor
     await store.add(replace(a_report("c"), account_id=AccountId("discord:2")))
     assert [one.id for one in await store.of_account(AccountId("discord:1"))] == ["a", "b"]
     assert await store.of_account(AccountId("discord:3")) == []
+
+
+async def test_words_are_on_file_with_the_jobs_they_stand_for(stores: Stores):
+    block = Block(stage="prompt", outcome="block", category="child_safety", rule="words.test")
+    held = a_job(state=JobState.BLOCKED, block=block)
+    await stores.jobs.add(a_birth(held), fingerprint="f")
+    (report,) = await stores.safety_reports.all()
+    assert (report.id, report.basis, report.rule) == (held.id, Basis.WORDS, "words.test")
+    told = [entry for entry in await stores.recorded() if entry.action == "child_safety.found"]
+    assert [entry.subject for entry in told] == [f"job:{held.id}"]
+    other = a_job(state=JobState.BLOCKED, block=replace(block, category="hate"))
+    await stores.jobs.add(a_birth(other), fingerprint="f")
+    assert len(await stores.safety_reports.all()) == 1

@@ -30,6 +30,8 @@ def test_no_policy_softens_child_safety_or_a_failed_check():
         {"image_check_timeout_s": 0.0},
         {"classifier_review_score": 0.99, "classifier_block_score": 0.98},
         {"classifier_doubt_score": float("nan")},
+        {"prompts_to_freeze": -1},
+        {"prompt_days": 0.0},
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(fields):
@@ -119,3 +121,12 @@ def test_a_document_says_what_it_changes_and_the_rest_stays():
 def test_a_document_that_cannot_be_read_is_refused(document):
     with pytest.raises(PolicyInvalid):
         read_policy(document)
+
+
+def test_a_document_says_after_how_many_prompts_words_freeze():
+    text = 'version = 1\nid = "a"\n[child_safety]\nprompts_to_freeze = 1\nprompt_days = 7\n'
+    policy = read_policy(text)
+    assert (policy.prompts_to_freeze, policy.prompt_days) == (1, 7.0)
+    assert DEFAULT_POLICY.prompts_to_freeze == 3
+    with pytest.raises(PolicyInvalid):
+        read_policy('version = 1\nid = "a"\n[child_safety]\nnone = 1\n')

@@ -9,7 +9,6 @@ from backend.contracts import KnownCopy, RenderBlocked
 from backend.domain.child_safety import Basis, SafetyReport, SafetyReportState
 from backend.domain.errors import AccountBanned, AccountFrozen, BadInput, Unavailable
 from backend.domain.jobs import JobState
-from backend.service.child_safety import ChildSafety
 from backend.service.reports import Reports
 from backend.service.safety_reports import SafetyReports
 from tests.builders import a_request, a_requester
@@ -32,11 +31,7 @@ class Desk:
             events=workshop.events,
             outbox=workshop.outbox,
             clock=workshop.now,
-            child_safety=ChildSafety(
-                store=self.store,
-                standings=workshop.services.moderation.standings,
-                audit=workshop.audit,
-            ),
+            child_safety=workshop.child_safety,
         )
         self.standings = MemoryStandingStore(memory=workshop.memory)
         self.file = SafetyReports(
