@@ -156,11 +156,8 @@ async def open_dispatcher(
     async with open_database(settings) as database, open_redis(settings) as redis:
         clock = DatabaseClock(database=database)
         jobs = SqlJobStore(database=database)
-        bus = open_bus(redis)
-        outbox = Outbox(jobs=jobs, bus=bus)
-        standings = make_standings(
-            database, redis, outbox=outbox, policy=settings.safety_policy, clock=clock
-        )
+        outbox = Outbox(jobs=jobs, bus=(bus := open_bus(redis)))
+        standings = make_standings(settings, database, redis, outbox, clock=clock)
         dispatcher = Dispatcher(
             redis=redis,
             jobs=jobs,

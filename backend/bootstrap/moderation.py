@@ -31,13 +31,13 @@ from backend.service.reviews import Reviews
 from backend.service.services import Moderation
 from backend.service.standings import Standings
 from backend.settings import Settings
-from safety.policy import Policy
 
 
 def make_standings(
-    database: Database, redis: Redis, *, outbox: OutboxPublisher, policy: Policy, clock: Clock
+    settings: Settings, database: Database, redis: Redis, outbox: OutboxPublisher, *, clock: Clock
 ) -> Standings:
-    """Make the use cases around standing, with the thresholds of a policy."""
+    """Make the use cases around standing, with the thresholds of the deployment's policy."""
+    policy = settings.safety_policy
     return Standings(
         store=SqlStandingStore(database=database),
         cancel_flags=RedisCancelFlags(redis=redis),

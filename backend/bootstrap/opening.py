@@ -92,8 +92,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         bus = open_bus(redis)
         outbox = Outbox(jobs=jobs, bus=bus)
         fleet = _make_fleet(settings, redis)
-        policy = settings.safety_policy
-        standings = make_standings(database, redis, outbox=outbox, policy=policy, clock=now)
+        standings = make_standings(settings, database, redis, outbox, clock=now)
         given = make_given_pictures(database, clock=now)
         uploads = make_uploads(database, settings, clock=now, standings=standings)
         preferences = SavedPreferences(store=SqlPreferenceStore(database=database))
