@@ -5,6 +5,7 @@ The registry is read once and then only what came since; it is kept in memory, 9
 
 import asyncio
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
 from backend.domain.provenance import Likeness
@@ -38,8 +39,8 @@ class Likenesses:
             known, settled, new = self._known, self._settled, self._new
         return await asyncio.to_thread(_nearest, telling, known, settled, new)
 
-    async def near(self, sought: Fingerprint) -> list[Likeness]:
-        """Return every delivered picture that looks like one."""
+    async def near(self, sought: Sequence[Fingerprint]) -> list[Likeness]:
+        """Return every delivered picture that looks like one of these, nearest first."""
         async with self._reading:
             await self._read_on()
             known, settled, new = self._known, self._settled, self._new
@@ -70,8 +71,8 @@ def _nearest(
     found = [
         (match.distance, match.row + begin)
         for index, begin in ((settled, 0), (new, len(settled)))
-        for one in sought
-        if len(index) and (match := index.nearest(one, within=MATCH_DISTANCE)) is not None
+        for matches in index.near_each(sought, within=MATCH_DISTANCE)
+        for match in matches[:1]
     ]
     if not found:
         return None
@@ -80,18 +81,18 @@ def _nearest(
 
 
 def _all_near(
-    sought: Fingerprint,
+    sought: Sequence[Fingerprint],
     known: Sequence[RegisteredPicture],
     settled: HashIndex,
     new: HashIndex,
 ) -> list[Likeness]:
-    found = {
-        match.row + begin: match.distance
-        for index, begin in ((settled, 0), (new, len(settled)))
-        if len(index)
-        for match in index.near(sought, within=MATCH_DISTANCE)
-    }
-    return [Likeness(picture=known[row], distance=found[row]) for row in sorted(found)]
+    found: dict[int, int] = {}
+    for index, begin in ((settled, 0), (new, len(settled))):
+        for match in chain.from_iterable(index.near_each(sought, within=MATCH_DISTANCE)):
+            row = match.row + begin
+            found[row] = min(match.distance, found.get(row, match.distance))
+    nearest_first = sorted((distance, row) for row, distance in found.items())
+    return [Likeness(picture=known[row], distance=distance) for distance, row in nearest_first]
 
 
 def _is_telling(picture: RegisteredPicture) -> bool:

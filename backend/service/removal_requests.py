@@ -138,10 +138,9 @@ class RemovalRequests:
         found: dict[tuple[JobId, int], None] = {}
         if sha256:
             found |= dict.fromkeys(await self._store.copies_of([sha256]))
-        for fingerprint in fingerprints:
-            sought = Fingerprint(bytes.fromhex(fingerprint), QUALITY_FLOOR + 1)
-            alike = await self._likenesses.near(sought)
-            found |= dict.fromkeys((one.picture.job_id, one.picture.index) for one in alike)
+        sought = [Fingerprint(bytes.fromhex(one), QUALITY_FLOOR + 1) for one in fingerprints]
+        alike = await self._likenesses.near(sought)
+        found |= dict.fromkeys((one.picture.job_id, one.picture.index) for one in alike)
         if link:
             found |= dict.fromkeys(await self._linked(link))
         return list(found)[:MATCHES_MAX]

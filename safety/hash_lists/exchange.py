@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 from safety.fingerprint import BYTES
 from safety.listing.bank import News, Update, Visit
 from safety.listing.fetching import BankUnreachable, ask
-from safety.listing.reading import read_listed
+from safety.listing.reading import check_listed
 
 HASH_TYPE: Final = "HASH_PDQ"
 _TIMEOUT_S: Final = 60.0
@@ -47,7 +47,7 @@ def follow_exchange(url: str, *, token: str) -> Update:
                 entries[entry.id] = entry.hash
         lines = ["hash,id", *(f"{hash_},{id_}" for id_, hash_ in entries.items())]
         listed = ("\n".join(lines) + "\n").encode()
-        read_listed(listed)
+        check_listed(listed)
         return News(listed=listed, checkpoint=checkpoint)
 
     return update

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from safety.listing.bank import News, Update, Visit
 from safety.listing.fetching import NOT_MODIFIED, ask
-from safety.listing.reading import read_listed
+from safety.listing.reading import check_listed
 
 _TIMEOUT_S: Final = 60.0
 _PROOF_BYTES_MAX: Final = 4096
@@ -40,7 +40,7 @@ def fetch_file(url: str, *, token: str = "", sha256_url: str = "", public_key: s
         if public_key:
             _check_signature(answer.body, _proof(f"{url}.sig", credentials), public_key)
         # A list that cannot be read does not take the place of one that can.
-        read_listed(answer.body)
+        check_listed(answer.body)
         return News(listed=answer.body, etag=answer.headers.get("etag", ""))
 
     return update

@@ -100,7 +100,8 @@ class HeldList:
         if stamp == self._stamp:
             return
         try:
-            self._listed = read_listed(self._path.read_bytes())
+            with self._path.open("rb") as file:
+                self._listed = read_listed(file)
             self._is_corrupt = False
         except OSError as error:
             raise HashListUnusable(self._name, "missing") from error

@@ -23,6 +23,7 @@ from safety.fingerprint import (
     dihedrals,
     fingerprint,
 )
+from safety.fingerprint.pieces import LONG_CUT, SHORT_CUT, Piece
 from tests.unit.safety.pictures import made_picture
 
 _REFERENCE = json.loads(Path(__file__).with_name("pdq_reference.json").read_text("utf-8"))
@@ -125,34 +126,86 @@ def _changed(bits: bytes, places: list[int]) -> Fingerprint:
     return Fingerprint(number.to_bytes(BYTES), 100)
 
 
-@pytest.fixture(scope="module")
-def large() -> HashIndex:
-    """One that needs its tables."""
-    return HashIndex(_hashes(60_000))
+_ROWS = 60_000
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.fixture(scope="module", params=[SHORT_CUT, LONG_CUT], ids=["short", "long"])
+def large(request: pytest.FixtureRequest) -> HashIndex:
+    """One that looks up pieces; its neighbours are as near to one another as may be."""
+    hashes = _hashes(_ROWS)
+    for row in range(0, 2_000, 2):
+        places = np.random.default_rng(row).choice(256, row % 64, replace=False)
+        near = _changed(hashes[row].tobytes(), places.tolist())
+        hashes[row + 1] = np.frombuffer(near.bits, dtype=np.uint8)
+    return HashIndex(hashes, cut=request.param)
+
+
+def _scanned(index: HashIndex, sought: Fingerprint, within: int) -> list[Match]:
+    """Compare one with all, in the plainest way there is."""
+    mine = int.from_bytes(sought.bits)
+    rows = (int.from_bytes(index.hash_of(row)) for row in range(len(index)))
+    away = ((mine ^ other).bit_count() for other in rows)
+    return sorted(Match(distance, row) for row, distance in enumerate(away) if distance <= within)
+
+
+@settings(max_examples=40, deadline=None)
 @given(
-    row=st.integers(0, 59_999),
-    places=st.lists(st.integers(0, 255), unique=True, max_size=MATCH_DISTANCE),
+    row=st.integers(0, 2_000) | st.integers(0, _ROWS - 1),
+    places=st.lists(st.integers(0, 255), unique=True, max_size=40),
+    within=st.integers(0, MATCH_DISTANCE),
+)
+def test_the_index_finds_what_comparing_with_all_finds(
+    large: HashIndex, row: int, places: list[int], within: int
+) -> None:
+    sought = _changed(large.hash_of(row), places)
+    assert large.near(sought, within=within) == _scanned(large, sought, within)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    row=st.integers(2_000, _ROWS - 1),
+    places=st.lists(st.integers(0, 255), unique=True, min_size=20, max_size=MATCH_DISTANCE),
 )
 def test_the_index_misses_nothing_within_the_distance(
     large: HashIndex, row: int, places: list[int]
 ) -> None:
-    sought = _changed(_hashes(60_000)[row].tobytes(), places)
+    sought = _changed(large.hash_of(row), places)
     assert large.near(sought) == [Match(len(places), row)]
 
 
+@pytest.mark.parametrize("cut", [SHORT_CUT, LONG_CUT], ids=["short", "long"])
+def test_no_31_bits_can_be_changed_so_that_every_piece_is_too_far(cut: tuple[Piece, ...]) -> None:
+    assert sum(piece.radius + 1 for piece in cut) > MATCH_DISTANCE
+    covered = [at for piece in cut for at in range(piece.begin, piece.begin + piece.length)]
+    assert covered == list(range(8 * BYTES))
+
+
 def test_the_index_finds_nothing_just_beyond_the_distance(large: HashIndex) -> None:
-    # One bit more, spread so that every piece has changed by two.
-    places = [16 * piece + bit for piece in range(16) for bit in (0, 1)]
-    sought = _changed(_hashes(60_000)[7].tobytes(), places)
+    sought = _changed(large.hash_of(2_007), [*range(0, 256, 8)])
     assert large.near(sought) == []
-    assert large.nearest(sought, within=32) == Match(32, 7)
+    assert large.nearest(sought, within=32) == Match(32, 2_007)
+
+
+def test_what_differs_in_every_piece_by_its_radius_and_one_in_the_last_is_found() -> None:
+    for cut in (SHORT_CUT, LONG_CUT):
+        index = HashIndex(_hashes(5_000), cut=cut)
+        # Each piece but the last is one bit further away than its radius.
+        places = [piece.begin + bit for piece in cut for bit in range(piece.radius + 1)][:31]
+        # Bit 0 of a word is the lowest of its first byte.
+        flipped = bytearray(index.hash_of(77))
+        for place in places:
+            flipped[place // 8] ^= 1 << place % 8
+        assert index.near(Fingerprint(bytes(flipped), 100)) == [Match(31, 77)]
+
+
+def test_many_at_a_time_find_what_each_finds_alone(large: HashIndex) -> None:
+    sought = [_changed(large.hash_of(row), [*range(row % 32)]) for row in range(0, 90, 2)]
+    assert large.near_each(sought) == [large.near(one) for one in sought]
+    assert large.near_each([]) == []
 
 
 def test_tables_and_scan_find_the_same() -> None:
-    hashes = _hashes(60_000)
+    hashes = _hashes(_ROWS)
     hashes[100] = hashes[200]
     small, large = HashIndex(hashes[:300]), HashIndex(hashes)
     sought = _changed(hashes[200].tobytes(), [3, 77, 200])

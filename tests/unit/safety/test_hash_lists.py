@@ -3,13 +3,14 @@
 import hashlib
 import threading
 import time
+from io import BytesIO
 
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from safety.errors import HashListsInvalid, HashListUnusable
-from safety.fingerprint import fingerprint
+from safety.fingerprint import Fingerprint, fingerprint
 from safety.hash_lists import WantedList, open_hash_list, read_hash_lists
 from safety.listing.fetching import check_address
 from safety.listing.held import HeldList
@@ -172,7 +173,7 @@ def test_whoever_looks_has_an_old_bank_asked_again_in_the_background(bank, tmp_p
     ],
 )
 def test_lists_are_read_in_every_form_that_is_told(text):
-    listed = read_listed(text.format(a=ONE.hex, b=TWO.hex).encode())
+    listed = read_listed(BytesIO(text.format(a=ONE.hex, b=TWO.hex).encode()))
     match = listed.nearest("list", [TWO])
     assert match.entry == ("second" if "second" in text else TWO.hex)
 
@@ -182,7 +183,34 @@ def test_lists_are_read_in_every_form_that_is_told(text):
 )
 def test_half_a_list_is_no_list(text):
     with pytest.raises(ValueError, match=r".*"):
-        read_listed(text.format(a=ONE.hex, b=TWO.hex).encode())
+        read_listed(BytesIO(text.format(a=ONE.hex, b=TWO.hex).encode()))
+
+
+@pytest.mark.parametrize("has_ids", [False, True])
+def test_a_list_of_many_megabytes_is_read_whole(has_ids):
+    many = np.random.default_rng(1).integers(0, 256, (60_000, 32), dtype=np.uint8)
+    rows = [bits.tobytes().hex() for bits in many]
+    if has_ids:
+        rows = ["pdq,id", *(f"{hash_},entry-{n}" for n, hash_ in enumerate(rows))]
+    listed = read_listed(BytesIO("".join(f"{row}\n" for row in rows).encode()))
+    assert len(listed) == 60_000
+    for row in (0, 31_000, 59_999):
+        sought = Fingerprint(many[row].tobytes(), 100)
+        match = listed.nearest("list", [TWO, sought])
+        assert match.entry == (f"entry-{row}" if has_ids else sought.hex)
+
+
+def test_a_broken_line_far_inside_a_list_makes_it_no_list():
+    rows = [f"{ONE.hex},entry-{n}\n" for n in range(40_000)]
+    rows[39_000] = "neither a hash nor a comment\n"
+    with pytest.raises(ValueError, match="entry 39001"):
+        read_listed(BytesIO("".join(rows).encode()))
+
+
+@pytest.mark.parametrize("data", [b"0" * 2_000_000, f"{ONE.hex},{'i' * 129}\n".encode()])
+def test_a_line_or_an_id_without_end_is_refused(data):
+    with pytest.raises(ValueError, match=r"never ends|has no id"):
+        read_listed(BytesIO(data))
 
 
 def test_a_large_list_that_changes_is_read_aside_while_the_old_one_serves(tmp_path):
