@@ -280,6 +280,11 @@ class Settings(StorageSettings):
         return self.audit_anchor or self.home / "audit-heads.jsonl"
 
     @property
+    def quarantine_key_file(self) -> Path:
+        """Where the private key lies that opens what was sealed, unless it is kept elsewhere."""
+        return self.home / "quarantine.key"
+
+    @property
     def pseudonyms_file(self) -> Path:
         """Where the secret lives by which people are called in exports."""
         return self.home / "pseudonyms.json"

@@ -10,7 +10,7 @@ _SEALED_PREFIX: Final = f"{QUARANTINE_PREFIX}sealed/"
 
 
 class SealedObjects:
-    """Keeps and returns what was sealed."""
+    """Keeps, returns and removes what was sealed."""
 
     def __init__(self, *, objects: ObjectStore) -> None:
         self._objects = objects
@@ -44,6 +44,16 @@ class SealedObjects:
 
         """
         return self._objects.get(_check(key))
+
+    def forget(self, key: str) -> None:
+        """Remove what was sealed; what is missing is fine.
+
+        Raises:
+            InvalidKey: the key is no sealed object's.
+            StorageUnavailable: the store cannot be used.
+
+        """
+        self._objects.delete(_check(key))
 
 
 def _check(key: str) -> str:

@@ -4,15 +4,20 @@ import argparse
 import asyncio
 import getpass
 import json
+from functools import partial
+from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from backend.bootstrap import now, open_database
+from backend.bootstrap import now, open_database, open_objects
 from backend.bootstrap.child_safety import make_safety_reports
 from backend.cli.terminal import Subparsers, say
+from backend.cli.unsealing import Unsealing, break_glass, forget
 from backend.db.migrate import upgrade
 from backend.domain.child_safety import SafetyReport
+from backend.service.safety_reports import SafetyReports
 from backend.settings import Settings
+from storage.sealed import SealedObjects
 
 _REPORT: TypeAdapter[SafetyReport] = TypeAdapter(SafetyReport)
 
@@ -23,16 +28,25 @@ def add_parser(subparsers: Subparsers) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="list all findings, oldest first")
     show = actions.add_parser("show", help="print the facts of one; that goes on record")
-    show.add_argument("id")
     marking = actions.add_parser("mark-reported", help="note under which number it was reported")
-    marking.add_argument("id")
-    marking.add_argument("number", help="what the reporting body calls it")
     releasing = actions.add_parser(
         "release", help="note that a finding was wrong, and let its account in again"
     )
-    releasing.add_argument("id")
-    releasing.add_argument("--reason", required=True, help="what was wrong; it goes on record")
-    for action in (listing, show, marking, releasing):
+    unsealing = actions.add_parser(
+        "unseal", help="open a sealed picture into a file, for a report to the authorities"
+    )
+    dropping = actions.add_parser(
+        "drop", help="remove what is sealed of a finding, once it need not be preserved"
+    )
+    for action in (show, marking, releasing, unsealing, dropping):
+        action.add_argument("id")
+    marking.add_argument("number", help="what the reporting body calls it")
+    for action in (releasing, unsealing, dropping):
+        action.add_argument("--reason", required=True, help="why; it goes on record")
+    unsealing.add_argument("--to", type=Path, required=True, help="a new file, for you alone")
+    unsealing.add_argument("--picture", type=int, default=0, help="which of its pictures, from 0")
+    unsealing.add_argument("--key", type=Path, help="the private key, where it is not in the home")
+    for action in (listing, show, marking, releasing, unsealing, dropping):
         action.add_argument("--json", action="store_true", help="print JSON")
         action.set_defaults(run=run)
 
@@ -65,8 +79,30 @@ async def _act(settings: Settings, arguments: argparse.Namespace) -> list[Safety
                 return [await reports.mark_reported(arguments.id, arguments.number, by=by)]
             case "release":
                 return [await reports.release(arguments.id, by=by, reason=arguments.reason)]
+            case "unseal" | "drop":
+                return [await _act_on_sealed(settings, reports, arguments, by)]
             case _:
                 return await reports.all()
+
+
+async def _act_on_sealed(
+    settings: Settings, reports: SafetyReports, arguments: argparse.Namespace, by: str
+) -> SafetyReport:
+    sealed = SealedObjects(objects=open_objects(settings))
+    if arguments.action == "drop":
+        return await reports.drop(
+            arguments.id, partial(forget, sealed), by=by, reason=arguments.reason
+        )
+    wish = Unsealing(
+        report_id=arguments.id,
+        picture=arguments.picture,
+        key_file=arguments.key or settings.quarantine_key_file,
+        target=arguments.to,
+        by=by,
+        reason=arguments.reason,
+    )
+    await break_glass(wish, reports, sealed)
+    return await reports.get(arguments.id, by=by)
 
 
 def _line(report: SafetyReport) -> str:

@@ -73,6 +73,7 @@ class SafetyReport:
     released_at: datetime | None = None
     release_reason: str = ""
     stage: str = "image"
+    dropped_at: datetime | None = None
 
     @property
     def basis(self) -> Basis:
@@ -85,6 +86,16 @@ class SafetyReport:
     def is_released(self) -> bool:
         """Whether somebody who may found it wrong: it freezes nobody any more."""
         return self.released_at is not None
+
+    def is_preserved(self, now: datetime) -> bool:
+        """Whether what is sealed must stay: not reported yet, or reported within the year."""
+        if self.preserved_until is not None:
+            return now < self.preserved_until
+        return not self.is_released
+
+    def dropped(self, *, now: datetime) -> "SafetyReport":
+        """Note that what was sealed is gone; the facts stay."""
+        return replace(self, evidence=(), dropped_at=now)
 
     def released(self, *, by: str, reason: str, now: datetime) -> "SafetyReport":
         """Note that it was wrong; a second time changes nothing. What was reported stays so."""

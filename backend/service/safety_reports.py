@@ -5,7 +5,7 @@ picture is found wrong by who runs the deployment alone, an estimate also by mod
 settings name. Every look and every decision goes on record before it counts.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from backend.domain.child_safety import Basis, FreezeRules, SafetyReport, must_freeze
 from backend.domain.errors import BadInput, DecisionImpossible, ModeratorsOnly
@@ -79,10 +79,7 @@ class SafetyReports:
 
         """
         report = await self._known(report_id)
-        if not 0 < len(reason.strip()) <= REASON_MAX:
-            raise BadInput(
-                f"A reason has 1 to {REASON_MAX} characters.", way_out="Say what was wrong with it."
-            )
+        _must_be_a_reason(reason)
         released = entry_of("child_safety.released", by, report, "released", reason=reason)
         await self._audit.record(released)
         now = self._clock()
@@ -90,6 +87,50 @@ class SafetyReports:
             report_id, lambda old: old.released(by=by, reason=reason, now=now)
         )
         await self._let_in(report.account_id, by=by)
+        return changed or report
+
+    async def break_glass(self, report_id: str, key: str, *, by: str, reason: str) -> None:
+        """Put on record that somebody is about to open what is sealed; without that nobody may.
+
+        Raises:
+            BadInput: there is no such report, nothing sealed of it under this key, or no reason.
+            Unavailable: the log cannot be written.
+
+        """
+        report = await self._known(report_id)
+        _must_be_a_reason(reason)
+        if key not in report.evidence:
+            raise BadInput(
+                "Nothing is sealed of that.", way_out="`impasto reports show` tells what is."
+            )
+        entry = entry_of("child_safety.unsealed", by, report, "opened", reason=reason, key=key)
+        await self._audit.record(entry)
+
+    async def drop(
+        self, report_id: str, forget: Callable[[str], Awaitable[None]], *, by: str, reason: str
+    ) -> SafetyReport:
+        """Have what is sealed of a finding removed by `forget`, once nothing has it preserved.
+
+        Raises:
+            BadInput: there is no such report, no reason, or it must be preserved.
+            Unavailable: the log cannot be written, or the store does not answer.
+
+        """
+        report = await self._known(report_id)
+        _must_be_a_reason(reason)
+        now = self._clock()
+        if report.is_preserved(now):
+            until = report.preserved_until
+            raise BadInput(
+                "What is sealed of that must be preserved"
+                + (f" until {until:%Y-%m-%d}." if until else " until it is reported or released."),
+                way_out="`impasto reports mark-reported` or `release` come first.",
+            )
+        entry = entry_of("child_safety.dropped", by, report, "dropped", reason=reason)
+        await self._audit.record(entry)
+        for key in report.evidence:
+            await forget(key)
+        changed = await self._store.change(report_id, lambda old: old.dropped(now=now))
         return changed or report
 
     async def estimates(self, reviewer: Requester) -> list[SafetyReport]:
@@ -158,6 +199,11 @@ class SafetyReports:
     async def _stands(self, account_id: AccountId) -> bool:
         reports = await self._store.of_account(account_id)
         return must_freeze(reports, self._rules, now=self._clock())
+
+
+def _must_be_a_reason(reason: str) -> None:
+    if not 0 < len(reason.strip()) <= REASON_MAX:
+        raise BadInput(f"A reason has 1 to {REASON_MAX} characters.", way_out="Say why.")
 
 
 def _recorder(
