@@ -9,8 +9,9 @@ from gpu_worker.engine.pace import Stage
 from gpu_worker.engine.steps import StepWatch
 
 # Jobs in hand at once: those that are drawn, the next, and finished ones that are checked, stored
-# and told. More would only wait.
-SLOTS: Final = 4
+# and told. So many that the engine draws on while release is held up for a few pictures' time, by
+# a host that is busy or a store that is away; each is a picture that a lost worker has to redraw.
+SLOTS: Final = 8
 # A message that was popped reaches its slot within milliseconds, unless it was thrown away.
 POPPED_FOR_S: Final = 5.0
 _BESIDE_ENGINE: Final = frozenset({Stage.FETCHING, Stage.RELEASING})

@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 from PIL import Image
 
+from gpu_worker.release.doorway import Doorway
 from gpu_worker.release.marking import Marker, SignedImage, blur, lay_out
 from gpu_worker.release.papers import Papers
 from gpu_worker.release.screening import Held, Screening
@@ -101,7 +102,9 @@ class ReleasePipeline:
         store_retry_s: float = 0.0,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        doorway: Doorway | None = None,
     ) -> None:
+        self._doorway = doorway or Doorway()
         self._screening = screening
         self._check_timeout_s = check_timeout_s
         self._images = images
@@ -125,6 +128,7 @@ class ReleasePipeline:
         """Screen, mark, sign and store pictures; a store that is away is waited for.
 
         They were drawn by `words`, and are judged by their own `policy` if they have one.
+        Few jobs' pictures pass at once, and none stands in their way while it waits for the store.
         `must_go_on` is called while waiting, and ends that by raising. Where the host has no
         memory for it, it is tried once more: what was stored already is found, and not stored
         again.
@@ -137,27 +141,28 @@ class ReleasePipeline:
         """
         for is_last in (False, True):
             try:
-                approved = self._screening.approve(
-                    pictures,
-                    clearances=clearances,
-                    timeout_s=self._check_timeout_s,
-                    words=words,
-                    policy=policy,
-                )
-                return self._release(approved, papers, must_go_on)
+                with self._doorway.passing(must_go_on):
+                    approved = self._screening.approve(
+                        pictures,
+                        clearances=clearances,
+                        timeout_s=self._check_timeout_s,
+                        words=words,
+                        policy=policy,
+                    )
+                    signed = self._sign(approved, papers)
+                return self._keep(approved, signed, must_go_on)
             except MemoryError as error:
                 _log.warning("out_of_memory", stage="release", again=not is_last)
                 traceback.clear_frames(error.__traceback__)
                 gc.collect()
         raise OutOfMemory("The picture could not be stored: it did not fit into memory.")
 
-    def _release(
+    def _keep(
         self,
         approved: Sequence[ApprovedImage],
-        papers: Papers,
+        signed: Sequence[SignedImage],
         must_go_on: Callable[[], None],
     ) -> tuple[StoredImage, ...]:
-        signed = self._sign(approved, papers)
         give_up_at = self._clock() + self._store_retry_s
         stored = [self._store(image, give_up_at, must_go_on) for image in signed]
         return tuple(
