@@ -35,6 +35,7 @@ from bot.views.result_buttons import (
 from bot.views.review_buttons import (
     DismissButton,
     KeepButton,
+    LookButton,
     MeasureSelect,
     ReleaseButton,
     RemoveButton,
@@ -53,6 +54,7 @@ _BUTTONS = (
     ReleaseButton,
     KeepButton,
     DismissButton,
+    LookButton,
     RemoveButton,
     MeasureSelect,
     AppealButton,

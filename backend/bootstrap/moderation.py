@@ -19,11 +19,13 @@ from backend.db.stores import (
     SqlStandingStore,
 )
 from backend.delivery.cancel_flags import RedisCancelFlags
+from backend.delivery.links import StoredPictures
 from backend.delivery.removals import StoredFiles
 from backend.domain.standing import StandingRules
 from backend.limits.memory_limiter import MemoryLimiter
 from backend.service.appeals import Appeals
 from backend.service.likenesses import Likenesses
+from backend.service.looking import ReviewPictures
 from backend.service.ports import Clock, OutboxPublisher
 from backend.service.removal_requests import RemovalRequests
 from backend.service.removals import Removals
@@ -89,6 +91,14 @@ def make_moderation(
             clock=clock,
         ),
         safety=make_safety_reports(settings, database, clock=clock),
+        looking=ReviewPictures(
+            reviews=reviews,
+            jobs=jobs,
+            pictures=StoredPictures(images=stored.images, clock=clock),
+            standings=standings,
+            audit=SqlAuditLog(database=database),
+            clock=clock,
+        ),
     )
 
 

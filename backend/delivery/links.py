@@ -4,8 +4,10 @@ import asyncio
 
 from backend.domain.errors import ImageNotFound, Unavailable
 from backend.service.ports import Clock
-from storage.errors import InvalidKey, ObjectNotFound, StorageError
+from storage.errors import InvalidImage, InvalidKey, ObjectNotFound, StorageError
+from storage.formats import decode
 from storage.image_store import ImageStore
+from storage.thumbnails import veil
 
 
 class StoredPictures:
@@ -23,5 +25,16 @@ class StoredPictures:
         except StorageError as error:
             raise Unavailable from error
 
+    async def veiled(self, key: str) -> bytes:
+        data = await self.read(key)
+        try:
+            return await asyncio.to_thread(_veiled, data)
+        except InvalidImage as error:
+            raise ImageNotFound from error
+
     def link(self, key: str, *, ttl_s: int) -> str:
         return self._images.link(key, ttl_s, self._clock())
+
+
+def _veiled(data: bytes) -> bytes:
+    return veil(decode(data))

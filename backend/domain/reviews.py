@@ -88,6 +88,11 @@ class Review:
         return self.decision is Decision.OPEN
 
     @property
+    def may_be_seen(self) -> bool:
+        """Whether a moderator may look at a picture of it: never what is held for child safety."""
+        return self.picture_index is not None and self.block.category not in NEVER_RELEASED
+
+    @property
     def is_releasable(self) -> bool:
         """Whether a moderator may release the job at all."""
         return self.kind is ReviewKind.HELD and self.block.category not in NEVER_RELEASED

@@ -52,6 +52,7 @@ def add_routes(app: web.Application) -> None:
     router.add_get("/v1/reviews", authenticated(reviews.list_open))
     router.add_get("/v1/reviews/rules", authenticated(reviews.rules))
     router.add_get("/v1/reviews/{review_id}", authenticated(reviews.show))
+    router.add_get("/v1/reviews/{review_id}/picture", authenticated(reviews.picture))
     router.add_post("/v1/reviews/{review_id}/decision", authenticated(reviews.decide))
     router.add_get("/v1/safety-reports", authenticated(safety_reports.list_estimates))
     router.add_post("/v1/safety-reports/{report_id}/release", authenticated(safety_reports.release))

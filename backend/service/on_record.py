@@ -116,6 +116,24 @@ def job_seen(moderator: AccountId, job: Job, *, at: datetime) -> AuditEntry:
     )
 
 
+def picture_looked_at(
+    moderator: AccountId, review: Review, *, is_veiled: bool, at: datetime
+) -> AuditEntry:
+    """Return the entry for a moderator who looks at the picture of a report, veiled or clear."""
+    return AuditEntry(
+        action="picture.viewed",
+        actor=moderator,
+        subject=f"review:{review.id}",
+        outcome=SEEN,
+        detail={
+            "job": review.job_id,
+            "picture": str(review.picture_index),
+            "view": "veiled" if is_veiled else "clear",
+        },
+        at=at,
+    )
+
+
 def upload_screened(
     account_id: AccountId, outcome: str, *, sha256: str, at: datetime, category: str = ""
 ) -> AuditEntry:

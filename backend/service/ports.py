@@ -316,6 +316,14 @@ class Pictures(Protocol):
 
         """
 
+    async def veiled(self, key: str) -> bytes:
+        """Return a picture small, grey and blurred, as WebP, for who has to decide about it.
+
+        Raises:
+            ImageNotFound: there is no such object, or it is no picture.
+
+        """
+
     def link(self, key: str, *, ttl_s: int) -> str:
         """Return a signed URL that works for `ttl_s` seconds."""
 

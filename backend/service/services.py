@@ -7,6 +7,7 @@ from backend.service.appeals import Appeals
 from backend.service.explanations import Explanations
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
+from backend.service.looking import ReviewPictures
 from backend.service.moderation_ports import CardStore
 from backend.service.ports import EventBus, MessageStore
 from backend.service.preferences import SavedPreferences
@@ -30,6 +31,7 @@ class Moderation:
     removals: Removals
     requests: RemovalRequests
     safety: SafetyReports
+    looking: ReviewPictures
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from bot.identity import account_of
 from bot.presenters.reviews import NOTHING_HELD, rules_text
 from bot.presenters.standing import strikes_text
 from bot.views.answers import acknowledge, answering
-from bot.views.review_buttons import card_embed, review_buttons
+from bot.views.review_buttons import card_embed, review_buttons, veiled_files
 from bot.views.workshop import workshop_of
 
 
@@ -30,8 +30,10 @@ class Review(commands.GroupCog, group_name="mod", group_description="For moderat
             if not cards:
                 await interaction.edit_original_response(content=NOTHING_HELD)
             for card in cards:
+                veiled = await workshop.services.moderation.looking.on_card(card.review)
                 await interaction.followup.send(
-                    embed=card_embed(card),
+                    embed=card_embed(card, veiled),
+                    files=veiled_files(veiled),
                     view=review_buttons(card) or discord.utils.MISSING,
                     ephemeral=True,
                 )

@@ -24,7 +24,7 @@ from bot.delivery.posting import Obstacle, obstacle_of
 from bot.identity import user_id_of
 from bot.presenters.reviews import answer_text
 from bot.views.answers import only
-from bot.views.review_buttons import card_embed, review_buttons
+from bot.views.review_buttons import card_embed, review_buttons, veiled_files
 
 SWEEP_INTERVAL_S = 5.0
 _AT_ONCE = 100
@@ -106,8 +106,10 @@ class Desk:
 
     async def _post(self, card: Card, shown: ReviewCard) -> Card:
         channel = self._client.get_partial_messageable(card.channel_id)
+        veiled = await self._services.moderation.looking.on_card(shown.review)
         message = await channel.send(
-            embed=card_embed(shown),
+            embed=card_embed(shown, veiled),
+            files=veiled_files(veiled),
             view=review_buttons(shown) or discord.utils.MISSING,
             allowed_mentions=only(None),
             # Sent twice after a crash, it still appears once.
@@ -129,9 +131,11 @@ class Desk:
 
     async def _edit(self, card: Card, shown: ReviewCard) -> Card:
         channel = self._client.get_partial_messageable(card.channel_id)
+        veiled = await self._services.moderation.looking.on_card(shown.review)
         try:
             await channel.get_partial_message(card.message_id or 0).edit(
-                embed=card_embed(shown),
+                embed=card_embed(shown, veiled),
+                attachments=veiled_files(veiled),
                 view=review_buttons(shown),
                 allowed_mentions=only(None),
             )

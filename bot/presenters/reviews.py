@@ -12,6 +12,7 @@ from backend.service.reviews import Measure, ReviewCard
 from bot.presenters.prompts import plain
 from bot.presenters.standing import moment, strikes_text
 
+SEEN_ALONE = "Only you see this, and that you looked is on record."
 NOTHING_HELD = "Nothing is waiting for a decision."
 _PROMPT_CHARACTERS = 1000
 _RULES_SHOWN = 20

@@ -4,6 +4,7 @@
 """
 
 import re
+from io import BytesIO
 from typing import Any, Self
 
 import discord
@@ -12,13 +13,15 @@ from backend.domain.requests import Requester
 from backend.domain.reviews import ReviewId, ReviewKind
 from backend.service.reviews import Measure, ReviewCard, Reviews
 from bot.identity import user_id_of
-from bot.presenters.reviews import asker_name, measure_text, review_embed
+from bot.presenters.reviews import SEEN_ALONE, asker_name, measure_text, review_embed
 from bot.views.answers import acknowledge, answering, say
 from bot.views.custom_ids import review_custom_id, review_pattern
+from bot.views.pictures import is_too_large, picture_uploads
 from bot.views.workshop import workshop_of
 
 _RELEASE, _KEEP, _DISMISS, _MEASURE = "release", "keep", "dismiss", "measure"
-_REMOVE = "remove"
+_REMOVE, _LOOK = "remove", "look"
+_VEILED = "veiled.webp"
 _REASON_MAX = 500
 _MEASURES = {
     Measure.WARN: "Warn",
@@ -122,6 +125,37 @@ class RemoveButton(ReviewButton, template=review_pattern(_REMOVE)):
             reviews, requester = _asked(interaction)
             await reviews.card(self._review_id, requester)
             await interaction.response.send_modal(RemoveModal(self._review_id))
+
+
+class LookButton(ReviewButton, template=review_pattern(_LOOK)):
+    """*Show it clearly*: the picture as it is, to the one who pressed, which goes on record."""
+
+    @staticmethod
+    def face(review_id: ReviewId, *, is_appealed: bool) -> discord.ui.Button[Any]:
+        del is_appealed
+        return discord.ui.Button(
+            label="Show it clearly", custom_id=review_custom_id(_LOOK, review_id)
+        )
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        async with answering(interaction):
+            await acknowledge(interaction, thinking=True, ephemeral=True)
+            services = workshop_of(interaction.client).services
+            _, requester = _asked(interaction)
+            job, image = await services.moderation.looking.clear(self._review_id, requester)
+            uploads = picture_uploads(
+                services.generations, job, image, limit_bytes=interaction.filesize_limit
+            )
+            async for upload in uploads:
+                try:
+                    await interaction.edit_original_response(
+                        content=upload.note or SEEN_ALONE, attachments=upload.files()
+                    )
+                except discord.HTTPException as error:
+                    if not is_too_large(error):
+                        raise
+                else:
+                    return
 
 
 class RemoveModal(discord.ui.Modal):
@@ -228,14 +262,25 @@ def review_buttons(card: ReviewCard) -> discord.ui.View | None:
     else:
         view.add_item(RemoveButton(review.id))
         view.add_item(DismissButton(review.id))
+        if review.may_be_seen:
+            view.add_item(LookButton(review.id))
     view.add_item(MeasureSelect(review.id))
     return view
 
 
-def card_embed(card: ReviewCard) -> discord.Embed:
-    """Return the card of a review, naming the asker as Discord can."""
+def card_embed(card: ReviewCard, veiled: bytes | None = None) -> discord.Embed:
+    """Return the card of a review, naming the asker as Discord can; `veiled` is its picture."""
     account_id = card.job.request.requester.account_id
-    return review_embed(card, asker=asker_name(account_id, user_id_of(account_id)))
+    embed = review_embed(card, asker=asker_name(account_id, user_id_of(account_id)))
+    return embed.set_image(url=f"attachment://{_VEILED}") if veiled else embed
+
+
+def veiled_files(veiled: bytes | None) -> list[discord.File]:
+    """Return what goes with a card that shows its picture, for one attempt to send."""
+    if veiled is None:
+        return []
+    described = "The reported picture, small, grey and blurred"
+    return [discord.File(BytesIO(veiled), filename=_VEILED, description=described)]
 
 
 def _asked(interaction: discord.Interaction) -> tuple[Reviews, Requester]:
@@ -253,7 +298,10 @@ async def _keep(interaction: discord.Interaction, review_id: ReviewId, *, reason
 
 async def _show_decided(interaction: discord.Interaction, card: ReviewCard) -> None:
     workshop_of(interaction.client).refresh_cards()
-    await interaction.edit_original_response(embed=card_embed(card), view=review_buttons(card))
+    # What is decided needs no picture any more.
+    await interaction.edit_original_response(
+        embed=card_embed(card), view=review_buttons(card), attachments=[]
+    )
 
 
 def _reason_input() -> discord.ui.TextInput[Any]:

@@ -13,6 +13,9 @@ from backend.domain.outlook import Outlook
 from backend.domain.requests import JobId
 from backend.scheduling.gauges import Board, FamilyGauges
 from backend.service.ports import JobStore
+from storage.errors import InvalidImage
+from storage.formats import decode
+from storage.thumbnails import veil
 
 __all__ = [
     "MemoryCancelFlags",
@@ -150,6 +153,12 @@ class MemoryPictures:
         if key not in self.objects:
             raise ImageNotFound
         return self.objects[key]
+
+    async def veiled(self, key: str) -> bytes:
+        try:
+            return veil(decode(await self.read(key)))
+        except InvalidImage as error:
+            raise ImageNotFound from error
 
     def link(self, key: str, *, ttl_s: int) -> str:
         return f"https://pictures.test/{key}?ttl_s={ttl_s}"

@@ -17,8 +17,9 @@ from backend.limits.memory_limiter import MemoryLimiter
 from backend.service import on_record
 from backend.service.appeals import Appeals
 from backend.service.likenesses import Likenesses
+from backend.service.looking import ReviewPictures
 from backend.service.moderation_ports import Card, Complaint, ReviewStore
-from backend.service.ports import Clock, JobStore, MessageStore, OutboxPublisher
+from backend.service.ports import Clock, JobStore, MessageStore, OutboxPublisher, Pictures
 from backend.service.removal_ports import PictureFiles
 from backend.service.removal_requests import RemovalRequests
 from backend.service.removals import Removals
@@ -32,7 +33,7 @@ from storage.object_store import ObjectStore
 from storage.object_stores.memory import MemoryObjectStore
 from tests.fakes.audit import MemoryAuditLog
 from tests.fakes.child_safety import MemorySafetyReportStore
-from tests.fakes.events import MemoryCancelFlags
+from tests.fakes.events import MemoryCancelFlags, MemoryPictures
 from tests.fakes.pictures import MemoryPictureStore
 from tests.fakes.stores import Memory, MemoryMessageStore
 
@@ -338,6 +339,7 @@ def make_moderation(
     reviews: ReviewStore | None = None,
     messages: MessageStore | None = None,
     files: PictureFiles | None = None,
+    pictures: Pictures | None = None,
 ) -> Moderation:
     """Make what members and moderators do, in memory."""
     reviews = reviews or MemoryReviewStore(memory=memory)
@@ -380,6 +382,14 @@ def make_moderation(
             audit=MemoryAuditLog(memory=memory),
             clock=clock,
             reviewers=[SAFETY_REVIEWER],
+        ),
+        looking=ReviewPictures(
+            reviews=reviews,
+            jobs=jobs,
+            pictures=pictures or MemoryPictures(),
+            standings=standings,
+            audit=MemoryAuditLog(memory=memory),
+            clock=clock,
         ),
     )
 

@@ -163,6 +163,7 @@ class FakeWorkshop:
                 reviews=reviews,
                 messages=self.messages,
                 files=make_files(self.objects, clock=self.clock),
+                pictures=self.pictures,
                 clock=self.clock,
             ),
             accounts=Accounts(

@@ -5,10 +5,11 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from pydantic import Field
 
 from backend.domain.requests import Requester
+from backend.domain.results import ImageVariant
 from backend.domain.reviews import APPEAL_WORDS_MAX, REPORT_WORDS_MAX, Review, ReviewId
 from backend.gateway.app_keys import SERVICES
 from backend.gateway.bodies import read_body, read_query
@@ -48,6 +49,19 @@ class ReportIn(Incoming):
     reason: Text = Field(default="", max_length=REPORT_WORDS_MAX)
 
 
+class View(StrEnum):
+    """How a moderator looks at a picture."""
+
+    VEILED = "veiled"
+    CLEAR = "clear"
+
+
+class ViewIn(Incoming):
+    """Whether to look at a picture as it is, rather than small, grey and blurred."""
+
+    view: View = View.VEILED
+
+
 class PageIn(Incoming):
     """How many reviews to list."""
 
@@ -65,6 +79,18 @@ async def show(request: web.Request, requester: Requester) -> web.Response:
     """Tell of one review, decided or not."""
     reviews = request.app[SERVICES].moderation.reviews
     return _json(_card(await reviews.card(_review_id(request), requester)))
+
+
+async def picture(request: web.Request, requester: Requester) -> web.Response:
+    """Show the picture of a report: small, grey and blurred, or as it is; on record either way."""
+    services, review_id = request.app[SERVICES], _review_id(request)
+    if read_query(request, ViewIn).view is View.VEILED:
+        data = await services.moderation.looking.veiled(review_id, requester)
+    else:
+        _, image = await services.moderation.looking.clear(review_id, requester)
+        data = await services.generations.read_image(image, ImageVariant.WEBP)
+    headers = {hdrs.CACHE_CONTROL: "private, no-store", hdrs.CONTENT_DISPOSITION: "inline"}
+    return web.Response(body=data, content_type="image/webp", headers=headers)
 
 
 async def decide(request: web.Request, requester: Requester) -> web.Response:
@@ -167,6 +193,7 @@ def _card(card: ReviewCard) -> dict[str, Any]:
         "kind": review.kind,
         "generation_id": job.id,
         "picture": review.picture_index,
+        "picture_url": f"/v1/reviews/{review.id}/picture" if review.may_be_seen else None,
         "account": job.request.requester.account_id,
         "prompt": job.request.prompt,
         "stage": review.block.stage,

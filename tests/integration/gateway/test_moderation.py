@@ -209,3 +209,62 @@ async def test_the_page_has_neither_script_nor_a_way_into_a_frame(workshop: Work
 async def test_a_removal_of_nothing_is_a_404(workshop: Workshop, moderator: dict[str, str]) -> None:
     path = f"/v1/generations/{JobId('gen_none')}/images/0/removal"
     assert (await post(workshop, path, moderator))[0] == 404
+
+
+async def reported(workshop: Workshop, moderator: dict[str, str]) -> dict:
+    job_id = await delivered(workshop)
+    path = f"/v1/generations/{job_id}/images/1/reports"
+    await post(workshop, path, workshop.bob, reason="my face")
+    return await the_review(workshop, moderator)
+
+
+async def test_a_reported_picture_is_looked_at_veiled_first_and_clear_at_a_wish(
+    workshop: Workshop, moderator: dict[str, str]
+) -> None:
+    review = await reported(workshop, moderator)
+    assert review["picture_url"] == f"/v1/reviews/{review['id']}/picture"
+    for query, expected in (("", b"veiled thumbnail_512 1"), ("?view=clear", b"webp 1")):
+        response = await workshop.client.get(review["picture_url"] + query, headers=moderator)
+        assert await response.read() == expected
+        assert response.headers["Cache-Control"] == "private, no-store"
+        assert response.content_type == "image/webp"
+    assert [
+        (entry.actor, entry.subject, entry.detail["view"])
+        for entry in workshop.audit
+        if entry.action == "picture.viewed"
+    ] == [
+        ("api:mod", f"review:{review['id']}", "veiled"),
+        ("api:mod", f"review:{review['id']}", "clear"),
+    ]
+
+
+async def test_members_look_at_no_reported_picture(
+    workshop: Workshop, moderator: dict[str, str]
+) -> None:
+    url = (await reported(workshop, moderator))["picture_url"]
+    for query in ("", "?view=clear", "?view=everything"):
+        response = await workshop.client.get(url + query, headers=workshop.bob)
+        assert response.status in (403, 422)
+    assert not [entry for entry in workshop.audit if entry.action == "picture.viewed"]
+
+
+async def test_what_is_held_has_no_picture_to_look_at(
+    workshop: Workshop, moderator: dict[str, str]
+) -> None:
+    await held(workshop)
+    review = await the_review(workshop, moderator)
+    assert review["picture_url"] is None
+    path = f"/v1/reviews/{review['id']}/picture"
+    response = await workshop.client.get(path, headers=moderator)
+    assert (await response.json())["code"] == "decision_impossible"
+
+
+async def test_the_picture_of_a_frozen_account_is_looked_at_by_nobody(
+    workshop: Workshop, moderator: dict[str, str]
+) -> None:
+    url = (await reported(workshop, moderator))["picture_url"]
+    standings = workshop.services.moderation.standings
+    await standings.freeze(AccountId("api:alice"), "child_safety")
+    for query in ("", "?view=clear"):
+        response = await workshop.client.get(url + query, headers=moderator)
+        assert (response.status, (await response.json())["code"]) == (404, "job_not_found")

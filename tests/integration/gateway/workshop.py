@@ -23,6 +23,7 @@ from backend.service.moderation_ports import ReviewStore
 from backend.service.named_pictures import PictureLinks
 from backend.service.ports import JobStore, KeyStore
 from backend.service.services import Services
+from safety.moderation.audit import AuditEntry
 from storage.keys import image_key
 from storage.object_store import ObjectStore
 from storage.object_stores import LocalStoreSettings, open_object_store
@@ -64,6 +65,9 @@ class StoredPictures:
     async def read(self, key: str) -> bytes:
         return self._objects.get(key)
 
+    async def veiled(self, key: str) -> bytes:
+        return b"veiled " + self._objects.get(key)
+
     def link(self, key: str, *, ttl_s: int) -> str:
         return self._objects.link(key, ttl_s, self._clock())
 
@@ -90,6 +94,7 @@ class Workshop:
     gauges: MemoryGauges
     presence: MemoryPresence
     child_safety: ChildSafety
+    audit: list[AuditEntry]
     alice: dict[str, str]
     bob: dict[str, str]
 
@@ -228,6 +233,7 @@ async def open_workshop(
             gauges=gauges,
             presence=house.presence,
             child_safety=house.child_safety,
+            audit=house.memory.audit,
             alice=await _member(house.services.accounts, "alice"),
             bob=await _member(house.services.accounts, "bob"),
         )
