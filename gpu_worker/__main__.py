@@ -24,6 +24,7 @@ from gpu_worker.engine.pace import Bounds
 from gpu_worker.engine.rehearsal import AdapterShelf, SleepingArtist
 from gpu_worker.engine.stock import LateStock
 from gpu_worker.health import HealthServer
+from gpu_worker.host_memory import settle_allocator
 from gpu_worker.marks import open_marker
 from gpu_worker.messenger import Messenger
 from gpu_worker.release.pipeline import ReleasedPreview, ReleasePipeline
@@ -87,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("No broker: set IMPASTO_REDIS_URL, or start with `impasto worker`.\n")
         return 2
     prepare_environment(settings, chosen.family)
+    settle_allocator()
     _log_as_json()
     worker = open_worker(settings, family=chosen.family, name=chosen.name)
     app = open_app(redis_url=settings.redis_url, worker=worker)
