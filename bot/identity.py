@@ -71,7 +71,7 @@ def user_id_of(account_id: AccountId) -> int | None:
 
 
 def place_of(interaction: discord.Interaction) -> Place | None:
-    """Return the channel that somebody speaks in, None for private messages.
+    """Return the channel that somebody speaks in and their roles there, None for private messages.
 
     What is not known to be age-restricted is not: a thread whose parent the bot cannot see.
     """
@@ -82,7 +82,17 @@ def place_of(interaction: discord.Interaction) -> Place | None:
         guild_id=str(interaction.guild_id),
         channel_id=str(interaction.channel_id),
         is_age_restricted=isinstance(channel, _MAY_BE_RESTRICTED) and channel.is_nsfw(),
+        roles=_roles_of(interaction),
     )
+
+
+def _roles_of(interaction: discord.Interaction) -> tuple[str, ...]:
+    """Return the member's roles, less the one that everybody has."""
+    user = interaction.user
+    if not isinstance(user, discord.Member):
+        return ()
+    everybody = interaction.guild_id
+    return tuple(str(role_id) for role_id in sorted(_role_ids(user)) if role_id != everybody)
 
 
 def _role_ids(member: discord.Member) -> list[int]:

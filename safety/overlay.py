@@ -1,7 +1,8 @@
 """A guild's own policy laid over the deployment's: stricter as it likes, softer where it may be.
 
-A guild's document is a policy document with an `id`, `at_most`, `at_least` and `scores`; what it
-does not say stays as the deployment has it. Child safety and failed checks are nobody's to soften.
+A guild's document is a policy document with an `id`, `at_most`, `at_least`, `scores` and `grades`;
+what it does not say stays as the deployment has it. Child safety and failed checks are nobody's to
+soften.
 """
 
 import sys
@@ -11,12 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from safety.errors import PolicyInvalid
-from safety.policy import SCORES, Policy, read_policy
+from safety.grades import Circumstances, Grade, last_words
+from safety.policy import PAIRS, SCORES, Policy, read_policy
 from safety.verdict import NEVER_CLEARED, Outcome
 
-_KEYS: Final = frozenset(["version", "id", "at_most", "at_least", "scores"])
-# A review's threshold may not lie above the block's.
-_PAIRS: Final = (("nsfw_review", "nsfw_block"), ("classifier_review", "classifier_block"))
+_KEYS: Final = frozenset(["version", "id", "at_most", "at_least", "scores", "grades"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,24 @@ class GuildPolicy:
     at_most: Mapping[str, Outcome]
     at_least: Mapping[str, Outcome]
     scores: Mapping[str, float]
+    grades: tuple[Grade, ...] = ()
+
+    def graded(self, circumstances: Circumstances) -> "GuildPolicy":
+        """Return what it says of some circumstances, to be laid over a policy graded alike."""
+        holding = [grade for grade in self.grades if grade.holds(circumstances)]
+        scores = dict(self.scores)
+        if circumstances.is_restricted:
+            # Of what a spoiler is there the other score speaks.
+            scores.pop("nsfw_spoiler", None)
+            if "nsfw_spoiler_restricted" in scores:
+                scores["nsfw_spoiler"] = scores["nsfw_spoiler_restricted"]
+        return replace(
+            self,
+            grades=(),
+            scores=scores | last_words(holding, "scores"),
+            at_most={**self.at_most, **last_words(holding, "at_most")},
+            at_least={**self.at_least, **last_words(holding, "at_least")},
+        )
 
 
 def read_guild_policy(text: str) -> GuildPolicy:
@@ -45,6 +63,7 @@ def read_guild_policy(text: str) -> GuildPolicy:
         at_most=policy.at_most,
         at_least=policy.at_least,
         scores={name: _score(policy, name) for name in said.get("scores", {})},
+        grades=policy.grades,
     )
 
 
@@ -75,8 +94,11 @@ def overlay(house: Policy, guild: GuildPolicy, *, edition: str = "") -> Policy:
 
 
 def softenings(house: Policy, guild: GuildPolicy) -> list[str]:
-    """Return the names of what a guild's document would soften and may not."""
-    return sorted(set(_softenings(house, guild)))
+    """Return the names of what a guild's document would soften and may not, in any grade of it."""
+    everywhere = [Circumstances(), *(grade.circumstances for grade in guild.grades)]
+    return sorted(
+        {name for one in everywhere for name in _softenings(house.graded(one), guild.graded(one))}
+    )
 
 
 def _softenings(house: Policy, guild: GuildPolicy) -> Iterator[str]:
@@ -95,7 +117,7 @@ def _scores(house: Policy, guild: GuildPolicy) -> dict[str, float]:
     scores = {name: _score(house, name) for name in SCORES}
     for name, score in guild.scores.items():
         scores[name] = score if _may_soften(house, name) else min(score, scores[name])
-    for review, block in _PAIRS:
+    for review, block in PAIRS:
         scores[review] = min(scores[review], scores[block])
     return scores
 
@@ -130,5 +152,5 @@ def _score(policy: Policy, name: str) -> float:
 
 def closed(house: Policy, *, edition: str = "") -> Policy:
     """Return a policy that lets nothing pass without a moderator: of what cannot be read."""
-    least: dict[str, Any] = {f"{review}_score": sys.float_info.min for review, _ in _PAIRS}
+    least: dict[str, Any] = {f"{review}_score": sys.float_info.min for review, _ in PAIRS}
     return replace(house, id="unreadable", edition=edition, at_most={}, **least)

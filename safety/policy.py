@@ -19,6 +19,12 @@ A policy document is TOML: `version`, an `id` that findings can be traced to, an
     prompts_to_freeze = 3
     prompt_days = 30
 
+    [[grades]]         # what is otherwise where only adults look on, or for who has a role
+    restricted = true
+    roles = ["4711"]
+    scores = { nsfw_block = 0.95 }     # nsfw_spoiler, nsfw_review, classifier_review
+    at_most = { sexual = "spoiler" }   # and at_least
+
 `guilds_may_soften = ["violence_gore", "classifier_review"]` names the categories and scores in
 which a guild's own document (`overlay.py`) may be softer than this one.
 """
@@ -33,6 +39,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from safety.errors import PolicyInvalid
+from safety.grades import Circumstances, Grade, last_words, outcomes_of, read_grades
 from safety.verdict import NEVER_CLEARED, Finding, Outcome
 
 FORMAT_VERSION: Final = 1
@@ -67,11 +74,14 @@ _KEYS: Final = {
     "guilds_may_soften",
     "standing",
     "child_safety",
+    "grades",
 }
 _STANDING: Final = ("strike_days", "strikes_to_mute", "mute_hours", "strikes_to_ban")
 _FREEZES: Final = ("prompts_to_freeze", "prompt_days")
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _CATEGORY: Final = re.compile(r"[a-z][a-z_]{0,63}")
+# A review's threshold may not lie above the block's.
+PAIRS: Final = (("nsfw_review", "nsfw_block"), ("classifier_review", "classifier_block"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +122,7 @@ class Policy:
     at_most: Mapping[str, Outcome] = field(default_factory=dict)
     at_least: Mapping[str, Outcome] = field(default_factory=dict)
     guilds_may_soften: frozenset[str] = frozenset()
+    grades: tuple[Grade, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 < self.nsfw_review_score <= self.nsfw_block_score <= 1:
@@ -144,6 +155,26 @@ class Policy:
         text = json.dumps(said, sort_keys=True, default=sorted)
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         return f"{self.edition}.{digest}" if self.edition else digest
+
+    def graded(self, circumstances: Circumstances) -> "Policy":
+        """Return what holds in some circumstances: a policy that has no grades any more."""
+        holding = [grade for grade in self.grades if grade.holds(circumstances)]
+        if not (holding or circumstances.is_restricted):
+            return self
+        scores = {name: float(getattr(self, f"{name}_score")) for name in SCORES}
+        if circumstances.is_restricted:
+            scores["nsfw_spoiler"] = self.nsfw_spoiler_restricted_score
+        scores |= last_words(holding, "scores")
+        for review, block in PAIRS:
+            scores[review] = min(scores[review], scores[block])
+        named: dict[str, Any] = {f"{name}_score": score for name, score in scores.items()}
+        return replace(
+            self,
+            grades=(),
+            at_most={**self.at_most, **last_words(holding, "at_most")},
+            at_least={**self.at_least, **last_words(holding, "at_least")},
+            **named,
+        )
 
     @property
     def _single_scores(self) -> tuple[float, ...]:
@@ -253,19 +284,14 @@ def _read(document: dict[str, Any]) -> Policy:
     return replace(
         DEFAULT_POLICY,
         id=document["id"],
-        at_most=_outcomes(document.get("at_most", {})),
-        at_least=_outcomes(document.get("at_least", {})),
+        at_most=outcomes_of(document.get("at_most", {})),
+        at_least=outcomes_of(document.get("at_least", {})),
+        grades=read_grades(document.get("grades", [])),
         guilds_may_soften=_names(document.get("guilds_may_soften", [])),
         **_counted(document.get("standing", {}), _STANDING),
         **_counted(document.get("child_safety", {}), _FREEZES),
         **named,
     )
-
-
-def _outcomes(entries: Mapping[str, str]) -> dict[str, Outcome]:
-    if wrong := [name for name in entries if not _CATEGORY.fullmatch(name)]:
-        raise ValueError(f"no category is called {', '.join(wrong)}")
-    return {category: Outcome(outcome) for category, outcome in entries.items()}
 
 
 def _names(entries: list[str]) -> frozenset[str]:

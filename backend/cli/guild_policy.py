@@ -16,6 +16,7 @@ from backend.domain.errors import BadInput
 from backend.domain.policies import PolicyRevision
 from backend.service.policies import Policies
 from backend.settings import Settings
+from safety.grades import Circumstances
 from safety.policy import SCORES, Policy
 
 T = TypeVar("T")
@@ -37,6 +38,10 @@ def add_parsers(actions: Subparsers) -> None:
         parser.add_argument("--guild", metavar="ID", required=is_needed, help="a Discord guild")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
     history.set_defaults(run=run_history)
+    showing.add_argument("--restricted", action="store_true", help="in channels for adults")
+    showing.add_argument(
+        "--role", action="append", default=[], metavar="ID", help="for who has this role"
+    )
     showing.set_defaults(run=run_show)
 
 
@@ -84,14 +89,15 @@ def run_history(arguments: argparse.Namespace) -> int:
 
 
 def run_show(arguments: argparse.Namespace) -> int:
-    """Show the policy that holds, in a guild if one is named."""
+    """Show the policy that holds, in a guild if one is named, and for the circumstances named."""
+    there = Circumstances(is_restricted=arguments.restricted, roles=frozenset(arguments.role))
 
     async def work(policies: Policies) -> Policy:
         if arguments.guild is None:
-            return policies.house
+            return policies.house.graded(there)
         # Also refuses what is no guild.
         await policies.history(arguments.guild)
-        return await policies.in_guild(arguments.guild)
+        return await policies.in_guild(arguments.guild, there)
 
     policy = asyncio.run(_with_policies(work))
     if arguments.json:

@@ -25,14 +25,16 @@ class Surface(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where somebody asks: a channel of a guild, by Discord's ids.
+    """Where somebody asks: a channel of a guild, by Discord's ids, and as what they are there.
 
-    `is_age_restricted` is of the moment of asking, and a thread's is its parent's.
+    `is_age_restricted` and `roles` are of the moment of asking; a thread is as restricted as its
+    parent.
     """
 
     guild_id: str
     channel_id: str
     is_age_restricted: bool = False
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

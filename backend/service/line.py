@@ -218,7 +218,7 @@ class Line:
             await self._change(job_id, self._fail_without_picture)
             return None
         place = job.request.requester.place
-        policy = policy_use(await self._policies.at(place), place)
+        policy = policy_use(await self._policies.at(place))
         now = self._clock()
         leased = await self._change(
             job_id, lambda row: row.dispatch(now=now, until=now + self._lease, worker=worker)

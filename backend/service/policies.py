@@ -14,6 +14,7 @@ from backend.domain.requests import Place
 from backend.prompt.judging import PromptScreen, SafetyScreen
 from backend.service.ports import Clock
 from safety.errors import PolicyInvalid
+from safety.grades import NO_PLACE, Circumstances
 from safety.overlay import closed, overlay, read_guild_policy, softenings
 from safety.policy import DEFAULT_POLICY, SCORES, Policy
 
@@ -47,12 +48,14 @@ class Policies:
         self._clock = clock
 
     async def at(self, place: Place | None) -> Policy:
-        """Return the policy that holds at a place now."""
-        return self.house if place is None else await self.in_guild(place.guild_id)
+        """Return the policy that holds at a place now, for the one who asks there."""
+        if place is None:
+            return self.house
+        return await self.in_guild(place.guild_id, circumstances_of(place))
 
-    async def in_guild(self, guild_id: str) -> Policy:
-        """Return the policy that holds in a guild now."""
-        return laid_over(self.house, await self.newest(guild_id))
+    async def in_guild(self, guild_id: str, circumstances: Circumstances = NO_PLACE) -> Policy:
+        """Return the policy that holds in a guild now, in some circumstances."""
+        return laid_over(self.house, await self.newest(guild_id), circumstances)
 
     async def newest(self, guild_id: str) -> PolicyRevision | None:
         """Return what a guild's own policy is now; None if it never had one."""
@@ -91,34 +94,38 @@ class Policies:
         )
 
 
-def laid_over(house: Policy, revision: PolicyRevision | None) -> Policy:
+def circumstances_of(place: Place) -> Circumstances:
+    """Return what of a place counts for the grades of policies."""
+    return Circumstances(is_restricted=place.is_age_restricted, roles=frozenset(place.roles))
+
+
+def laid_over(
+    house: Policy, revision: PolicyRevision | None, circumstances: Circumstances = NO_PLACE
+) -> Policy:
     """Return what a guild's document comes to; one that cannot be read any more holds everything.
 
-    It was read when it was set, so only a release that is older than it cannot.
+    It was read when it was set, so only a release that is older than it cannot. In `circumstances`
+    both are graded first, so that the guild is held to what the deployment says of just these.
     """
+    house = house.graded(circumstances)
     if revision is None or revision.document is None:
         return house
     edition = str(revision.version)
     try:
-        return overlay(house, read_guild_policy(revision.document), edition=edition)
+        guild = read_guild_policy(revision.document).graded(circumstances)
+        return overlay(house, guild, edition=edition)
     except PolicyInvalid as error:
         _log.error("guild_policy_unreadable", guild_id=revision.guild_id, reason=str(error))
         return closed(house, edition=edition)
 
 
-def policy_use(policy: Policy, place: Place | None) -> PolicyUse | None:
-    """Return what a worker needs of a policy, for pictures that are shown at a place.
-
-    Where only adults are, a picture is marked as one to be looked at on purpose from another score.
-    None is what every worker does by itself.
-    """
-    is_restricted = place is not None and place.is_age_restricted
-    if policy == DEFAULT_POLICY and not is_restricted:
+def policy_use(policy: Policy) -> PolicyUse | None:
+    """Return what a worker needs of a policy; None is what every worker does by itself."""
+    if policy == DEFAULT_POLICY:
         return None
     scores = {name: float(getattr(policy, f"{name}_score")) for name in SCORES}
-    restricted = scores.pop("nsfw_spoiler_restricted")
-    if is_restricted:
-        scores["nsfw_spoiler"] = restricted
+    # That is for whoever grades.
+    del scores["nsfw_spoiler_restricted"]
     return PolicyUse(
         id=policy.id,
         version=policy.version,

@@ -50,3 +50,13 @@ async def test_private_messages_are_in_no_place(town: Town) -> None:
     private = town.newest_job()
     assert private.id != public.id
     assert private.request.requester.place is None
+
+
+async def test_a_members_roles_are_told_as_they_are_at_the_moment(town: Town) -> None:
+    await town.ask()
+    assert town.newest_job().request.requester.place.roles == ()
+    roles = [town.guild.create_role(name) for name in ("trusted", "painter")]
+    dora = town.guild.add_member(town.env.create_user("dora"), roles=roles)
+    await dora.slash(town.channel, "imagine", prompt="a fox")
+    place = town.newest_job().request.requester.place
+    assert place.roles == tuple(str(one) for one in sorted(role.id for role in roles))

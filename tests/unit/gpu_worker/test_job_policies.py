@@ -4,15 +4,15 @@ import pytest
 from PIL import Image
 
 from backend.contracts import ModelFamily, PolicyUse, RenderJob, Tier
-from backend.domain.requests import Place
 from backend.service.policies import policy_use
 from gpu_worker.release.policies import judged_by, policy_of
 from gpu_worker.release.screening import Held, Screening
+from safety.grades import NO_PLACE, Circumstances
 from safety.policy import DEFAULT_POLICY, Policy
 from safety.verdict import Finding, Outcome
 from tests.fakes.image_checks import EachByItself
 
-ADULTS = Place(guild_id="1", channel_id="2", is_age_restricted=True)
+ADULTS = Circumstances(is_restricted=True)
 SNOW = Image.new("RGB", (64, 64), (250, 250, 255))
 
 
@@ -41,9 +41,9 @@ def a_job(policy: PolicyUse | None) -> RenderJob:
     )
 
 
-def approve(policy: Policy, place: Place | None = None, *, score: float) -> bool:
+def approve(policy: Policy, there: Circumstances = NO_PLACE, *, score: float) -> bool:
     """Screen a picture as a job from a place would be; return whether it is a spoiler."""
-    job = a_job(policy_use(policy, place))
+    job = a_job(policy_use(policy.graded(there)))
     screening = Screening(checks=[SureOf(score)], policy=DEFAULT_POLICY)
     [image] = screening.approve(
         [SNOW], clearances=frozenset(), timeout_s=30.0, policy=policy_of(job)
@@ -69,16 +69,16 @@ def test_in_a_channel_for_adults_another_score_makes_a_spoiler() -> None:
 
 
 def test_the_policy_that_ships_is_not_sent_as_every_worker_has_it() -> None:
-    assert policy_use(DEFAULT_POLICY, None) is None
+    assert policy_use(DEFAULT_POLICY) is None
     assert policy_of(a_job(None)) is None
-    assert policy_use(DEFAULT_POLICY, ADULTS) is not None
+    assert policy_use(DEFAULT_POLICY.graded(ADULTS)) is not None
 
 
 def test_limits_of_categories_arrive() -> None:
     limits = Policy(
         id="limits", at_most={"hate": Outcome.REVIEW}, at_least={"sexual": Outcome.BLOCK}
     )
-    arrived = policy_of(a_job(policy_use(limits, None)))
+    arrived = policy_of(a_job(policy_use(limits)))
     assert arrived is not None
     assert (arrived.id, arrived.at_most, arrived.at_least) == (
         "limits",
@@ -110,7 +110,7 @@ def test_what_is_reported_is_what_the_checks_said_and_by_which_policy_it_was_jud
     soft = Policy(id="soft", at_most={"hate": Outcome.ALLOW})
     found = soft.apply(Finding(check="sight", outcome=Outcome.BLOCK, category="hate", score=0.9))
     follows = Finding(check="age_and_nudity", outcome=Outcome.BLOCK, category="child_safety")
-    use = policy_use(soft, None)
+    use = policy_use(soft)
     assert use is not None
     told = judged_by(a_job(use), [[found, follows], []])
     assert (told.policy, told.version) == ("soft", soft.version)

@@ -42,6 +42,20 @@ def test_a_guilds_policy_is_set_shown_and_taken_away_and_all_of_it_is_remembered
     ]
 
 
+def test_what_holds_for_a_role_and_among_adults_is_shown(capsys, tmp_path):
+    path = tmp_path / "graded.toml"
+    grade = '[[grades]]\nroles = ["4712"]\nscores = { nsfw_review = 0.3 }\n'
+    path.write_text(STRICT + grade, encoding="utf-8")
+    told(capsys, "set", path, "--guild", GUILD, "--by", "ann")
+    shown = [
+        told(capsys, "show", "--guild", GUILD, *words)[1]["scores"]
+        for words in ((), ("--role", "4712"), ("--role", "1", "--restricted"))
+    ]
+    assert [scores["nsfw_review"] for scores in shown] == [0.6, 0.3, 0.6]
+    assert [scores["nsfw_spoiler"] for scores in shown] == [0.4, 0.4, 0.6]
+    assert told(capsys, "show", "--restricted")[1]["scores"]["nsfw_spoiler"] == 0.6
+
+
 def test_the_commands_speak_to_people_too(document, capsys):
     assert main(["policy", "set", str(document), "--guild", GUILD, "--by", "ann"]) == 0
     assert main(["policy", "history", "--guild", GUILD]) == 0

@@ -1,5 +1,7 @@
 """A guild's policy from the document to what becomes of a prompt, by the real checks."""
 
+from dataclasses import replace
+
 import pytest
 
 from backend.domain.families import ModelFamily
@@ -92,3 +94,19 @@ async def test_a_worker_is_told_the_policy_of_the_place_that_a_job_comes_from(ha
     assert (school.policy.id, school.policy.scores["nsfw_review"]) == ("school", 0.3)
     assert school.policy.version.startswith("1.")
     assert studio.policy is None
+
+
+async def test_a_role_is_held_to_more_than_the_others_are(workshop, policies):
+    document = """
+version = 1
+id = "school"
+[[grades]]
+roles = ["4712"]
+at_least = { living_artist = "review" }
+"""
+    await policies.set("7", document, author="ann")
+    newcomer = replace(SCHOOL, roles=("1", "4712"))
+    held = await submitted(workshop, newcomer)
+    assert (held.state, held.block.category) == (JobState.BLOCKED, "living_artist")
+    for place in (SCHOOL, replace(SCHOOL, roles=("1",)), replace(STUDIO, roles=("4712",))):
+        assert (await submitted(workshop, place)).state is JobState.QUEUED
