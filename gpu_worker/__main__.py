@@ -107,7 +107,12 @@ def _answering_probes(settings: Settings, worker: Worker) -> Iterator[None]:
     if settings.health_port is None:
         yield
         return
-    server = HealthServer(host=settings.health_host, port=settings.health_port, read=worker.vitals)
+    server = HealthServer(
+        host=settings.health_host,
+        port=settings.health_port,
+        read=worker.vitals,
+        read_lists=worker.list_states,
+    )
     server.start()
     try:
         yield
@@ -193,6 +198,7 @@ def open_screening(settings: Settings, objects: ObjectStore) -> Screening:
         checks=open_image_checks(wanted=wanted),
         policy=DEFAULT_POLICY,
         word_checks=(open_prompt_check("blocklist"),),
+        hash_lists=wanted.hash_lists,
     )
 
 

@@ -77,11 +77,23 @@ _CACHE_COUNTERS: Final[Mapping[str, tuple[str, Callable[[CacheReading], float]]]
 
 
 class HealthServer:
-    """Answers until it is closed; `read` is asked for each answer, on a thread of the server."""
+    """Answers until it is closed; `read` is asked for each answer, on a thread of the server.
 
-    def __init__(self, *, host: str, port: int, read: Callable[[], Vitals]) -> None:
+    `read_lists` says what is the trouble with each list of known pictures, "" if none is. It may
+    take long, so whether the worker lives does not hang on it.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        read: Callable[[], Vitals],
+        read_lists: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
         class Handler(_Handler):
             vitals = staticmethod(read)
+            list_states = staticmethod(read_lists)
 
         self._server = ThreadingHTTPServer((host, port), Handler)
         self._server.daemon_threads = True
@@ -111,6 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "impasto"
     sys_version = ""
     vitals: Callable[[], Vitals]
+    list_states: Callable[[], Mapping[str, str]]
 
     def do_GET(self) -> None:
         vitals = self.vitals()
@@ -118,13 +131,20 @@ class _Handler(BaseHTTPRequestHandler):
             case "/livez":
                 self._answer(not vitals.is_hung, _in_short(vitals))
             case "/readyz":
-                is_ready = vitals.takes_jobs and not vitals.is_hung
-                self._answer(is_ready and not vitals.provenance_trouble, _in_short(vitals))
+                self._answer_readiness(vitals)
             case "/metrics":
-                body, content_type = expose(vitals, accept=self.headers.get("Accept", ""))
+                accept = self.headers.get("Accept", "")
+                body, content_type = expose(vitals, self.list_states(), accept=accept)
                 self._send(200, body, content_type)
             case _:
                 self._send(404, b"", "text/plain")
+
+    def _answer_readiness(self, vitals: Vitals) -> None:
+        """Say no while nothing it draws could leave, and why."""
+        troubles = {name: trouble for name, trouble in self.list_states().items() if trouble}
+        works = vitals.takes_jobs and not vitals.is_hung
+        is_ready = works and not vitals.provenance_trouble and not troubles
+        self._answer(is_ready, {**_in_short(vitals), "list_troubles": troubles})
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named so in the library
         """Keep probes, which come every few seconds, out of the log."""
@@ -142,10 +162,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class VitalsCollector(Collector):
-    """Offers a worker's vitals to Prometheus."""
+    """Offers a worker's vitals to Prometheus, and whether its lists can be relied on."""
 
-    def __init__(self, vitals: Vitals) -> None:
+    def __init__(self, vitals: Vitals, list_states: Mapping[str, str]) -> None:
         self._vitals = vitals
+        self._list_states = list_states
         self._who = (vitals.worker, vitals.family)
 
     def collect(self) -> Iterator[Metric]:
@@ -164,6 +185,7 @@ class VitalsCollector(Collector):
             ran_out.add_metric((*self._who, stage), count)
         yield from (ended, ran_out)
         yield from self._caches()
+        yield self._lists()
 
     def _plain(
         self,
@@ -190,6 +212,16 @@ class VitalsCollector(Collector):
             entered.add_metric(labels, vitals.entered[one])
         yield from (state, seconds, entered)
 
+    def _lists(self) -> Metric:
+        usable = GaugeMetricFamily(
+            "impasto_worker_hash_list_usable",
+            "Whether a list of known pictures can be looked in; nothing leaves while one cannot.",
+            labels=("worker", "family", "list"),
+        )
+        for name, trouble in self._list_states.items():
+            usable.add_metric((*self._who, name), float(not trouble))
+        return usable
+
     def _caches(self) -> Iterator[Metric]:
         size = GaugeMetricFamily(
             "impasto_worker_cache_bytes",
@@ -209,10 +241,10 @@ class VitalsCollector(Collector):
         return CounterMetricFamily(name, text, labels=("worker", "family", label))
 
 
-def expose(vitals: Vitals, *, accept: str) -> tuple[bytes, str]:
+def expose(vitals: Vitals, list_states: Mapping[str, str], *, accept: str) -> tuple[bytes, str]:
     """Return a worker's figures as an `Accept` header asks for them, and their content type."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(VitalsCollector(vitals))
+    registry.register(VitalsCollector(vitals, list_states))
     encode, content_type = choose_encoder(accept)
     return encode(registry), content_type
 

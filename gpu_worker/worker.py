@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Final, TypedDict
 
@@ -35,7 +35,6 @@ from gpu_worker.engine.stock import LateStock, SteeredStock, Storekeeper
 from gpu_worker.herald import Herald
 from gpu_worker.messenger import Messenger
 from gpu_worker.orders import read_ingredient, read_order
-from gpu_worker.release.marking import NO_CREDENTIALS
 from gpu_worker.release.pipeline import ReleasePipeline
 from gpu_worker.release.policies import judged_by, policy_of
 from gpu_worker.release.previews import Previews
@@ -55,6 +54,7 @@ from gpu_worker.state import (
 )
 from gpu_worker.vitals import Dials, Vitals
 from gpu_worker.vram.quarantine import REST_S, Quarantine
+from safety.verdict import CHECK_FAILED
 from storage.image_store import ImageStore
 
 CLAIM_RETRY_S: Final = 30.0
@@ -191,6 +191,10 @@ class Worker:
             provenance_trouble=self._release.provenance_trouble(),
         )
 
+    def list_states(self) -> Mapping[str, str]:
+        """Return what is the trouble with each list of known pictures; "" if it is well."""
+        return self._release.list_states()
+
     def stop_asking(self) -> None:
         """Want no more jobs, and have everybody know; safe in a signal's handler."""
         self.desk.stop_asking()
@@ -281,7 +285,7 @@ class Worker:
         self._mind_health(report)
 
     def _mind_health(self, report: RenderReport) -> None:
-        """Rest when jobs in a row found no memory, or none can be signed; one drawn is proof."""
+        """Rest when jobs in a row found no memory, or none can leave; one drawn is proof."""
         if isinstance(report, RenderFinished):
             self._quarantine = self._quarantine.succeeded()
             if self._course.recover():
@@ -292,9 +296,13 @@ class Worker:
                 _log.error("worker_rests", seconds=REST_S, lost=len(self._quarantine.failed_at_s))
                 self._course.fall_ill("several jobs in a row found no memory")
                 self.desk.rest(REST_S)
-        elif isinstance(report, RenderBlocked) and report.rule.startswith(NO_CREDENTIALS):
+        elif (
+            isinstance(report, RenderBlocked)
+            and report.category == CHECK_FAILED
+            and (trouble := self._release.trouble_behind(report.rule))
+        ):
             _log.error("worker_rests", seconds=REST_S, reason=report.rule)
-            self._course.fall_ill("pictures cannot be signed")
+            self._course.fall_ill(trouble)
             self.desk.rest(REST_S)
 
     def _report_on(self, job: RenderJob, watch: StepWatch, course: StateMachine) -> RenderReport:

@@ -1,6 +1,6 @@
 """The seam of the lists of known pictures. A list holds hashes, never pictures; none ships."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from safety.fingerprint import Fingerprint
@@ -28,3 +28,8 @@ class HashList(Protocol):
 
     def trouble(self) -> str:
         """Return why nothing could be looked up now, as a word; "" if all is well."""
+
+
+def states_of(lists: Sequence[HashList]) -> Mapping[str, str]:
+    """Return what is the trouble with each list, as a word, by its name; "" if it is well."""
+    return {one.name: one.trouble() for one in lists}

@@ -15,11 +15,12 @@ from pydantic import ValidationError
 
 from backend.bootstrap import open_objects, open_signing_credentials
 from backend.cli import valkey
+from backend.cli.list_report import look_at_lists
 from backend.cli.model_report import ModelReport, look_at_models
 from backend.cli.terminal import Subparsers, say
 from backend.db.migrate import upgrade
 from backend.settings import Settings, setting_problems
-from safety.errors import CredentialsInvalid
+from safety.errors import CredentialsInvalid, HashListsInvalid
 from safety.provenance.certificates import RENEW_BEFORE
 from storage.errors import StorageError
 
@@ -77,6 +78,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _broker(settings)
     yield _pictures(settings)
     yield _signing(settings)
+    yield from examine_lists(settings)
     yield from examine_models(settings)
     yield _gpu()
     yield _token(settings)
@@ -103,6 +105,30 @@ def _signing(settings: Settings) -> Finding:
             fix="Put a renewed chain and key in their place; workers read them anew.",
         )
     return Finding(name="signing", level="ok", message=ends)
+
+
+def examine_lists(settings: Settings) -> Iterator[Finding]:
+    """Look at each list of known pictures as this machine has it; none is fetched."""
+    try:
+        reports = look_at_lists(settings)
+    except HashListsInvalid as error:
+        yield Finding(
+            name="hash lists",
+            level="problem",
+            message=f"no picture can be checked, so none is delivered: {error}",
+            fix="Correct the document that IMPASTO_HASH_LISTS names.",
+        )
+        return
+    for report in reports:
+        name, trouble = f"hash list {report.name}", report.trouble
+        if not trouble:
+            yield Finding(name=name, level="ok", message="can be looked in")
+        elif report.is_fetched and trouble == "missing":
+            message = "not on this machine yet; what checks pictures fetches it"
+            yield Finding(name=name, level="note", message=message)
+        else:
+            message = f"it is {trouble}, so every picture is held"
+            yield Finding(name=name, level="problem", message=message, fix=report.fix)
 
 
 def examine_models(settings: Settings) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from backend.domain.judgements import Judgement, PictureJudgement
 from backend.domain.prompts import PromptSpec
 from backend.domain.requests import GenerationRequest, JobId
 from backend.domain.results import GenerationResult
+from backend.domain.ways_out import CHECK_FAILED
 
 LOSSES_MAX = 3
 
@@ -146,6 +147,11 @@ class Job:
     def is_waiting(self) -> bool:
         """Whether the job stands in line, not leased to anyone."""
         return self.state is JobState.QUEUED and self.lease is None
+
+    @property
+    def is_not_checked(self) -> bool:
+        """Whether it is held only because a check did not work, not for what it found."""
+        return self.block is not None and self.block.category == CHECK_FAILED
 
     @property
     def drawn_share(self) -> float:

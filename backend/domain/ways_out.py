@@ -9,6 +9,11 @@ CHILD_SAFETY: Final = "child_safety"
 CHECK_FAILED: Final = "check_failed"
 _ASK: Final = "a moderator will look at it"
 _NOBODY: Final = "This is not drawn here, and nobody can release it."
+# Of a job whose pictures, or words, no check could judge.
+NOT_CHECKED: Final = (
+    "A safety check did not work, so nothing is shown; your prompt is not at fault. "
+    "Try again in a few minutes, or appeal: a moderator can have it drawn again."
+)
 _CHANGES: Final = {
     "sexual": "Leave out nudity and sex",
     "violence_gore": "Leave out wounds, killing and cruelty",
@@ -22,6 +27,13 @@ _CHANGES: Final = {
     "brand": "Leave out the brand",
     "too_long": "Shorten it",
 }
+
+
+def picture_way_out(category: str) -> str:
+    """Return what somebody can do whose own picture is not taken in, in one sentence."""
+    if category == CHECK_FAILED:
+        return "A check did not work; send it again in a few minutes."
+    return "Use another one."
 
 
 def way_out(category: str, *, is_final: bool = False) -> str:

@@ -10,6 +10,7 @@ from backend.domain.jobs import Job, JobState
 from backend.domain.languages import language_name
 from backend.domain.outlook import Outlook
 from backend.domain.prompts import PromptSpec
+from backend.domain.ways_out import NOT_CHECKED
 from backend.prompt.support import notes_of
 
 # Ratios that differ by less than a hundredth look the same.
@@ -95,6 +96,8 @@ class JobView:
                 return "It is being drawn."
             case JobState.DELIVERED:
                 return "It is done; its pictures are there."
+            case JobState.BLOCKED if self.job.is_not_checked:
+                return NOT_CHECKED
             case JobState.BLOCKED:
                 return "It is held back by a safety check; a moderator may look at it."
             case JobState.FAILED:

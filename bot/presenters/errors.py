@@ -41,7 +41,7 @@ ERROR_SENTENCES: Mapping[str, str] = {
     "refused": _AS_WRITTEN,
     "link_refused": "This link has expired or was altered. Get a fresh one with `/show`.",
     "prompt_blocked": "This prompt is held back. Rephrase it, or ask a moderator to look at it.",
-    "picture_blocked": "This picture is held back. Use another one.",
+    "picture_blocked": "This picture is held back. {way_out}",
     "review_not_releasable": "Jobs of this category cannot be released. Press *Keep blocked*.",
     "not_allowed": _AS_WRITTEN,
     "unauthenticated": "Your account could not be recognised. Try again from inside a server.",

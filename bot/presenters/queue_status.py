@@ -6,6 +6,7 @@ from typing import assert_never
 from backend.domain.jobs import Job, JobState, Progress
 from backend.domain.outlook import Outlook
 from backend.domain.reviews import NEVER_RELEASED
+from backend.domain.ways_out import NOT_CHECKED
 from backend.service.job_view import JobView
 from bot.presenters.errors import failure_sentence
 
@@ -23,6 +24,8 @@ def status_line(view: JobView, *, progress: Progress | None) -> str:
             return progress_line(progress)
         case JobState.DELIVERED:
             return f"✅ Done. {view.receipt}"
+        case JobState.BLOCKED if job.is_not_checked:
+            return f"🔒 {NOT_CHECKED}"
         case JobState.BLOCKED:
             return f"🔒 This is held back. {_held_way_out(job)}"
         case JobState.FAILED:

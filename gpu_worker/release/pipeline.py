@@ -7,7 +7,7 @@ import gc
 import random
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Final
@@ -16,7 +16,7 @@ import structlog
 from PIL import Image
 
 from gpu_worker.release.doorway import Doorway
-from gpu_worker.release.marking import Marker, SignedImage, blur, lay_out
+from gpu_worker.release.marking import NO_CREDENTIALS, Marker, SignedImage, blur, lay_out
 from gpu_worker.release.papers import Papers
 from gpu_worker.release.screening import Held, Screening
 from gpu_worker.state import OutOfMemory, StorageFull, StorageUnavailable
@@ -193,6 +193,25 @@ class ReleasePipeline:
     def provenance_trouble(self) -> str:
         """Return why no picture could leave signed now, as a word; "" if all is well."""
         return self._marker.trouble()
+
+    def list_states(self) -> Mapping[str, str]:
+        """Return what is the trouble with each list of known pictures, as a word; "" if none is.
+
+        It may wait for a store, and for a list to be read.
+        """
+        return self._screening.list_states()
+
+    def trouble_behind(self, rule: str) -> str:
+        """Return why pictures of any job would be held by a failed check as this one's were.
+
+        It is "" where that was about the one job.
+        """
+        if rule.startswith(NO_CREDENTIALS):
+            return "pictures cannot be signed"
+        name, _, reason = rule.rpartition(".")
+        if self.list_states().get(name):
+            return f"the list of known pictures {name} is {reason}"
+        return ""
 
     def release_preview(
         self,

@@ -1,10 +1,11 @@
 """Judges the pictures of a job, together with the words they were drawn by."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PIL import Image
 
 from backend.contracts import RenderJob
+from safety.hash_list import HashList, states_of
 from safety.image_check import ImageCheck
 from safety.policy import Policy
 from safety.prompt_check import PromptCheck
@@ -32,7 +33,10 @@ class Held(Exception):
 
 
 class Screening:
-    """The checks of a worker; `word_checks` find what in the words bears on the pictures."""
+    """The checks of a worker; `word_checks` find what in the words bears on the pictures.
+
+    `hash_lists` are those that one of the checks looks in: while one is in trouble, nothing passes.
+    """
 
     def __init__(
         self,
@@ -40,10 +44,12 @@ class Screening:
         checks: Sequence[ImageCheck],
         policy: Policy,
         word_checks: Sequence[PromptCheck] = (),
+        hash_lists: Sequence[HashList] = (),
     ) -> None:
         self._checks = tuple(checks)
         self._policy = policy
         self._word_checks = tuple(word_checks)
+        self._hash_lists = tuple(hash_lists)
 
     def approve(
         self,
@@ -75,6 +81,10 @@ class Screening:
             ApprovedImage(pixels=pixels, verdict=verdict, clearances=clearances)
             for pixels, verdict in zip(pictures, verdicts, strict=True)
         ]
+
+    def list_states(self) -> Mapping[str, str]:
+        """Return what is the trouble with each list of known pictures; "" if it is well."""
+        return states_of(self._hash_lists)
 
     def _told(self, words: str) -> tuple[Finding, ...]:
         if not (words and self._word_checks):

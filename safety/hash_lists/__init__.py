@@ -111,11 +111,16 @@ def open_own_list(read: Callable[[], Mapping[str, str]]) -> HashList:
 
 
 def open_hash_list(
-    wanted: WantedList, *, cache: Path, clock: Callable[[], float] = time.time
+    wanted: WantedList,
+    *,
+    cache: Path,
+    clock: Callable[[], float] = time.time,
+    asks_banks: bool = True,
 ) -> HashList:
     """Open a list; `cache` is the folder in which those of banks are kept.
 
-    A bank that does not answer now is asked again, and until then everything is held.
+    A bank that does not answer now is asked again, and until then everything is held. Without
+    `asks_banks` none is: what is there is looked in as it is.
 
     Raises:
         HashListsInvalid: its address, proof or token is not usable.
@@ -151,7 +156,14 @@ def open_hash_list(
         raise HashListsInvalid(f"the list {name} cannot be opened: {error}") from error
     from safety.listing.bank import Bank, BankHashList
 
-    bank = Bank(name=name, folder=cache, update=update, stale_after_s=stale_after_s, clock=clock)
+    bank = Bank(
+        name=name,
+        folder=cache,
+        update=update,
+        stale_after_s=stale_after_s,
+        asks_by_itself=asks_banks,
+        clock=clock,
+    )
     return BankHashList(name=name, category=category, bank=bank)
 
 

@@ -46,7 +46,10 @@ Update = Callable[[Visit, bytes], News]
 
 
 class Bank:
-    """A cached list, refreshed once an hour by a thread that whoever asks it starts."""
+    """A cached list, refreshed once an hour by a thread that whoever asks it starts.
+
+    One that does not ask by itself is only as new as the last `refresh`, of whichever process.
+    """
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class Bank:
         update: Update,
         stale_after_s: float = STALE_AFTER_S,
         refresh_s: float = REFRESH_S,
+        asks_by_itself: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._name = name
@@ -63,6 +67,7 @@ class Bank:
         self._visit_path = folder / f"{name}.json"
         self._update = update
         self._refresh_s = refresh_s
+        self._asks_by_itself = asks_by_itself
         self._clock = clock
         self._tried_at = -float("inf")
         self._refreshing = threading.Lock()
@@ -119,6 +124,8 @@ class Bank:
         return self._visit(), self._path.read_bytes()
 
     def _refresh_soon(self) -> None:
+        if not self._asks_by_itself:
+            return
         now = self._clock()
         age_s = now - self._visit().checked_at
         is_due = age_s >= self._refresh_s or self._held.trouble() in _LOST

@@ -1,6 +1,8 @@
 """What a worker reports when things go wrong, over a real broker; its artist is in our hands."""
 
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +11,8 @@ import pytest
 import structlog
 from PIL import Image
 
-from backend.contracts import ModelFamily, cancel_key, worker_key
-from gpu_worker.__main__ import open_artist
+from backend.contracts import ModelFamily, WorkerState, cancel_key, worker_key
+from gpu_worker.__main__ import open_artist, open_screening
 from gpu_worker.engine.loop import Engine
 from gpu_worker.engine.pace import Bounds
 from gpu_worker.engine.rehearsal import SleepingArtist
@@ -110,6 +112,7 @@ def start(redis_url: str) -> Iterator[Start]:
         artist: Artist | None = None,
         stock: Stock | None = None,
         marker: Marker | None = None,
+        screening: Screening | None = None,
     ) -> Worker:
         images = ImageStore(objects=objects or MemoryObjectStore())
         opened = artist or FailingArtist(failures=list(failures))
@@ -120,7 +123,8 @@ def start(redis_url: str) -> Iterator[Start]:
             messenger=Messenger(redis_url=redis_url, worker="worker-1"),
             images=images,
             release=ReleasePipeline(
-                screening=Screening(checks=[SecondPictureCheck()], policy=DEFAULT_POLICY),
+                screening=screening
+                or Screening(checks=[SecondPictureCheck()], policy=DEFAULT_POLICY),
                 check_timeout_s=30.0,
                 marker=marker or a_marker(),
                 images=images,
@@ -168,6 +172,37 @@ def test_a_worker_that_cannot_sign_holds_its_job_and_rests_until_it_can(line: Li
     assert worker.vitals().provenance_trouble == "credentials_missing"
     usable = True
     assert worker.vitals().provenance_trouble == ""
+    worker.run(a_render_job(2))
+    assert line.outcome(a_render_job(2)).kind == "render_finished"
+    assert worker.desk.wants() == 1
+
+
+def test_a_worker_whose_list_is_stale_holds_its_job_and_rests_until_it_is_fresh(
+    line: Line, start: Start, tmp_path: Path
+):
+    listed = tmp_path / "vetted.txt"
+    listed.write_text("0f" * 32 + "\n")
+    os.utime(listed, (time.time() - 8 * 24 * 3600,) * 2)
+    document = tmp_path / "lists.toml"
+    document.write_text('[[list]]\nname = "vetted"\nkind = "file"\npath = "vetted.txt"\n')
+    objects = MemoryObjectStore()
+    worker = start(
+        objects=objects,
+        screening=open_screening(Settings(hash_lists=document, home=tmp_path), objects),
+    )
+    worker.run(a_render_job(1))
+    held = line.outcome(a_render_job(1))
+    assert (held.kind, held.category, held.rule) == (
+        "render_blocked",
+        "check_failed",
+        "vetted.stale",
+    )
+    assert list(objects.list_keys("")) == []
+    assert worker.list_states() == {"own": "", "vetted": "stale"}
+    assert worker.vitals().state is WorkerState.UNHEALTHY
+    assert worker.desk.wants() == 0
+    listed.touch()
+    assert worker.list_states() == {"own": "", "vetted": ""}
     worker.run(a_render_job(2))
     assert line.outcome(a_render_job(2)).kind == "render_finished"
     assert worker.desk.wants() == 1

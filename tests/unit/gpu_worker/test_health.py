@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -45,20 +46,27 @@ WELL = Vitals(
 )
 
 
+def get_from(server: HealthServer, path: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    status, body = answer.status, answer.read().decode()
+    connection.close()
+    return status, body
+
+
 class Probe:
     """A health server over vitals in our hands."""
 
     def __init__(self) -> None:
         self.vitals = WELL
-        self.server = HealthServer(host="127.0.0.1", port=0, read=lambda: self.vitals)
+        self.lists = {"own": "", "vetted": ""}
+        self.server = HealthServer(
+            host="127.0.0.1", port=0, read=lambda: self.vitals, read_lists=lambda: self.lists
+        )
 
     def get(self, path: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        status, body = answer.status, answer.read().decode()
-        connection.close()
-        return status, body
+        return get_from(self.server, path)
 
     def samples(self) -> dict[tuple[str, ...], float]:
         status, body = self.get("/metrics")
@@ -101,6 +109,42 @@ def test_a_worker_lives_until_it_hangs_and_is_ready_while_it_takes_jobs(
         status, body = probe.get(path)
         assert status == expected
         assert json.loads(body)["state"] == probe.vitals.state
+
+
+@pytest.mark.parametrize("trouble", ["stale", "missing", "corrupt", "empty", "unreachable"])
+def test_a_worker_is_not_ready_while_a_list_cannot_be_relied_on_and_says_which(
+    probe: Probe, trouble: str
+):
+    status, body = probe.get("/readyz")
+    assert (status, json.loads(body)["list_troubles"]) == (200, {})
+    probe.lists = {"own": "", "vetted": trouble}
+    status, body = probe.get("/readyz")
+    assert (status, json.loads(body)["list_troubles"]) == (503, {"vetted": trouble})
+    assert probe.get("/livez")[0] == 200
+    scraped = probe.samples()
+    assert scraped["impasto_worker_hash_list_usable", "vetted"] == 0
+    assert scraped["impasto_worker_hash_list_usable", "own"] == 1
+
+
+def test_a_list_that_takes_forever_does_not_make_a_worker_seem_dead(probe: Probe):
+    asked, answered = threading.Event(), threading.Event()
+
+    def hang() -> dict[str, str]:
+        asked.set()
+        assert answered.wait(30)
+        return {}
+
+    server = HealthServer(host="127.0.0.1", port=0, read=lambda: WELL, read_lists=hang)
+    server.start()
+    slow = threading.Thread(target=lambda: get_from(server, "/readyz"))
+    slow.start()
+    try:
+        assert asked.wait(10)
+        assert get_from(server, "/livez")[0] == 200
+    finally:
+        answered.set()
+        slow.join()
+        server.close()
 
 
 def test_every_figure_is_scraped(probe: Probe):

@@ -5,12 +5,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from backend.cli import main, make_parser
 from backend.cli.demo import announce
+from backend.cli.doctor import examine_lists
 from backend.cli.extras import NotInstalled
 from backend.cli.imagine import make_request
 from backend.cli.stack import Stack
@@ -125,6 +127,33 @@ def test_doctor_names_the_variable_that_cannot_be_used(
     assert main(["doctor", "--json"]) == 1
     [finding] = json.loads(capsys.readouterr().out)
     assert finding["name"] == "IMPASTO_FAMILIES"
+
+
+def test_doctor_tells_of_each_list_whether_it_can_be_looked_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh, stale = tmp_path / "fresh.txt", tmp_path / "stale.txt"
+    for path in (fresh, stale):
+        path.write_text("0f" * 32 + "\n")
+    os.utime(stale, (time.time() - 8 * 24 * 3600,) * 2)
+    document = tmp_path / "lists.toml"
+    kinds = {"fresh": 'path = "fresh.txt"', "stale": 'path = "stale.txt"', "gone": 'path = "none"'}
+    texts = [f'[[list]]\nname = "{name}"\nkind = "file"\n{at}\n' for name, at in kinds.items()]
+    bank = 'kind = "http"\nurl = "https://bank.invalid/x"\nsha256_url = "https://bank.invalid/y"'
+    document.write_text("\n".join([*texts, f'[[list]]\nname = "bank"\n{bank}\n']))
+    settings = Settings(hash_lists=document, home=tmp_path)
+    found = {one.name: one for one in examine_lists(settings)}
+    assert {name.rpartition(" ")[2]: one.level for name, one in found.items()} == {
+        "fresh": "ok",
+        "stale": "problem",
+        "gone": "problem",
+        "bank": "note",
+    }
+    assert found["hash list stale"].message == "it is stale, so every picture is held"
+    assert all(one.fix for one in found.values() if one.level == "problem")
+    document.write_text("[[list]]\nname = 7\n")
+    [broken] = examine_lists(settings)
+    assert (broken.name, broken.level) == ("hash lists", "problem")
 
 
 @pytest.mark.parametrize(

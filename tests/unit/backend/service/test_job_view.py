@@ -8,6 +8,7 @@ from backend.billing.ledger import Cost
 from backend.contracts import RenderNote
 from backend.domain.jobs import Block, Failure, JobState, Progress
 from backend.domain.results import GenerationResult, Timings
+from backend.domain.ways_out import NOT_CHECKED
 from backend.service.job_view import JobView, gpu_time
 from tests.builders import a_job
 
@@ -60,6 +61,17 @@ def test_every_state_has_its_receipt(fields: dict[str, object], receipt: str, co
     assert (view.receipt, view.cost) == (receipt, cost)
     assert view.why.endswith(receipt)
     assert len(view.why) > len(receipt)
+
+
+def test_what_no_check_could_judge_is_told_from_what_a_check_holds() -> None:
+    def held(category: str) -> str:
+        block = Block(stage="image", outcome="block", category=category, rule="vetted.stale")
+        return JobView(job=replace(JOB, state=JobState.BLOCKED, block=block)).why
+
+    assert held("check_failed") == NOT_CHECKED
+    assert "vetted" not in held("check_failed")
+    assert "moderator" in held("nsfw")
+    assert held("nsfw") != NOT_CHECKED
 
 
 def test_gpu_time_is_said_with_two_digits() -> None:
