@@ -12,8 +12,8 @@ HEAD = """\
 
 What finding copies costs among ten million hashes, and which copies are found: PDQ, distance at
 most 31, quality above 49. Made by `python bench/fingerprints.py speed`, `read`, `read-ids`,
-`faiss`, `recall` and `render`; its head says what each does. One thread; the machine had other work,
-so read the ratios.
+`faiss`, `recall` and `render`; its head says what each does. One thread; the machine had other
+work, so read the ratios.
 """
 KINDS = ("photograph", "starter", "synthetic")
 
