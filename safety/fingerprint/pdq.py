@@ -24,6 +24,9 @@ _FREQUENCIES: Final = 16
 _PASSES: Final = 2
 _CROP_SHARES: Final = (0.95, 0.9, 0.85, 0.8, 0.75)
 _CROP_PLACES: Final = ((0.5, 0.5), (0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
+# A row of a caption's bar has at least so much of the bar in it, and a picture is not all bars.
+_BAR_PLAIN_SHARE: Final = 0.5
+_BETWEEN_BARS_LEAST: Final = 0.4
 # Levels by which a margin's pixels may differ after a lossy encoding.
 _MARGIN_NOISE: Final = 12
 
@@ -70,27 +73,49 @@ def fingerprint(pixels: Image.Image) -> Fingerprint:
 
 def dihedrals(pixels: Image.Image) -> tuple[Fingerprint, ...]:
     """Return the fingerprints of a picture turned and mirrored all eight ways, itself first."""
-    grid = _grid(pixels)
-    quality = _quality(grid)
-    return tuple(Fingerprint(_bits(turned), quality) for turned in _turned(_frequencies(grid)))
+    grids = list(_turned(_luma(pixels)))
+    quality = _quality(grids[0])
+    return tuple(Fingerprint(_bits(_frequencies(grid)), quality) for grid in grids)
 
 
 def crops(pixels: Image.Image) -> Iterator[Image.Image]:
-    """Cut overlapping parts out of a picture: what a plain margin encloses, then 25 by measure.
+    """Cut overlapping parts out of a picture: what margins and bars enclose, then 25 by measure.
 
     A picture that has been set into a larger one is found by one of them, and so is one that was
-    listed after it was cut out of this. They are 95 to 75 % of each side, at the corners and in
+    listed after it was cut out of this. The 25 are 95 to 75 % of each side, at the corners and in
     the middle: a hash bears some 2 % more or less.
     """
     inner = _without_margin(pixels)
     if inner is not None:
         yield inner
+    yield from _without_bars(pixels)
     width, height = pixels.size
     for share in _CROP_SHARES:
         across, down = max(1, round(width * share)), max(1, round(height * share))
         for x, y in _CROP_PLACES:
             left, top = round((width - across) * x), round((height - down) * y)
             yield pixels.crop((left, top, left + across, top + down))
+
+
+def _without_bars(pixels: Image.Image) -> Iterator[Image.Image]:
+    """Yield what lies above a bar at the foot, below one at the head, and between both.
+
+    A bar is mostly of one colour, and may have a caption on it.
+    """
+    levels = np.asarray(pixels.convert("L"), dtype=np.int16)
+    head, foot = _bar(levels), _bar(levels[::-1])
+    height = len(levels)
+    boxes = {(0, height - foot), (head, height), (head, height - foot)} - {(0, height)}
+    for top, bottom in sorted(boxes):
+        if bottom - top >= height * _BETWEEN_BARS_LEAST:
+            yield pixels.crop((0, top, pixels.width, bottom))
+
+
+def _bar(levels: NDArray[np.int16]) -> int:
+    """Return how many of the first rows are mostly of the colour of the first one."""
+    plain = np.abs(levels - np.median(levels[0])) <= _MARGIN_NOISE
+    is_bar = plain.mean(axis=1) >= _BAR_PLAIN_SHARE
+    return len(is_bar) if is_bar.all() else int(np.argmin(is_bar))
 
 
 def _without_margin(pixels: Image.Image) -> Image.Image | None:
@@ -174,14 +199,16 @@ def _bits(frequencies: _Matrix) -> bytes:
     return np.packbits((flat > middle)[::-1]).tobytes()
 
 
-def _turned(frequencies: _Matrix) -> Iterator[_Matrix]:
-    """Yield the frequencies of the picture as it is, mirrored, and either turned.
+def _turned(luma: _Matrix) -> Iterator[_Matrix]:
+    """Yield the grids of a picture as it is, mirrored, and either laid on its side.
 
-    Mirroring turns the sign of every other frequency (the first is the odd one), and a picture laid
-    on its side has rows and columns exchanged.
+    A mirrored picture's is not this one's mirrored: the 64 places lie askew by up to a pixel.
     """
-    odd = np.where(np.arange(_FREQUENCIES) % 2 == 0, -1, 1).astype(np.float32)
-    for laid in (frequencies, frequencies.T):
-        for across in (1, odd[None, :]):
-            for down in (1, odd[:, None]):
-                yield laid * across * down
+    height, width = luma.shape
+    down, across = _smoothing(height), _smoothing(width)
+    both = np.concatenate([down, down[:, ::-1]]) @ luma
+    for rows in (both[:_GRID], both[_GRID:]):
+        for columns in (across, across[:, ::-1]):
+            grid = rows @ columns.T
+            yield grid
+            yield grid.T
