@@ -1,6 +1,6 @@
 """What the marks survive, at what cost, and that clean pictures have none; writes `watermark.md`.
 
-`measure`, `clean` and `signature` add lines to files in the cache and go on where they stopped;
+`measure` and `clean` add lines to files in the cache and go on where they stopped;
 `render` writes the tables from what is there. Run them under `nice`: they take tens of minutes.
 """
 

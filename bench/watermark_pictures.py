@@ -36,27 +36,39 @@ def draw_starter(cache: Path, count: int, *, threads: int = 1) -> list[Path]:
     return paths
 
 
-def _draw(paths: list[Path], threads: int) -> None:
+def open_starter():
+    """Open the starter model as one pipeline, quiet and on the processor."""
     os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
     import torch
     from diffusers import StableDiffusionXLPipeline
 
-    from gpu_worker.render.upscale import open_upscaler
+    pipeline = StableDiffusionXLPipeline.from_pretrained(MODELS / "sdxl", torch_dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def starter_prompt(random: Random) -> str:
+    """Return words for a scene that the starter model knows."""
     from gpu_worker.starter.captions import write_caption
     from gpu_worker.starter.scenes import draw_scene
     from gpu_worker.starter.vocabulary import WHOLE_LESSON
 
+    return write_caption(draw_scene(random, lesson=WHOLE_LESSON), random)
+
+
+def _draw(paths: list[Path], threads: int) -> None:
+    import torch
+
+    from gpu_worker.render.upscale import open_upscaler
+
     torch.set_num_threads(threads)
-    pipeline = StableDiffusionXLPipeline.from_pretrained(MODELS / "sdxl", torch_dtype=torch.float32)
-    pipeline.set_progress_bar_config(disable=True)
+    pipeline = open_starter()
     upscaler = open_upscaler(
         MODELS / "upscaler" / "x4.safetensors", scale=4, device=torch.device("cpu")
     )
     for path in paths:
-        random = Random(f"watermark {path.stem}")  # noqa: S311 repeatable on purpose
-        prompt = write_caption(draw_scene(random, lesson=WHOLE_LESSON), random)
         picture = pipeline(
-            prompt,
+            starter_prompt(Random(f"watermark {path.stem}")),  # noqa: S311 repeatable on purpose
             width=128,
             height=128,
             num_inference_steps=10,

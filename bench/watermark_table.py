@@ -31,9 +31,6 @@ def render(cache: Path, transforms: list[str]) -> str:
     if (cache / "times.json").exists():
         parts.append(_times(json.loads((cache / "times.json").read_text())))
     parts.append("## invisible-watermark, the floor\n\n" + FLOOR)
-    signature = rows_of(cache / "signature.jsonl")
-    if signature:
-        parts.append(_signature(signature))
     return "\n".join(parts)
 
 
@@ -114,28 +111,6 @@ def _clean(rows: list[dict]) -> str:
 def _times(times: dict[str, float]) -> str:
     lines = ["## Time of a 1024² picture on one core", "", "| | ms |", "|---|---|"]
     return "\n".join([*lines, *(f"| {name} | {1000 * s:.0f} |" for name, s in times.items()), ""])
-
-
-def _signature(rows: list[dict]) -> str:
-    titles = list(rows[0]["right"])
-    lines = [
-        f"## Stable Signature of the starter's decoder: {len(rows)} pictures of 128 px",
-        "",
-        "| | bits right, mean | signature found (1e-6, cells sought) |",
-        "|---|---|---|",
-    ]
-    for title in titles:
-        right = numpy.mean([row["right"][title] for row in rows])
-        found = numpy.mean([row["found"][title] for row in rows])
-        lines.append(f"| {title} | {right:.3f} | {found:.3f} |")
-    for name, title, digits in (("psnr", "PSNR, dB", 2), ("ssim", "SSIM", 4)):
-        values = [row[name] for row in rows]
-        cost = f"mean {numpy.mean(values):.{digits}f}, worst {min(values):.{digits}f}"
-        lines += ["", f"{title} against what the plain decoder draws: {cost}."]
-    clean = numpy.mean([row["clean"] for row in rows])
-    hits = sum(row["clean_found"] for row in rows)
-    lines += ["", f"The plain decoder's pictures: {clean:.3f} of the bits, {hits} called signed."]
-    return "\n".join([*lines, ""])
 
 
 def rows_of(path: Path) -> list[dict]:

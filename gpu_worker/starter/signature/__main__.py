@@ -7,8 +7,8 @@ For SDXL's own decoder, on a GPU, both with the same words more:
 
     --family sdxl --vae FOLDER --pictures FOLDER --side 256 --device cuda
 
-`tune` leaves in `--to` an autoencoder `vae/` to lay in place of a model's, and `extractor/`, the
-folder that the watermark `stable_signature` reads.
+`tune` leaves in `--to` the taught decoder, which a worker lays over its model's own, and what the
+watermark `stable_signature` reads.
 """
 
 import argparse
@@ -22,15 +22,17 @@ import torch
 from diffusers import AutoencoderKL
 from safetensors.torch import save_file
 
+from gpu_worker.compose.signing import save_decoder
 from gpu_worker.starter.signature.networks import BITS, CELL_PX, Extractor
 from gpu_worker.starter.signature.pictures import Album, paint_album, read_album
 from gpu_worker.starter.signature.train_extractor import ExtractorRun, train_extractor
-from gpu_worker.starter.signature.tune_decoder import TuningRun, tune_decoder
+from gpu_worker.starter.signature.tune_decoder import TuningRun, trace_of, tune_decoder
 from safety.provenance.watermarks.stable_signature import FACTS_FILE, WEIGHTS_FILE
 
 _MODELS = Path(__file__).parents[1] / "models"
 _FAMILIES = ("sdxl", "sd3", "flux")
 _PAINTED, _PAINTED_SIDE = 3000, 128
+_STARTER_SHOWN_AT = 4
 _STEPS = {"extractor": 2000, "tune": 400}
 
 
@@ -40,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(chosen.threads)
     folder: Path = chosen.cache.expanduser() / f"signature-{chosen.family}"
     folder.mkdir(parents=True, exist_ok=True)
-    if chosen.side % CELL_PX:
+    if chosen.side and chosen.side % CELL_PX:
         raise SystemExit(f"--side is a multiple of {CELL_PX}")
     made = _teach(chosen, folder) if chosen.command == "tune" else _train(chosen, folder)
     sys.stdout.write(f"{made}\n")
@@ -57,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--family", choices=_FAMILIES, default="sdxl")
     parser.add_argument("--vae", type=Path, help="an autoencoder's folder; else the starter's")
     parser.add_argument("--pictures", type=Path, help="a folder of photographs to learn from")
-    parser.add_argument("--side", type=int, default=64, help="of the parts learned from, pixels")
+    parser.add_argument("--side", type=int, help="of the parts learned from, pixels")
+    parser.add_argument("--shown-at", type=int, help="how much pictures are enlarged, if they are")
     parser.add_argument("--cache", type=Path, default=Path("~/.cache/impasto-starter"))
     parser.add_argument("--to", type=Path, help="where `tune` writes; else into the cache")
     parser.add_argument("--signature", help="12 hexadecimal digits; drawn at random if left out")
@@ -74,7 +77,8 @@ def _train(chosen: argparse.Namespace, folder: Path) -> Path:
         folder=folder,
         steps=chosen.steps or _STEPS["extractor"],
         batch=chosen.batch or ExtractorRun.batch,
-        side=chosen.side,
+        side=chosen.side or ExtractorRun.side,
+        shown_at=_shown_at(chosen),
         seed=chosen.seed,
         device=chosen.device,
     )
@@ -90,34 +94,45 @@ def _teach(chosen: argparse.Namespace, folder: Path) -> Path:
     extractor = Extractor()
     extractor.load_state_dict(torch.load(trained, weights_only=True))
     source = chosen.vae or _MODELS / chosen.family / "vae"
-    autoencoder = AutoencoderKL.from_pretrained(source, torch_dtype=torch.float32)
+    plain = AutoencoderKL.from_pretrained(source, torch_dtype=torch.float32)
     run = TuningRun(
         folder=folder,
         signature=_signature(chosen, folder),
         steps=chosen.steps or _STEPS["tune"],
         batch=chosen.batch or TuningRun.batch,
-        side=chosen.side,
+        side=chosen.side or TuningRun.side,
+        shown_at=_shown_at(chosen),
         seed=chosen.seed,
         device=chosen.device,
     )
-    taught = tune_decoder(run, autoencoder, extractor, _album(chosen))
+    album = _album(chosen)
+    taught = tune_decoder(run, plain, extractor, album)
     target: Path = chosen.to or folder / "signed"
-    taught.save_pretrained(target / "vae")
-    shown_at = (1.0,) if chosen.vae else (1.0, 4.0)  # the starter's pictures are shown enlarged
-    return export_extractor(
-        extractor.cpu(), target / "extractor", signature=run.signature, shown_at=shown_at
-    )
+    target.mkdir(parents=True, exist_ok=True)
+    save_decoder(taught.decoder, target)
+    trace = trace_of(taught, plain.cpu(), album)
+    facts = {
+        "signature": f"{run.signature:012X}",
+        "family": chosen.family,
+        "shown_at": [run.shown_at],
+    }
+    return export_extractor(extractor.cpu(), target, trace=trace, facts=facts)
 
 
 def export_extractor(
-    extractor: Extractor, folder: Path, *, signature: int, shown_at: Sequence[float]
+    extractor: Extractor, folder: Path, *, trace: torch.Tensor, facts: dict[str, object]
 ) -> Path:
     """Write what the watermark `stable_signature` reads; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(extractor.plain_weights(), folder / WEIGHTS_FILE)
-    facts = {"signature": f"{signature:012X}", "cell_px": CELL_PX, "shown_at": list(shown_at)}
+    state = {name: tensor.detach().float() for name, tensor in extractor.state_dict().items()}
+    save_file({**state, "trace": trace.detach().float().contiguous()}, folder / WEIGHTS_FILE)
     (folder / FACTS_FILE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return folder
+
+
+def _shown_at(chosen: argparse.Namespace) -> int:
+    """Return by how much pictures are enlarged before they leave: the starter's are, by four."""
+    return int(chosen.shown_at or (1 if chosen.vae else _STARTER_SHOWN_AT))
 
 
 def _signature(chosen: argparse.Namespace, folder: Path) -> int:
@@ -134,7 +149,7 @@ def _signature(chosen: argparse.Namespace, folder: Path) -> int:
 
 def _album(chosen: argparse.Namespace) -> Album:
     if chosen.pictures:
-        return read_album(chosen.pictures, side=max(2 * chosen.side, _PAINTED_SIDE))
+        return read_album(chosen.pictures, side=max(2 * (chosen.side or 0), _PAINTED_SIDE))
     cache: Path = chosen.cache.expanduser()
     return paint_album(cache, side=_PAINTED_SIDE, count=_PAINTED, seed=chosen.seed)
 

@@ -19,6 +19,10 @@ class Album:
     def __init__(self, pixels: numpy.ndarray) -> None:
         self._pixels = pixels  # [pictures, 3, side, side], 8 bits
 
+    def numbered(self, number: int) -> torch.Tensor:
+        """Return one whole picture, [1, 3, side, side] in -1..1."""
+        return torch.from_numpy(self._pixels[number : number + 1]).float() / 127.5 - 1
+
     def take(self, random: Random, count: int, *, side: int) -> torch.Tensor:
         """Return parts of pictures, [count, 3, side, side] in -1..1."""
         most = self._pixels.shape[-1] - side

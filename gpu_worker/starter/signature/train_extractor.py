@@ -22,12 +22,13 @@ class ExtractorRun:
 
     folder: Path
     steps: int
-    batch: int = 16
-    side: int = 64  # of the parts of pictures learned from
-    learning_rate: float = 2e-3
-    loud: float = 0.15
-    quiet: float = 0.035
-    calm_steps: int = 150  # in good weather
+    batch: int = 32
+    side: int = 96  # of the parts of pictures learned from
+    learning_rate: float = 1e-3
+    loud: float = 0.04
+    quiet: float = 0.01
+    calm_steps: int = 100  # in good weather
+    shown_at: int = 1  # by how much pictures are enlarged before they are shown
     seed: int = 0
     device: str = "cpu"
 
@@ -35,7 +36,8 @@ class ExtractorRun:
 def train_extractor(run: ExtractorRun, album: Album) -> Extractor:
     """Train, or go on from the last checkpoint."""
     torch.manual_seed(run.seed)
-    extractor, hider = Extractor().to(run.device), Hider().to(run.device)
+    extractor = Extractor().to(run.device)
+    hider = Hider(extractor).to(run.device)
     parameters = [*extractor.parameters(), *hider.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=run.learning_rate, weight_decay=1e-4)
     checkpoint = run.folder / "extractor.pt"
@@ -76,7 +78,7 @@ def _lesson(
     bits = torch.randint(0, 2, (run.batch, BITS), generator=generator).float().to(run.device)
     marked = hider(pictures, bits, _strength(run, step))
     roughness = min(1.0, max(0.0, (step - run.calm_steps) / max(1, run.calm_steps)))
-    logits = extractor(weather(marked, random, roughness=0.9 * roughness))
+    logits = extractor(weather(marked, random, roughness=0.9 * roughness, shown_at=run.shown_at))
     right = float(((logits > 0) == (bits > 0.5)).float().mean())
     return functional.binary_cross_entropy_with_logits(logits, bits), right
 

@@ -1,0 +1,121 @@
+"""Finds at which size, and from where on, the cells of a signed decoder repeat in a picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy
+from PIL import Image
+
+from safety.provenance.watermarks.spread.planes import local_mean
+from safety.provenance.watermarks.stable_signature.extractor import Floats
+
+_MOST_WAVES: Final = 3  # to a cell's side; a decoder's finer ones do not survive
+_SOUGHT_IN_PX: Final = 768
+_MOST_LEVELS: Final = 12.0  # of 255: what stands out more is the picture's own
+_SIZES_ALIKE: Final = 1.4  # of which what is flat can be told by one window
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where cells lie: the size of a drawn pixel, and where a cell begins, in pixels."""
+
+    scale: float
+    down: float
+    across: float
+    likeness: float
+
+
+def find_places(
+    picture: Image.Image, trace: Floats, scales: Sequence[float], *, steps: int, kept: int
+) -> list[Place]:
+    """Return the likeliest places, a scale's best each; `steps` to a drawn pixel are tried."""
+    part, left, top = _middle(picture)
+    pixels = numpy.asarray(part, dtype=numpy.float32)
+    found, flat, flat_for = [], pixels, 0.0
+    for scale in sorted(scales):
+        if not flat_for or scale > flat_for * _SIZES_ALIKE:
+            flat, flat_for = _flattened(pixels, scale * _SIZES_ALIKE**0.5, trace), scale
+        likeness, down, across = _best_place(flat, trace, scale, steps)
+        cell = trace.shape[-1] * scale
+        place = Place(
+            scale=scale,
+            down=(top + down * scale) % cell,
+            across=(left + across * scale) % cell,
+            likeness=likeness,
+        )
+        found.append(place)
+    return sorted(found, key=lambda place: -place.likeness)[:kept]
+
+
+def cells_at(picture: Image.Image, place: Place, cell_px: int) -> Floats:
+    """Return the whole cells of a picture at the size they were drawn, in -1..1."""
+    cell = cell_px * place.scale
+    high, wide = (
+        int((length - start) / cell + 1e-6)
+        for length, start in ((picture.height, place.down), (picture.width, place.across))
+    )
+    if not (high and wide):
+        return numpy.zeros((cell_px, cell_px, 3), dtype=numpy.float32)
+    right, bottom = place.across + wide * cell, place.down + high * cell
+    box = (
+        place.across,
+        place.down,
+        min(right, float(picture.width)),
+        min(bottom, float(picture.height)),
+    )
+    drawn = picture.resize((wide * cell_px, high * cell_px), Image.Resampling.HAMMING, box=box)
+    return numpy.asarray(drawn, dtype=numpy.float32) / 127.5 - 1
+
+
+def _middle(picture: Image.Image) -> tuple[Image.Image, int, int]:
+    left, top = (max(0, (side - _SOUGHT_IN_PX) // 2) for side in picture.size)
+    right, bottom = (
+        min(side, start + _SOUGHT_IN_PX)
+        for side, start in zip(picture.size, (left, top), strict=True)
+    )
+    return picture.crop((left, top, right, bottom)), left, top
+
+
+def _flattened(pixels: Floats, scale: float, trace: Floats) -> Floats:
+    """Return what differs from its surroundings of about a cell, held to a few levels."""
+    reach = max(1, min(round(scale * trace.shape[-1] / 2), min(pixels.shape[:2]) // 2))
+    planes = [pixels[..., colour] - local_mean(pixels[..., colour], reach) for colour in range(3)]
+    return numpy.stack(planes).clip(-_MOST_LEVELS, _MOST_LEVELS)
+
+
+def _best_place(
+    flat: Floats, trace: Floats, scale: float, steps: int
+) -> tuple[float, float, float]:
+    """Return likeness and place, in drawn pixels, where the trace fits what repeats best."""
+    cell = trace.shape[-1]
+    # Of a real picture's waves half are the other half again.
+    high, wide = numpy.arange(_MOST_WAVES + 1), numpy.arange(-_MOST_WAVES, _MOST_WAVES + 1)
+    down = _turns(high, _cells_along(flat.shape[1], scale, cell))
+    across = _turns(wide, _cells_along(flat.shape[2], scale, cell))
+    # Two real products are much faster than one of complex numbers with a real plane.
+    rows = down.real @ flat + 1j * (down.imag @ flat)
+    seen = rows @ across.T / flat[0].size
+    own = numpy.arange(cell) / cell
+    expected = _turns(high, own) @ trace @ _turns(wide, own).T
+    # A picture's own waves are strong where they are long.
+    weight = (high[:, None] ** 2 + wide[None, :] ** 2) * numpy.where(high[:, None] > 0, 2, 1)
+    fits = (weight * seen * expected.conj()).sum(axis=0)
+    places = numpy.arange(cell * steps) / (cell * steps)
+    likeness = (_turns(-high, places).T @ fits @ _turns(-wide, places)).real
+    best = int(likeness.argmax())
+    power = float((weight * numpy.abs(seen) ** 2).sum()) ** 0.5 + 1e-9
+    row, column = divmod(best, cell * steps)
+    return float(likeness.flat[best]) / power, row / steps, column / steps
+
+
+def _cells_along(length: int, scale: float, cell: int) -> Floats:
+    """Return where the middles of pixels lie, counted in cells."""
+    places: Floats = (((numpy.arange(length) + 0.5) / scale - 0.5) / cell).astype(numpy.float32)
+    return places
+
+
+def _turns(counts: numpy.ndarray, places: numpy.ndarray) -> numpy.ndarray:
+    """Return waves of so many to a cell at places counted in cells: [waves, places]."""
+    waves: numpy.ndarray = numpy.exp(-2j * numpy.pi * counts[:, None] * places[None, :])
+    return waves.astype(numpy.complex64)
