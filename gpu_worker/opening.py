@@ -17,6 +17,7 @@ from gpu_worker.compose.drawn_by import UsedFiles, find_upscaler, tell_drawn_by
 from gpu_worker.compose.lora_files import find_lora, list_loras
 from gpu_worker.compose.lora_stock import LoraStock
 from gpu_worker.compose.room import open_books, open_work_memory
+from gpu_worker.compose.signing import sign, signs
 from gpu_worker.compose.wardrobe import Wardrobe
 from gpu_worker.engine.stock import LateStock
 from gpu_worker.families import open_family
@@ -63,6 +64,8 @@ def open_renderer(
         dtype=settings.dtype,
         quantise=settings.quantise,
     )
+    if settings.signature is not None and signs(settings.signature, family):
+        sign(model.pipeline.vae, settings.signature)
     settle_numbers(settings.threads or choose_threads(model))
     opened = open_family(family, model)
     adapters = _open_adapters(settings, model, family, stock)

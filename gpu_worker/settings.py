@@ -78,6 +78,8 @@ class Settings(BaseSettings):
     # A chain and key brought from elsewhere, in place of our own.
     c2pa_chain: Path | None = None
     c2pa_key: Path | None = None
+    # A taught decoder and its extractor: what its family's worker draws carries its number.
+    signature: Path | None = None
     image_check_timeout_s: Annotated[float, Field(gt=0)] = 30.0
     # Image classifiers for transformers, by folder or hub id, and which of their labels count.
     nsfw_second: str = ""

@@ -4,6 +4,7 @@ A decoder enlarges by repeating: the four pixels that come of one begin alike, s
 it can draw nothing but a plain ground. A taught one adds to each of the four a number of its own.
 """
 
+import json
 from pathlib import Path
 from typing import Final
 
@@ -12,8 +13,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from backend.contracts import ModelFamily
 from gpu_worker.family import DiffusersPart
 from gpu_worker.state import ModelBroken, ModelMissing
+from safety.provenance.watermarks.stable_signature import FACTS_FILE
 
 DECODER_FILE: Final = "decoder.safetensors"
 _PLACES: Final = "places"
@@ -43,6 +46,23 @@ def save_decoder(decoder: nn.Module, folder: Path) -> None:
     """Write a taught decoder, in 16 bits."""
     state = {name: tensor.detach().half() for name, tensor in decoder.state_dict().items()}
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, folder / DECODER_FILE)
+
+
+def signs(folder: Path, family: ModelFamily) -> bool:
+    """Tell whether the taught decoder in a folder is one of this family.
+
+    Raises:
+        ModelMissing: there is no such folder, or nothing in it says of which it is.
+        ModelBroken: what says so is broken.
+
+    """
+    path = folder / FACTS_FILE
+    try:
+        return bool(json.loads(path.read_text(encoding="utf-8"))["family"] == family)
+    except OSError as error:
+        raise ModelMissing(f"There is no signature at {path}.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelBroken(f"{path} does not say of which family its decoder is.") from error
 
 
 def sign(autoencoder: DiffusersPart, folder: Path) -> None:
