@@ -82,6 +82,8 @@ class Settings(StorageSettings):
     provenance: Path | None = None
     c2pa_chain: Path | None = None
     c2pa_key: Path | None = None
+    # A taught decoder's extractor, whose signature is looked for.
+    signature: Path | None = None
     # Image classifiers for transformers, by folder or hub id, and which of their labels count.
     nsfw_second: str = ""
     nsfw_second_labels: str = ""

@@ -34,6 +34,7 @@ def make_provenance(settings: Settings, database: Database | None) -> Provenance
         examiner=FileExaminer(
             open_watermark=partial(_open_watermark, settings.provenance_folder),
             anchors=partial(_anchors, settings),
+            open_signature=settings.signature and partial(_open_signature, settings.signature),
         ),
         pictures=None if database is None else SqlPictureStore(database=database),
         limiter=MemoryLimiter(burst=_BURST, per_minute=_PER_MINUTE, clock=time.monotonic),
@@ -62,6 +63,10 @@ def open_signing_credentials(settings: Settings, *, now: datetime) -> Credential
 
 def _open_watermark(folder: Path) -> Watermark:
     return open_watermark("spread", key=load_or_create_watermark_key(folder))
+
+
+def _open_signature(folder: Path) -> Watermark:
+    return open_watermark("stable_signature", key=b"", folder=folder)
 
 
 def _anchors(settings: Settings) -> list[str]:

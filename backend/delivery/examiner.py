@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 
+from PIL import Image
+
 from backend.delivery.foreign_pictures import read_picture
 from backend.domain.provenance import Examination, Manifest, Mark
 from safety.fingerprint import dihedrals
@@ -17,12 +19,21 @@ _MANY_IDS = 32
 
 
 class FileExaminer:
-    """The `Examiner` with the installation's own keys; the watermark is opened when needed."""
+    """The `Examiner` with the installation's own keys; marks are opened when needed.
+
+    `open_signature` opens what reads the signature that a decoder draws, where one does.
+    """
 
     def __init__(
-        self, *, open_watermark: Callable[[], Watermark], anchors: Callable[[], Sequence[str]]
+        self,
+        *,
+        open_watermark: Callable[[], Watermark],
+        anchors: Callable[[], Sequence[str]],
+        open_signature: Callable[[], Watermark] | None = None,
     ) -> None:
         self._open_watermark = open_watermark
+        self._open_signature = open_signature
+        self._signature: Watermark | None = None
         self._anchors = anchors
         self._watermark: Watermark | None = None
         self._places = asyncio.Semaphore(_AT_ONCE)
@@ -35,21 +46,28 @@ class FileExaminer:
         pixels = read_picture(data)
         if self._watermark is None:
             self._watermark = self._open_watermark()
-        reading = self._watermark.read(pixels)
+        if self._signature is None and self._open_signature is not None:
+            self._signature = self._open_signature()
         prints = dihedrals(pixels)
         return Examination(
             sha256=hashlib.sha256(data).hexdigest(),
             manifest=_manifest(data, self._anchors(), algorithm=self._watermark.name),
-            mark=Mark(
-                is_present=reading.is_present,
-                payload=reading.payload,
-                p_value=reading.p_value,
-                bits_matched=reading.bits_matched,
-                bits=reading.bits,
-            ),
+            mark=_mark(self._watermark, pixels),
+            signature=None if self._signature is None else _mark(self._signature, pixels),
             fingerprints=tuple(one.hex for one in prints),
             fingerprint_quality=prints[0].quality,
         )
+
+
+def _mark(watermark: Watermark, pixels: Image.Image) -> Mark:
+    reading = watermark.read(pixels)
+    return Mark(
+        is_present=reading.is_present,
+        payload=reading.payload,
+        p_value=reading.p_value,
+        bits_matched=reading.bits_matched,
+        bits=reading.bits,
+    )
 
 
 def _manifest(data: bytes, anchors: Sequence[str], *, algorithm: str) -> Manifest:

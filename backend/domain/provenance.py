@@ -25,6 +25,7 @@ class Trace(StrEnum):
     FILE = "file"  # byte for byte one that was delivered
     C2PA = "c2pa"  # a manifest of ours, and not a byte was changed since
     WATERMARK = "watermark"
+    SIGNATURE = "signature"  # a decoder of ours drew it
     FINGERPRINT = "fingerprint"  # it looks like one that was delivered
 
 
@@ -49,7 +50,7 @@ class Manifest:
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """What a look for our watermark saw; `p_value` is the chance of it in a picture without."""
+    """What a look for a mark of ours saw; `p_value` is the chance of it in a picture without."""
 
     is_present: bool
     payload: int | None
@@ -63,7 +64,7 @@ class Examination:
     """All that can be read from a file alone.
 
     `fingerprints` are of the picture turned and mirrored all eight ways, itself first, as 64
-    hexadecimal digits each.
+    hexadecimal digits each. `signature` is None where no decoder of ours signs.
     """
 
     sha256: str
@@ -71,6 +72,7 @@ class Examination:
     mark: Mark
     fingerprints: tuple[str, ...]
     fingerprint_quality: int
+    signature: Mark | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +93,7 @@ class Provenance:
     mark: Mark
     likeness: Likeness | None
     picture: RegisteredPicture | None
+    signature: Mark | None = None
 
     @property
     def job_id(self) -> JobId | None:

@@ -63,6 +63,7 @@ class ProvenanceChecks:
                 (Trace.FILE, file is not None),
                 (Trace.C2PA, seen.manifest.state == _TRUSTED),
                 (Trace.WATERMARK, seen.mark.is_present),
+                (Trace.SIGNATURE, seen.signature is not None and seen.signature.is_present),
                 (Trace.FINGERPRINT, likeness is not None),
             )
             if is_there
@@ -74,6 +75,7 @@ class ProvenanceChecks:
             mark=seen.mark,
             likeness=likeness,
             picture=file or marked or (likeness.picture if likeness else None),
+            signature=seen.signature,
         )
 
     async def _likeness(self, seen: Examination) -> Likeness | None:

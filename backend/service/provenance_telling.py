@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from backend.domain.provenance import Manifest, Origin, Provenance, Trace
+from backend.domain.provenance import Manifest, Mark, Origin, Provenance, Trace
 
 _STATES: Final = {
     "trusted": "Its content credentials are ours, and the file is as it was delivered.",
@@ -27,14 +27,8 @@ def as_document(found: Provenance) -> dict[str, object]:
         "job_id": found.job_id,
         "index": None if found.picture is None else found.picture.index,
         "c2pa": _manifest(manifest),
-        "watermark": {
-            "present": mark.is_present,
-            # A registry id: 12 hexadecimal digits, as manifests write it.
-            "payload": None if mark.payload is None else f"{mark.payload:012x}",
-            "p_value": mark.p_value,
-            "bits_matched": mark.bits_matched,
-            "bits": mark.bits,
-        },
+        "watermark": _mark(mark),
+        "signature": None if found.signature is None else _mark(found.signature),
         "fingerprint": {
             "distance": None if likeness is None else likeness.distance,
             "job_id": None if likeness is None else likeness.picture.job_id,
@@ -52,6 +46,11 @@ def sentences(found: Provenance) -> list[str]:
     if manifest.state == "trusted" and manifest.model:
         told.append(f"Drawn by {manifest.model} ({manifest.family}), {manifest.made_at}.")
     told.append(_mark_sentence(found))
+    if found.signature is not None and found.signature.is_present:
+        told.append(
+            f"A decoder of ours drew it: {found.signature.bits_matched} of {found.signature.bits}"
+            f" bits of its signature fit, by chance once in {_odds(found.signature.p_value)}."
+        )
     if Trace.FINGERPRINT in found.traces and found.likeness is not None:
         told.append(
             f"It looks like a picture that was delivered: {found.likeness.distance} of 256 bits "
@@ -68,6 +67,17 @@ def _mark_sentence(found: Provenance) -> str:
         f"Its watermark is ours: {mark.bits_matched} of {mark.bits} bits fit, by chance once in "
         f"{_odds(mark.p_value)}."
     )
+
+
+def _mark(mark: Mark) -> Mapping[str, object]:
+    return {
+        "present": mark.is_present,
+        # A registry id, or a decoder's number: 12 hexadecimal digits, as manifests write it.
+        "payload": None if mark.payload is None else f"{mark.payload:012x}",
+        "p_value": mark.p_value,
+        "bits_matched": mark.bits_matched,
+        "bits": mark.bits,
+    }
 
 
 def _odds(p_value: float) -> str:

@@ -7,12 +7,19 @@ from tests.fakes.pictures import MemoryPictureStore
 from tests.fakes.stores import Memory
 
 
-def make_provenance(memory: Memory, watermark: RememberedMark | None = None) -> ProvenanceChecks:
-    """Return the use case with the chain of the tests and a watermark that remembers."""
+def make_provenance(
+    memory: Memory,
+    watermark: RememberedMark | None = None,
+    *,
+    signature: RememberedMark | None = None,
+) -> ProvenanceChecks:
+    """Return the use case with the chain of the tests and marks that remember."""
     mark = watermark or RememberedMark()
     return ProvenanceChecks(
         examiner=FileExaminer(
-            open_watermark=lambda: mark, anchors=lambda: [some_credentials().anchors_pem]
+            open_watermark=lambda: mark,
+            anchors=lambda: [some_credentials().anchors_pem],
+            open_signature=None if signature is None else lambda: signature,
         ),
         pictures=MemoryPictureStore(memory=memory),
     )

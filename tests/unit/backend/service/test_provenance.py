@@ -37,6 +37,12 @@ def jpeg_of(pixels: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
+def png_of(pixels: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    pixels.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 class House:
     """An installation that has delivered a few pictures."""
 
@@ -223,6 +229,7 @@ async def test_the_document_has_the_promised_shape(house: House) -> None:
         "bits_matched": 48,
         "bits": 48,
     }
+    assert document["signature"] is None
     assert document["fingerprint"] == {"distance": 0, "job_id": job.id}
 
 
@@ -251,6 +258,27 @@ async def test_newcomers_are_found_without_reading_all_anew(house: House, monkey
 def test_what_people_are_told_of_chance_is_never_a_certainty() -> None:
     found = a_found(p_value=0.0)
     assert "more than 1e18" in " ".join(sentences(found))
+
+
+async def test_what_a_decoder_of_ours_drew_is_ours_whatever_else_is_lost() -> None:
+    drawn = a_scene(5)
+    signature = RememberedMark()
+    checks = make_provenance(Memory(), signature=signature)
+    before = await checks.check(png_of(drawn))
+    signed = signature.embed(drawn, 0xA7C35E19D284)
+    found = await checks.check(png_of(signed))
+    assert (before.origin, found.origin) == (Origin.UNKNOWN, Origin.OURS)
+    assert found.traces == (Trace.SIGNATURE,)
+    assert as_document(found)["signature"] == {
+        "present": True,
+        "payload": "a7c35e19d284",
+        "p_value": 1e-14,
+        "bits_matched": 48,
+        "bits": 48,
+    }
+    assert before.signature is not None
+    assert not before.signature.is_present
+    assert "A decoder of ours drew it" in " ".join(sentences(found))
 
 
 def a_found(*, p_value: float) -> Provenance:
