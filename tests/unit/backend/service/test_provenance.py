@@ -92,7 +92,7 @@ async def test_a_delivered_file_has_all_its_traces(house: House) -> None:
     job, (_, second) = await house.deliver(a_scene(), a_scene(60))
     found = await house.checks.check(second)
     assert found.origin is Origin.OURS
-    assert found.traces == tuple(Trace)
+    assert found.traces == tuple(trace for trace in Trace if trace is not Trace.SIGNATURE)
     assert found.picture is not None
     assert (found.job_id, found.picture.index) == (job.id, 1)
     assert found.likeness is not None
