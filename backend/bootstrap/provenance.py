@@ -34,7 +34,9 @@ def make_provenance(settings: Settings, database: Database | None) -> Provenance
         examiner=FileExaminer(
             open_watermark=partial(_open_watermark, settings.provenance_folder),
             anchors=partial(_anchors, settings),
-            open_signature=settings.signature and partial(_open_signature, settings.signature),
+            open_signature=partial(_open_signature, settings.signature)
+            if settings.signature
+            else None,
         ),
         pictures=None if database is None else SqlPictureStore(database=database),
         limiter=MemoryLimiter(burst=_BURST, per_minute=_PER_MINUTE, clock=time.monotonic),
