@@ -1,37 +1,43 @@
 """What it takes to let a picture out: each stage on one core, and beside an engine that is busy.
 
 The stages are those of the worker, over the checks, the watermark, the credentials and the formats
-that ship. For the second table a real worker is handed a job whenever it wants one; only its engine
-sleeps as long as one draws. What handing over costs is measured in `handover.py`.
+that ship; the second table is `release_stack`'s.
 """
 
 import argparse
-import json
 import os
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from handover import NotingArtist, Spell, gaps_s
 from PIL import Image
+from release_stack import (
+    AVIF_BEFORE,
+    DRAWS_S,
+    NEIGHBOURS_EVERY_S,
+    PNG_BEFORE,
+    SIDE,
+    SLOTS_BEFORE,
+    Seen,
+    a_picture,
+    as_before,
+    crowded,
+    measure,
+    table,
+)
 
 from backend.cli.stack import open_stack
-from backend.contracts import ImageVariant, ModelFamily, RenderJob, Tier
+from backend.contracts import ImageVariant
 from backend.settings import Settings
-from gpu_worker.__main__ import open_worker, prepare_environment
-from gpu_worker.engine.loop import Engine
+from gpu_worker.desk import SLOTS
 from gpu_worker.release.marking import encode
 from gpu_worker.release.papers import registry_id_of
-from gpu_worker.render.drawing import Drawing, Run
-from gpu_worker.settings import Settings as WorkerSettings
 from safety.fingerprint import fingerprint
 from safety.image_checks import open_image_checks
 from safety.provenance.c2pa import Facts, Signer, SoftBinding
@@ -45,47 +51,47 @@ from storage.object_stores import LocalStoreSettings, open_object_store
 from storage.thumbnails import SIDES_PX, thumbnail
 
 TABLE = Path(__file__).with_suffix(".md")
-SIDE = 1024
-STEPS, STEP_S, DECODE_S = 20, 0.1, 0.1
+BEFORE = ", as it was"
 
 
-def a_picture(number: int = 0) -> Image.Image:
-    """Return one of the starter model's pictures in the size that a large model draws."""
-    with Image.open(Path(__file__).parent / "starter/sdxl.webp") as sheet:
-        side = min(sheet.size) // 2
-        left = (number * 97) % max(1, sheet.width - side)
-        part = sheet.convert("RGB").crop((left, 0, left + side, side))
-    return part.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What the bench was told to do."""
 
-
-class PaintingArtist(NotingArtist):
-    """A noting artist that hands out real pictures."""
-
-    def __init__(self, notes: Path) -> None:
-        super().__init__(notes, step_s=STEP_S, steps=STEPS, decode_s=DECODE_S)
-        self._pictures = [a_picture(number) for number in range(4)]
-
-    def finish(self, run: Run) -> Drawing:
-        drawing = super().finish(run)
-        return replace(drawing, pictures=(self._pictures[len(self._begun) % 4],))
+    pictures: int
+    jobs: int
+    neighbours: int
 
 
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--pictures", type=int, default=7)
     parser.add_argument("--jobs", type=int, default=20)
-    parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.worker is not None:
-        return draw(arguments.worker, arguments.jobs)
+    parser.add_argument("--neighbours", type=int, default=6)
+    told = Told(**vars(parser.parse_args()))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory() as folder:
-        stages = measure_stages(Path(folder) / "stages", arguments.pictures)
-        busy = measure_busy(Path(folder) / "home", arguments.jobs)
-    text = render(stages, busy, arguments.pictures, arguments.jobs)
+        stages = measure_stages(Path(folder) / "stages", told.pictures)
+        runs = list(measure_runs(Path(folder) / "home", told))
+    text = render(stages, runs, told)
     sys.stdout.write(text)
     TABLE.write_text(text)
     return 0
+
+
+def measure_runs(home: Path, told: Told) -> Iterator[tuple[str, Seen]]:
+    """Yield what was seen of the engine alone with the house, then among neighbours."""
+    chosen = {"home": home, "redis_url": None, "database_url": None, "s3_bucket": None}
+    with open_stack(Settings().model_copy(update=chosen)) as stack:
+        stack.start_dispatcher()
+        stack.wait_until(stack.has_dispatcher, "The dispatcher", timeout_s=300)
+        yield "the house alone", measure(stack, home / "alone", told.jobs)
+        with crowded(told.neighbours):
+            yield (
+                "crowded, as it was",
+                measure(stack, home / "before", told.jobs, is_before=True),
+            )
+            yield "crowded", measure(stack, home / "crowded", told.jobs)
 
 
 def measure_stages(home: Path, count: int) -> dict[str, list[float]]:
@@ -133,6 +139,9 @@ class Stages:
         marked = self._timed("watermark", lambda: self.watermark.embed(pixels, registry_id))
         self._timed("fingerprint", lambda: fingerprint(marked))
         self._timed("PNG", lambda: encode_png(marked))
+        with as_before():
+            self._timed(f"PNG{BEFORE}", lambda: encode_png(marked))
+            self._timed(f"AVIF{BEFORE}", lambda: encode_avif(marked))
         self._timed("WebP", lambda: encode_webp(marked))
         self._timed("progressive JPEG", lambda: encode_jpeg(marked))
         self._timed("AVIF", lambda: encode_avif(marked))
@@ -165,95 +174,47 @@ class Stages:
         return made
 
 
-def measure_busy(home: Path, count: int) -> list[Spell]:
-    """Have a backlog drawn by a real worker; return when its engine was busy."""
-    chosen = {"home": home, "redis_url": None, "database_url": None, "s3_bucket": None}
-    with open_stack(Settings().model_copy(update=chosen)) as stack:
-        env = {
-            **os.environ,
-            "PYTHONPATH": str(Path(__file__).parent.parent),
-            "IMPASTO_HOME": str(home),
-            "IMPASTO_REDIS_URL": stack.redis_url,
-        }
-        notes = home / "notes"
-        argv = [sys.executable, __file__, "--worker", str(notes), "--jobs", str(count)]
-        with notes.with_suffix(".log").open("wb") as log:
-            subprocess.run(argv, env=env, stdout=log, stderr=log, check=True)  # noqa: S603 - our own words
-    pairs = (json.loads(line) for line in notes.read_text().splitlines())
-    spells = (Spell(begun_at=begun, ended_at=ended) for begun, ended in pairs)
-    return sorted(spells, key=lambda spell: spell.begun_at)
-
-
-def draw(notes: Path, count: int) -> int:
-    """Run as the worker, which is handed a job whenever it wants one; 0 if all were delivered."""
-    settings = WorkerSettings()
-    prepare_environment(settings, ModelFamily.SDXL)
-    worker = open_worker(settings, family=ModelFamily.SDXL, name="bench")
-    worker._engine = Engine(open_artist=lambda: PaintingArtist(notes))
-    worker.start()
-    with ThreadPoolExecutor(worker.desk.slots) as slots:
-        handed = []
-        while len(handed) < count:
-            if worker.desk.wants():
-                worker.desk.pop()
-                handed.append(slots.submit(worker.run, a_job(len(handed))))
-            time.sleep(0.002)
-        for one in handed:
-            one.result()
-    ended = worker.vitals().ended
-    worker.close()
-    return 0 if ended == {"render_finished": count} else 1
-
-
-def a_job(number: int) -> RenderJob:
-    return RenderJob(
-        job_id=f"gen_bench{number:06d}",
-        attempt=1,
-        family=ModelFamily.SDXL,
-        tier=Tier.FAST,
-        prompt="a fox in the snow",
-        seed=number,
-        image_count=1,
-    )
-
-
-def render(
-    stages: dict[str, list[float]], spells: Sequence[Spell], pictures: int, jobs: int
-) -> str:
+def render(stages: dict[str, list[float]], runs: Sequence[tuple[str, Seen]], told: Told) -> str:
     sizes = stages.pop("bytes")
-    rows = [
-        f"| {stage} | {statistics.median(seconds) * 1000:.0f} |"
-        for stage, seconds in stages.items()
-    ]
-    whole_s = sum(statistics.median(seconds) for seconds in stages.values())
-    gaps = gaps_s(spells)
-    drawn_s = spells[-1].ended_at - spells[0].begun_at
-    draws_s = STEPS * STEP_S + DECODE_S
+    medians = {stage: statistics.median(seconds) * 1000 for stage, seconds in stages.items()}
+    before = {name: medians.pop(f"{name}{BEFORE}") for name in ("PNG", "AVIF")}
+    whole = sum(medians.values())
+    was = whole + sum(ms - medians[name] for name, ms in before.items())
     return "\n".join(
         (
             f"# Release: what it takes to let a picture of {SIDE}² out",
             "",
-            f"`python bench/release.py --pictures {pictures} --jobs {jobs}`",
+            f"`python bench/release.py --pictures {told.pictures} --jobs {told.jobs}"
+            f" --neighbours {told.neighbours}`",
             "",
             "Processor time on one core, median of the pictures; "
             f"{statistics.median(sizes) / 2**20:.1f} MiB in {len(ImageVariant) - 2} files.",
+            f"As it was: PNG at level {PNG_BEFORE}, AVIF at speed {AVIF_BEFORE}, in the same run.",
             "",
-            "| stage | ms |",
-            "|---|---|",
-            *rows,
-            f"| **all** | **{whole_s * 1000:.0f}** |",
-            "",
-            f"Overlapped: a backlog of {jobs} jobs, and a real worker that is handed one whenever",
-            "it wants one, with its slots, checks, marks, files and store; its engine sleeps",
-            f"{draws_s:.1f} s a picture, as long as a large model draws.",
-            "",
-            "| engine busy | gaps, median ms | longest ms | next begun before the end |",
+            "| stage | ms | as it was | ratio |",
             "|---|---|---|---|",
-            f"| {100 * (1 - sum(gaps) / drawn_s):.1f} % | {statistics.median(gaps) * 1000:.1f}"
-            f" | {max(gaps) * 1000:.0f} | {sum(gap == 0 for gap in gaps)} of {len(gaps)} |",
+            *(_row(stage, ms, before.get(stage)) for stage, ms in medians.items()),
+            _row("**all**", whole, was),
+            "",
+            f"Overlapped: a backlog of {told.jobs} jobs through the whole stack (database,",
+            "dispatcher, Celery, Valkey, worker, checks, marks, files, signatures, store); the",
+            f"engine sleeps {DRAWS_S:.1f} s a picture, as long as a large model draws.",
+            f"Crowded: {told.neighbours} other processes a core take what they can get, for half",
+            f"of every {NEIGHBOURS_EVERY_S:.0f} s, all at once. As it was: {SLOTS_BEFORE} places",
+            f"in hand instead of {SLOTS}, the next job always asked for 0.3 s ahead.",
+            "Gaps are told by whether all places were taken when they began, by pictures on their",
+            "way out. Files were encoded as in the table above.",
+            "",
+            *table(runs),
             "",
         )
     )
+
+
+def _row(stage: str, ms: float, before: float | None) -> str:
+    was = "" if before is None else f"{before:.0f}"
+    ratio = "" if before is None else f"{ms / before:.2f}"
+    return f"| {stage} | {ms:.0f} | {was} | {ratio} |"
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from gpu_worker.engine.pace import Stage
+from gpu_worker.engine.pace import Lead, Stage
 from gpu_worker.engine.steps import StepWatch
 
 # Jobs in hand at once: those that are drawn, the next, and finished ones that are checked, stored
@@ -22,12 +22,17 @@ class Desk:
     """Counts the worker's jobs; safe to share between threads.
 
     `drawn_at_once` is how many jobs the engine draws together. The next one is wanted as soon as
-    one of them is about to end. A job that is begun again is drawn alone: if it is the one that
-    kills workers, no other goes down with it.
+    one of them is about to end, by as much before as answers take (`lead`). A job that is begun
+    again is drawn alone: if it is the one that kills workers, no other goes down with it.
     """
 
     def __init__(
-        self, *, clock: Callable[[], float], drawn_at_once: int = 1, slots: int = SLOTS
+        self,
+        *,
+        clock: Callable[[], float],
+        drawn_at_once: int = 1,
+        slots: int = SLOTS,
+        lead: Lead | None = None,
     ) -> None:
         self.drawn_at_once = drawn_at_once
         self._clock = clock
@@ -35,6 +40,8 @@ class Desk:
         self._watches: list[StepWatch] = []
         self._held: list[StepWatch] = []
         self._popped: deque[float] = deque()
+        self._lead = lead or Lead()
+        self._asked_at: float | None = None
         self._is_asking = True
         self._rests_until = clock()
         # Moves of jobs that have left the desk count too: the engine was alive then.
@@ -44,16 +51,28 @@ class Desk:
     def wants(self) -> int:
         """Return how many more jobs are wanted now."""
         with self._lock:
-            if not self._is_asking or self.is_resting:
-                return 0
-            if any(watch.is_suspect for watch in self._watches):
-                return 0
-            while self._popped and self._clock() - self._popped[0] > POPPED_FOR_S:
-                self._popped.popleft()
-            coming = len(self._popped)
-            busy = sum(not watch.is_ending for watch in self._watches)
-            room = self.slots - len(self._watches) - coming
-            return max(0, min(self.drawn_at_once - busy - coming, room))
+            wanted = self._wanted()
+            if not wanted:
+                self._asked_at = None
+            elif self._asked_at is None and self._is_drawing():
+                self._asked_at = self._clock()
+            return wanted
+
+    def _is_drawing(self) -> bool:
+        """Whether what is wanted now is wanted ahead; an idle worker waits for people."""
+        return any(watch.stage in _ON_ENGINE for watch in self._watches)
+
+    def _wanted(self) -> int:
+        if not self._is_asking or self.is_resting:
+            return 0
+        if any(watch.is_suspect for watch in self._watches):
+            return 0
+        while self._popped and self._clock() - self._popped[0] > POPPED_FOR_S:
+            self._popped.popleft()
+        coming = len(self._popped)
+        busy = sum(not watch.is_ending for watch in self._watches)
+        room = self.slots - len(self._watches) - coming
+        return max(0, min(self.drawn_at_once - busy - coming, room))
 
     def stop_asking(self) -> None:
         """Want nothing any more; safe in a signal's handler."""
@@ -76,7 +95,12 @@ class Desk:
     def pop(self) -> None:
         """Count a message that was taken from its queue and is on its way to a slot."""
         with self._lock:
-            self._popped.append(self._clock())
+            now = self._clock()
+            self._popped.append(now)
+            if self._asked_at is not None:
+                self._lead.learn(now - self._asked_at)
+            # If more are wanted, that is asked from now on.
+            self._asked_at = None
 
     def unpop(self) -> None:
         """Forget a message that reached its slot and is no job."""

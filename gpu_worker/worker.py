@@ -109,7 +109,7 @@ class Worker:
         self._clock = AwakeClock()
         self._pace = Pace(bounds=bounds)
         self._stock = stock or LateStock()
-        self.desk = Desk(clock=self._clock, drawn_at_once=drawn_at_once)
+        self.desk = Desk(clock=self._clock, drawn_at_once=drawn_at_once, lead=self._pace.lead)
         self._course = Course(_note_move)
         self._dials = dials or Dials()
         self._ended: Counter[str] = Counter()

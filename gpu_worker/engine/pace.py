@@ -16,6 +16,11 @@ from typing import Final
 from backend.contracts import RenderJob
 
 KEPT: Final = 15
+# The next job is asked for when about so much of this one is left: late, so that whose turn it is
+# is decided late, and early enough for the answer to be there before the device is idle.
+ASK_AHEAD_S: Final = (0.3, 2.0)
+_ANSWERS_KEPT: Final = 8
+_ANSWER_TIMES: Final = 1.5
 SHAPES_MAX: Final = 300
 
 
@@ -46,10 +51,30 @@ class Bounds:
     release_s: float = 180.0
 
 
+class Lead:
+    """How long before a job's end the next is asked for, by how long the latest answers took."""
+
+    def __init__(self) -> None:
+        self._answers_s: deque[float] = deque(maxlen=_ANSWERS_KEPT)
+
+    def learn(self, answer_s: float) -> None:
+        """Take in how long a wish waited; what took too long had nobody who wanted a picture."""
+        if answer_s <= ASK_AHEAD_S[1]:
+            self._answers_s.append(answer_s)
+
+    @property
+    def ask_ahead_s(self) -> float:
+        """The time in seconds: that of the slowest of the latest answers and half as much."""
+        least_s, most_s = ASK_AHEAD_S
+        slowest_s = max(tuple(self._answers_s), default=0.0)
+        return min(most_s, max(least_s, _ANSWER_TIMES * slowest_s))
+
+
 class Pace:
-    """Learns durations; safe to share between threads."""
+    """Learns durations; safe to share between threads. `lead` learns how long answers take."""
 
     def __init__(self, *, bounds: Bounds | None = None) -> None:
+        self.lead = Lead()
         self._bounds = bounds or Bounds()
         self._seen: dict[tuple[Stage, Hashable], deque[float]] = {}
         self._lock = threading.Lock()

@@ -11,9 +11,6 @@ from gpu_worker.state import Cancelled
 
 REPORT_EVERY_S: Final = 0.2
 BEAT_EVERY_S: Final = 2.0
-# The next job is asked for when about so much of this one is left: late, so that whose turn it is
-# is decided late, and early enough for the answer to be there before the device is idle.
-ASK_AHEAD_S: Final = 0.3
 
 
 class StepWatch:
@@ -29,7 +26,6 @@ class StepWatch:
         pace: Pace,
         clock: Callable[[], float],
         on_news: Callable[[], None] = lambda: None,
-        ask_ahead_s: float = ASK_AHEAD_S,
     ) -> None:
         self.job = job
         # Held while this job's progress is told, so that none is told after its end.
@@ -37,7 +33,6 @@ class StepWatch:
         self._pace = pace
         self._clock = clock
         self._on_news = on_news
-        self._ask_ahead_s = ask_ahead_s
         self._shape = shape_of(job)
         self._lock = threading.Lock()
         self._stage = Stage.WAITING
@@ -199,4 +194,4 @@ class StepWatch:
         if step_s is None:
             return False
         decode_s = self._pace.usual_s(Stage.DECODING, self._shape) or 0.0
-        return left * step_s + decode_s <= self._ask_ahead_s
+        return left * step_s + decode_s <= self._pace.lead.ask_ahead_s

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from gpu_worker.desk import POPPED_FOR_S, SLOTS, Desk
-from gpu_worker.engine.pace import Bounds, Pace
+from gpu_worker.engine.pace import ASK_AHEAD_S, Bounds, Pace
 from gpu_worker.engine.steps import StepWatch
 from tests.unit.gpu_worker.conftest import a_render_job
 
@@ -20,7 +20,7 @@ class Bench:
         self.pace = Pace(
             bounds=Bounds(least_s=LEAST_S, times_usual=10, new_s=NEW_S, release_s=RELEASE_S)
         )
-        self.desk = Desk(clock=lambda: self.now, **fields)
+        self.desk = Desk(clock=lambda: self.now, lead=self.pace.lead, **fields)
 
     def take(self, **fields) -> StepWatch:
         watch = StepWatch(job=a_render_job(**fields), pace=self.pace, clock=lambda: self.now)
@@ -102,6 +102,43 @@ def test_finished_jobs_that_are_not_stored_yet_fill_the_desk_in_the_end(bench: B
         bench.draw(watch)
         watch.drawn()
     assert bench.desk.wants() == 0
+
+
+def draw_with_slow_answers(bench: Bench, *, answer_s: float) -> float:
+    """Draw a job whose successor comes late; return how long before its end that was wanted."""
+    watch, asked, has_come = bench.take(), None, False
+    for done in range(41):
+        watch(done, 40)
+        if asked is None and bench.desk.wants():
+            asked = bench.now
+        if asked is not None and not has_come and bench.now >= asked + answer_s:
+            bench.desk.pop()
+            has_come = True
+        bench.now += 0.05
+    ended = bench.now
+    assert asked is not None
+    if not has_come:
+        bench.now = asked + answer_s
+        bench.desk.pop()
+    bench.desk.unpop()
+    watch.drawn()
+    watch.end()
+    bench.desk.drop(watch)
+    return ended - asked
+
+
+def test_where_answers_are_slow_the_next_job_is_wanted_earlier(bench: Bench):
+    ahead_s = [draw_with_slow_answers(bench, answer_s=0.6) for _ in range(8)]
+    assert ahead_s[0] < 0.6
+    assert all(0.6 <= one <= 1.1 for one in ahead_s[1:])
+
+
+def test_an_idle_worker_does_not_take_people_for_slow_answers(bench: Bench):
+    assert bench.desk.wants() == 1
+    bench.now += 1.0
+    assert bench.desk.wants() == 1
+    bench.desk.pop()
+    assert bench.pace.lead.ask_ahead_s == ASK_AHEAD_S[0]
 
 
 def test_who_leaves_wants_nothing(bench: Bench):

@@ -3,7 +3,17 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpu_worker.engine.pace import KEPT, SHAPES_MAX, AwakeClock, Bounds, Pace, Stage, shape_of
+from gpu_worker.engine.pace import (
+    ASK_AHEAD_S,
+    KEPT,
+    SHAPES_MAX,
+    AwakeClock,
+    Bounds,
+    Lead,
+    Pace,
+    Stage,
+    shape_of,
+)
 from tests.unit.gpu_worker.conftest import a_render_job
 
 BOUNDS = Bounds(least_s=12, times_usual=10, new_s=1800, release_s=180)
@@ -77,3 +87,35 @@ def test_a_clock_passes_over_the_time_a_process_stood_still():
     now[0] += 65.0
     clock.pass_over(60.0)
     assert clock() - before == 5.0
+
+
+def test_where_answers_come_at_once_the_next_job_is_asked_for_late():
+    lead = Lead()
+    assert lead.ask_ahead_s == ASK_AHEAD_S[0]
+    for _ in range(20):
+        lead.learn(0.02)
+    assert lead.ask_ahead_s == ASK_AHEAD_S[0]
+
+
+@given(answers_s=st.lists(st.floats(0, 2.0), min_size=1, max_size=8))
+def test_the_next_job_is_asked_for_before_its_answer_is_due(answers_s: list[float]):
+    lead = Lead()
+    for answer_s in answers_s:
+        lead.learn(answer_s)
+    assert lead.ask_ahead_s >= max(answers_s)
+    assert ASK_AHEAD_S[0] <= lead.ask_ahead_s <= ASK_AHEAD_S[1]
+
+
+def test_a_slow_time_is_forgotten_after_a_few_jobs():
+    lead = Lead()
+    lead.learn(0.8)
+    assert lead.ask_ahead_s > 1
+    for _ in range(8):
+        lead.learn(0.02)
+    assert lead.ask_ahead_s == ASK_AHEAD_S[0]
+
+
+def test_a_wish_that_waited_for_people_teaches_nothing():
+    lead = Lead()
+    lead.learn(ASK_AHEAD_S[1] + 0.1)
+    assert lead.ask_ahead_s == ASK_AHEAD_S[0]

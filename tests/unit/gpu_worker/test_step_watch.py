@@ -2,8 +2,8 @@
 
 import pytest
 
-from gpu_worker.engine.pace import Bounds, Pace, Stage, shape_of
-from gpu_worker.engine.steps import ASK_AHEAD_S, BEAT_EVERY_S, StepWatch
+from gpu_worker.engine.pace import ASK_AHEAD_S, Bounds, Pace, Stage, shape_of
+from gpu_worker.engine.steps import BEAT_EVERY_S, StepWatch
 from gpu_worker.state import Cancelled
 from tests.unit.gpu_worker.conftest import a_render_job
 
@@ -157,8 +157,8 @@ def test_of_a_known_kind_the_end_is_near_when_the_next_job_must_be_asked_for():
         if bench.watch.is_ending and first_ending is None:
             first_ending = done
     assert first_ending is not None
-    assert (20 - first_ending) * 0.05 + 0.1 <= ASK_AHEAD_S + 0.001
-    assert (21 - first_ending) * 0.05 + 0.1 > ASK_AHEAD_S
+    assert (20 - first_ending) * 0.05 + 0.1 <= ASK_AHEAD_S[0] + 0.001
+    assert (21 - first_ending) * 0.05 + 0.1 > ASK_AHEAD_S[0]
 
 
 def test_whoever_asks_for_jobs_hears_at_once_that_the_end_is_near():
