@@ -21,7 +21,7 @@ from safety.provenance.watermarks import open_watermark
 from safety.provenance.watermarks.spread.carriers import draw_carriers
 from safety.provenance.watermarks.spread.planes import brightness, local_mean
 from safety.provenance.watermarks.spread.search import read
-from safety.provenance.watermarks.spread.spectrum import spectrum_of
+from safety.provenance.watermarks.spread.spectrum import spectra_of
 
 TABLE = Path(__file__).with_suffix(".md")
 KEY = bytes(range(32))
@@ -150,11 +150,11 @@ def look_at_clean(cache: Path, count: int) -> None:
     for start in range(first, count, 100):
         hits, least, ones = 0, 1.0, numpy.zeros(carriers.bits)
         for number in range(start, start + 100):
-            spectrum = spectrum_of(_clean(photographs, number))
-            reading = read(spectrum, carriers)
+            spectra = list(spectra_of(_clean(photographs, number)))
+            reading = read(spectra, carriers)
             hits += reading.is_present
             least = min(least, reading.p_value)
-            raw = carriers.soft_signs(spectrum.waves(carriers, numpy.array([TILE_PX])))[0]
+            raw = carriers.soft_signs(spectra[0].waves(carriers, numpy.array([TILE_PX])))[0]
             ones += raw > 0
         add_row(path, {"pictures": 100, "hits": hits, "least": least, "ones": ones.tolist()})
 

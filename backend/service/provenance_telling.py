@@ -63,10 +63,11 @@ def _mark_sentence(found: Provenance) -> str:
     mark = found.mark
     if not mark.is_present:
         return "It has no watermark of ours that could be read."
-    return (
+    told = (
         f"Its watermark is ours: {mark.bits_matched} of {mark.bits} bits fit, by chance once in "
         f"{_odds(mark.p_value)}."
     )
+    return told if mark.payload is not None else f"{told} Which picture it names is worn off."
 
 
 def _mark(mark: Mark) -> Mapping[str, object]:

@@ -10,7 +10,7 @@ from safety.provenance.watermark import WatermarkReading, check_payload, nothing
 from safety.provenance.watermarks.spread.carriers import draw_carriers
 from safety.provenance.watermarks.spread.embedding import embed
 from safety.provenance.watermarks.spread.search import read
-from safety.provenance.watermarks.spread.spectrum import spectrum_of
+from safety.provenance.watermarks.spread.spectrum import spectra_of
 
 _SMALLEST_MARKED_PX = 64
 _SMALLEST_READ_PX = 32
@@ -36,4 +36,4 @@ class SpreadWatermark:
     def read(self, pixels: Image.Image) -> WatermarkReading:
         if min(pixels.size) < _SMALLEST_READ_PX:
             return nothing_seen(self._carriers.bits)
-        return read(spectrum_of(pixels), self._carriers)
+        return read(spectra_of(pixels), self._carriers)

@@ -5,12 +5,12 @@ from PIL import Image
 
 from safety.provenance.tail_biting import Floats
 
-_WEIGHTS = numpy.array([0.299, 0.587, 0.114], dtype=numpy.float32)
+BRIGHTNESS_OF_RGB = numpy.array([0.299, 0.587, 0.114], dtype=numpy.float32)
 
 
 def brightness(pixels: Image.Image) -> Floats:
     """Return the brightness of each pixel, 0..255: [height, width]."""
-    return numpy.asarray(pixels.convert("RGB"), dtype=numpy.float32) @ _WEIGHTS
+    return numpy.asarray(pixels.convert("RGB"), dtype=numpy.float32) @ BRIGHTNESS_OF_RGB
 
 
 def local_mean(plane: Floats, reach: int) -> Floats:

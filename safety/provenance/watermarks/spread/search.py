@@ -1,10 +1,19 @@
 """Finds scale and place of a mark, reads it, and says how likely chance is as good.
 
 Scale first: the waves' power, whatever their phases, at hundreds of tile sizes. Then place: the
-pilots' phases, at once for all places of a tile. The few best are decoded, and the one that agrees
-best with a payload is the reading. The p-value counts every scale, place and payload there was.
+pilots' phases, at once for all places of a tile. The few dozen best are decoded, and the one that
+agrees best with a payload is the reading.
+
+A picture that knows nothing of the key agrees with one payload, at one size and place, by a sum of
+fair coins; `chance_of_sum` bounds how far. The p-value is that bound times the number of sizes,
+places, payloads and ways to look there are, tried or not (a union bound): about 2^81 where the
+size has to be sought, 2^69 for the sizes a picture is expected to have. Each of the two searches
+may raise half of the false alarms, hence another factor of two.
 """
 
+import math
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 import numpy
@@ -19,8 +28,9 @@ from safety.provenance.watermark import (
 )
 from safety.provenance.watermarks.spread.carriers import Carriers, Complexes
 from safety.provenance.watermarks.spread.embedding import TILE_PX
+from safety.provenance.watermarks.spread.places import likeness, moved
 from safety.provenance.watermarks.spread.planes import local_mean
-from safety.provenance.watermarks.spread.spectrum import Doubles, Spectrum
+from safety.provenance.watermarks.spread.spectrum import LOOKS, Doubles, Spectrum
 
 _SMALLEST_TILE_PX: Final = 32.0
 _LARGEST_TILE_PX: Final = 300.0
@@ -30,35 +40,79 @@ _SCALE_STEP: Final = 0.35
 _FINE_STEPS: Final = (-1.0, -0.5, 0.0, 0.5, 1.0)
 _SCALES_KEPT: Final = 60
 _NEIGHBOURS: Final = 30
+_EXPECTED: Final = (0.5, 1.0, 2.0)  # of its own size a picture may have
 _KEPT: Final = 24
 _ROUGH_PLACES: Final = 64  # of a tile, to each side
 _PLACES: Final = 224
+_BEST_PLACES: Final = 4  # of each candidate
+_APART: Final = 8  # places between two that are not the same again
+_DECODED: Final = 32
 _AT_ONCE: Final = 256
 _LEAST_EXCESS: Final = 0.03
+_SEARCHES: Final = 2
+# The chance, where a mark is there, that its id is another: above it there is no id.
+_MOST_DOUBT: Final = 1e-3
 
 
-def read(spectrum: Spectrum, carriers: Carriers) -> WatermarkReading:
-    """Return the best reading of a spectrum."""
+def read(spectra: Iterable[Spectrum], carriers: Carriers) -> WatermarkReading:
+    """Return the best reading of a picture's spectra, the first at which there is a mark if any."""
+    best = nothing_seen(carriers.bits)
+    for spectrum in spectra:
+        reading = _read_one(spectrum, carriers)
+        best = min(best, reading, key=lambda one: one.p_value)
+        if best.is_present:
+            break
+    return best
+
+
+def _read_one(spectrum: Spectrum, carriers: Carriers) -> WatermarkReading:
     scales = _scales(spectrum)
     if not len(scales):
         return nothing_seen(carriers.bits)
     expected = _expected_tiles_px(spectrum)
-    sizes = len(scales) * len(_FINE_STEPS) + len(expected)
-    tried = sizes * _PLACES**2 * 2**PAYLOAD_BITS  # whether or not the search stops early
-    reading = _read_at(spectrum.waves(carriers, expected), carriers, tried)
+    reading = _read_at(spectrum.waves(carriers, expected), carriers, _hypotheses(len(_EXPECTED)))
     if reading.is_present:
         return reading
     likely = spectrum.waves(carriers, _likely_scales(spectrum, carriers, scales))
-    searched = _read_at(_likeliest(likely, carriers), carriers, tried)
+    sizes = len(scales) * len(_FINE_STEPS)
+    searched = _read_at(_likeliest(likely, carriers), carriers, _hypotheses(sizes))
     return min(reading, searched, key=lambda one: one.p_value)
 
 
-def _read_at(waves: Complexes, carriers: Carriers, tried: int) -> WatermarkReading:
+def _hypotheses(sizes: int) -> int:
+    """Return how many marks there might have been at so many sizes, whether all were tried."""
+    return _SEARCHES * LOOKS * sizes * _PLACES**2 << PAYLOAD_BITS
+
+
+def _read_at(waves: Complexes, carriers: Carriers, hypotheses: int) -> WatermarkReading:
     """Return the best reading of some candidates, out of so many that might have been tried."""
-    placed = _placed(waves, carriers)
-    likeness, payload, matched = _best(_weighed(placed, carriers), carriers)
-    p_value = chance_of_sum(likeness, candidates=tried)
-    return seen(payload, p_value=p_value, bits_matched=matched, bits=carriers.bits)
+    trusted = _trusted(waves, carriers)
+    soft = carriers.soft_signs(_placed(trusted, carriers))
+    payloads = carriers.code.decode(soft[:, carriers.bits - carriers.code.length :])
+    lengths = numpy.linalg.norm(soft, axis=1) + 1e-12
+    signs = numpy.stack([carriers.signs(payload) for payload in payloads])
+    alike = (soft * signs).sum(axis=1) / lengths
+    best = int(alike.argmax())
+    reading = seen(
+        payloads[best],
+        p_value=chance_of_sum(float(alike[best]), candidates=hypotheses),
+        bits_matched=int(((soft[best] > 0) == (signs[best] > 0)).sum()),
+        bits=carriers.bits,
+    )
+    doubt = _doubt(soft[best] / lengths[best], payloads[best], float(alike[best]), carriers)
+    return reading if doubt <= _MOST_DOUBT else replace(reading, payload=None)
+
+
+def _doubt(soft: Floats, payload: int, alike: float, carriers: Carriers) -> float:
+    """Return how likely another payload nearby was meant, soft signs [bits] of length one given.
+
+    In a mark's soft signs there is of each sign its share and noise about it; what is told against
+    each near payload follows from the signs in which it differs.
+    """
+    share = min(alike / math.sqrt(carriers.bits), 0.99)
+    leads = carriers.code.leads(soft[carriers.bits - carriers.code.length :], payload)
+    told = leads * math.sqrt(carriers.bits) * share / (1 - share**2)
+    return float(numpy.exp(-told).sum())
 
 
 def _scales(spectrum: Spectrum) -> Doubles:
@@ -104,46 +158,49 @@ def _likely_scales(spectrum: Spectrum, carriers: Carriers, scales: Doubles) -> D
 
 def _expected_tiles_px(spectrum: Spectrum) -> Doubles:
     """Return the tile sizes of pictures that were left at their size, halved or doubled."""
-    sizes = spectrum.reduced_to * TILE_PX * numpy.array([0.5, 1.0, 2.0])
+    sizes = spectrum.reduced_to * TILE_PX * numpy.array(_EXPECTED)
     return numpy.maximum(sizes, _SMALLEST_TILE_PX)
 
 
 def _likeliest(waves: Complexes, carriers: Carriers) -> Complexes:
     """Return the few candidates whose pilots fit best at some place."""
-    fit = _likeness(waves, carriers, _ROUGH_PLACES).max(axis=(1, 2))
-    return waves[numpy.argsort(-fit, kind="stable")[:_KEPT]]
+    fit = likeness(_by_pilots(_trusted(waves, carriers), carriers), carriers, _ROUGH_PLACES)
+    best = fit.max(axis=(1, 2))
+    return waves[numpy.argsort(-best, kind="stable")[:_KEPT]]
 
 
 def _placed(waves: Complexes, carriers: Carriers) -> Complexes:
-    """Return the waves of each candidate, moved to where its tile begins."""
-    moved = []
-    for one, likeness in zip(waves, _likeness(waves, carriers, _PLACES), strict=True):
-        down, across = numpy.unravel_index(int(likeness.argmax()), likeness.shape)
-        turns = (carriers.down * int(down) + carriers.across * int(across)) / _PLACES
-        moved.append(one * numpy.exp(2j * numpy.pi * turns))
-    return numpy.stack(moved).astype(numpy.complex64)
-
-
-def _likeness(waves: Complexes, carriers: Carriers, places: int) -> Floats:
-    """Return how well the pilots of [candidates, waves] fit every place of a tile."""
-    pilots = slice(0, carriers.pilots)
-    plain = carriers.waves(numpy.ones(carriers.bits, dtype=numpy.float32))[pilots]
-    reach = int(carriers.across.max())
-    grid = numpy.zeros((len(waves), 2 * reach + 1, reach + 1), dtype=numpy.complex64)
-    grid[:, carriers.down[pilots] + reach, carriers.across[pilots]] = (
-        waves[:, pilots] * plain.conj()
+    """Return the waves of the best candidates, moved to the places where a tile may begin."""
+    fits = likeness(_by_pilots(waves, carriers), carriers, _PLACES)
+    found = []
+    for one, fit in zip(waves, fits, strict=True):
+        for _ in range(_BEST_PLACES):
+            down, across = (int(i) for i in numpy.unravel_index(int(fit.argmax()), fit.shape))
+            found.append((float(fit[down, across]), one, down, across))
+            rows, columns = (
+                numpy.arange(place - _APART, place + _APART + 1) % _PLACES
+                for place in (down, across)
+            )
+            fit[numpy.ix_(rows, columns)] = -numpy.inf
+    found.sort(key=lambda one: -one[0])
+    return numpy.stack(
+        [
+            moved(one, carriers, down / _PLACES, across / _PLACES)
+            for _, one, down, across in found[:_DECODED]
+        ]
     )
-    # Few waves and many places: two small products are ten times faster than a transform.
-    turns = 2j * numpy.pi / places * numpy.arange(places)
-    down = numpy.exp(numpy.outer(turns, numpy.arange(-reach, reach + 1))).astype(numpy.complex64)
-    across = numpy.exp(numpy.outer(numpy.arange(reach + 1), turns)).astype(numpy.complex64)
-    rows = down @ grid
-    fit: Floats = rows.real @ across.real - rows.imag @ across.imag
-    return fit
 
 
-def _weighed(waves: Complexes, carriers: Carriers) -> Floats:
-    """Return soft signs, each ring of waves trusted as far as it stands out of its surroundings.
+def _by_pilots(waves: Complexes, carriers: Carriers) -> Complexes:
+    """Return the pilots' part of waves, each candidate's of one strength, less what they say."""
+    plain = carriers.waves(numpy.ones(carriers.bits, dtype=numpy.float32))
+    strength = numpy.linalg.norm(waves, axis=1, keepdims=True) + 1e-12
+    products: Complexes = (waves / strength * plain.conj())[:, : carriers.pilots]
+    return products
+
+
+def _trusted(waves: Complexes, carriers: Carriers) -> Complexes:
+    """Return waves weighted, each ring trusted as far as it stands out of its surroundings.
 
     Only the waves' strength is looked at, which says nothing of their secret phases: the chance
     that signs agree stays what it is.
@@ -153,16 +210,5 @@ def _weighed(waves: Complexes, carriers: Carriers) -> Floats:
     for ring in carriers.rings:
         excess = power[:, ring].mean(axis=1, keepdims=True) - 1
         trust[:, ring] = numpy.sqrt(numpy.maximum(excess, _LEAST_EXCESS))
-    return carriers.soft_signs(waves * trust)
-
-
-def _best(soft: Floats, carriers: Carriers) -> tuple[float, int, int]:
-    """Return of the candidate most like a payload: the likeness, the payload, signs that agree."""
-    payloads = carriers.code.decode(soft[:, carriers.bits - carriers.code.length :])
-    lengths = numpy.linalg.norm(soft, axis=1) + 1e-12
-    found = []
-    for row, length, payload in zip(soft, lengths, payloads, strict=True):
-        signs = carriers.signs(payload)
-        agreeing = int(((row > 0) == (signs > 0)).sum())
-        found.append((float(row @ signs / length), payload, agreeing))
-    return max(found)
+    weighted: Complexes = waves * trust
+    return weighted

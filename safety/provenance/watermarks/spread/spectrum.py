@@ -1,9 +1,11 @@
 """A picture's spectrum with the picture taken out as far as can be: what was drawn is whitened.
 
 First in space (flat places count, busy ones hardly), then in frequency (each coefficient against
-its surroundings); a wave of the mark stands out of both.
+its surroundings); a wave of the mark stands out of both. White around dark things says nothing and
+is left out: what remains are the dark things, compared with each other.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,20 +13,30 @@ import numpy
 from numpy.typing import NDArray
 from PIL import Image
 
+from safety.provenance.tail_biting import Floats
 from safety.provenance.watermarks.spread.carriers import Carriers, Complexes
 from safety.provenance.watermarks.spread.planes import brightness, local_mean
 
 Doubles = NDArray[numpy.float64]
 
 _LONGEST_SIDE: Final = 768
-_SLOW_REACH: Final = 5
-_ACTIVITY_REACH: Final = 3
+_LONGEST_SIDE_OF_INK: Final = 1024
 _STILLNESS: Final = 2.0
-_DISTRUST: Final = 0.75  # of busy places: the power of their variance that divides them
 _MOST_DEVIATIONS: Final = 3.0
 _PADDING: Final = 1.6
 _SURROUNDINGS: Final = 12
 _MOST_STRENGTH: Final = 2.5
+_SLOW_REACH: Final = 5
+_ACTIVITY_REACH: Final = 3
+_BUSY: Final = 30.0  # variance of surroundings in which what is too light is left out
+_WHITE: Final = 252.0
+_LIGHT: Final = 240.0
+_MUCH_LIGHT: Final = 0.25  # of the picture
+_INK_PERCENTILE: Final = 15  # of what is not light
+_INK_LEVELS: Final = 35.0
+_DISTRUST: Final = 0.75  # of busy places: the power of their variance that divides them
+_DISTRUST_OF_INK: Final = 0.5
+LOOKS: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,15 +59,55 @@ class Spectrum:
         return found
 
 
-def spectrum_of(pixels: Image.Image) -> Spectrum:
-    """Return a picture's whitened spectrum; larger pictures are looked at reduced."""
-    plane = brightness(_reduced(pixels))
-    height, width = plane.shape
+def spectrum_of(pixels: Image.Image, *, longest_px: int = _LONGEST_SIDE) -> Spectrum:
+    """Return a picture's whitened spectrum; pictures with a longer side are looked at reduced."""
+    plane = brightness(_reduced(pixels, longest_px))
+    detail = _whitened(plane, darker_than=_WHITE, distrust=_DISTRUST)
+    return _spectrum(detail, plane.shape[1] / pixels.width)
+
+
+def spectra_of(pixels: Image.Image) -> Iterator[Spectrum]:
+    """Yield the spectra worth reading, the likeliest first: one, or `LOOKS` of a light picture."""
+    yield spectrum_of(pixels)
+    if (brightness(pixels) >= _LIGHT).mean() > _MUCH_LIGHT:
+        yield _spectrum_of_ink(pixels)
+
+
+def _spectrum_of_ink(pixels: Image.Image) -> Spectrum:
+    """Return the spectrum of the darkest things on a light page.
+
+    Most of what is not light is the same ink: soft edges aside, only the mark makes one stroke
+    darker than the next.
+    """
+    plane = brightness(_reduced(pixels, _LONGEST_SIDE_OF_INK))
+    dark = plane[plane < _LIGHT]
+    ink = float(numpy.percentile(dark, _INK_PERCENTILE)) if dark.size else 0.0
+    detail = _whitened(plane, darker_than=ink + _INK_LEVELS, distrust=_DISTRUST_OF_INK)
+    return _spectrum(detail, plane.shape[1] / pixels.width)
+
+
+def _whitened(plane: Floats, *, darker_than: float, distrust: float) -> Floats:
+    """Return what differs from its surroundings, the less of it the busier they are.
+
+    In busy surroundings only what is darker than a level is there at all.
+    """
     detail = plane - local_mean(plane, _SLOW_REACH)
     variance = local_mean(detail**2, _ACTIVITY_REACH)
-    detail = detail / (variance + _STILLNESS) ** _DISTRUST
+    is_void = (plane >= darker_than) & (variance > _BUSY)
+    if is_void.any():
+        counts = (~is_void).astype(numpy.float32)
+        around = local_mean(counts, _SLOW_REACH) + 1e-4
+        detail = (plane - local_mean(plane * counts, _SLOW_REACH) / around) * counts
+        nearby = local_mean(counts, _ACTIVITY_REACH) + 0.05
+        variance = local_mean(detail**2, _ACTIVITY_REACH) / nearby
+    detail /= (variance + _STILLNESS) ** distrust
     most = _MOST_DEVIATIONS * float(detail.std())
-    detail = numpy.clip(detail, -most, most)
+    clipped: Floats = numpy.clip(detail, -most, most)
+    return clipped
+
+
+def _spectrum(detail: Floats, reduced_to: float) -> Spectrum:
+    height, width = detail.shape
     rows, columns = _quick_length(height * _PADDING), _quick_length(width * _PADDING)
     raw = numpy.fft.rfft2(detail, (rows, columns)).astype(numpy.complex64)
     turns_down = numpy.exp(1j * numpy.pi * (height - 1) * numpy.fft.fftfreq(rows))
@@ -71,15 +123,15 @@ def spectrum_of(pixels: Image.Image) -> Spectrum:
         columns=columns,
         width=width,
         height=height,
-        reduced_to=width / pixels.width,
+        reduced_to=reduced_to,
     )
 
 
-def _reduced(pixels: Image.Image) -> Image.Image:
+def _reduced(pixels: Image.Image, longest_px: int) -> Image.Image:
     longest = max(pixels.size)
-    if longest <= _LONGEST_SIDE:
+    if longest <= longest_px:
         return pixels
-    width, height = (max(1, round(side * _LONGEST_SIDE / longest)) for side in pixels.size)
+    width, height = (max(1, round(side * longest_px / longest)) for side in pixels.size)
     return pixels.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
 
 
