@@ -9,7 +9,7 @@ from backend.db.moderation_tables import CardRow, ModeratorChannelRow, NoticeRow
 from backend.db.review_store import review_of
 from backend.db.sessions import Database
 from backend.db.tables import ReviewRow
-from backend.domain.reviews import Decision, Review, ReviewId
+from backend.domain.reviews import Decision, Review, ReviewId, ReviewKind
 from backend.service.moderation_ports import Card
 
 
@@ -79,14 +79,17 @@ class SqlCardStore:
             row.message_id = card.message_id
             row.shown_version = card.shown_version
 
-    async def untold(self, limit: int) -> list[Review]:
+    async def untold(self, limit: int, *, since: datetime) -> list[Review]:
+        is_answered = col(ReviewRow.appealed_at).is_not(None)
+        is_news = col(ReviewRow.decided_at) >= since
         query = (
             select(ReviewRow)
             .outerjoin(NoticeRow, col(NoticeRow.review_id) == col(ReviewRow.id))
             .where(
-                col(ReviewRow.appealed_at).is_not(None),
+                col(ReviewRow.kind) == ReviewKind.HELD.value,
                 col(ReviewRow.decision) != Decision.OPEN.value,
-                col(NoticeRow.review_id).is_(None),
+                or_(is_answered, is_news),
+                or_(col(NoticeRow.review_id).is_(None), col(NoticeRow.at) < ReviewRow.decided_at),
             )
             .order_by(col(ReviewRow.decided_at), col(ReviewRow.id))
             .limit(limit)
@@ -96,7 +99,11 @@ class SqlCardStore:
 
     async def mark_told(self, review_id: ReviewId) -> None:
         async with self._database.write() as session:
-            await session.merge(NoticeRow(review_id=review_id, at=datetime.now(UTC)))
+            review = await session.get_one(ReviewRow, review_id)
+            now = datetime.now(UTC)
+            # Never before the decision, whichever clock that was made by.
+            at = max(now, review.decided_at or now)
+            await session.merge(NoticeRow(review_id=review_id, at=at))
 
 
 def _card_of(row: CardRow) -> Card:

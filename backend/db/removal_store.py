@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlmodel import col, select
+from sqlmodel import col, select, update
 
 from backend.db.audit_log import append
 from backend.db.codecs import RESULT, decode, encode
@@ -16,7 +16,7 @@ from backend.db.moderation_tables import (
 )
 from backend.db.picture_tables import PictureFileRow
 from backend.db.sessions import Database
-from backend.db.tables import JobRow
+from backend.db.tables import JobRow, ReviewRow
 from backend.domain.removals import (
     PlaceKind,
     Removal,
@@ -26,6 +26,7 @@ from backend.domain.removals import (
     RequestId,
 )
 from backend.domain.requests import AccountId, JobId
+from backend.domain.reviews import Decision
 from backend.service import on_record
 
 
@@ -77,6 +78,14 @@ class SqlRemovalStore:
             )
             return _removal_of(row, list(await session.exec(query)))
 
+    async def of_picture(self, job_id: JobId, index: int) -> Removal | None:
+        query = select(RemovalRow.id).where(
+            RemovalRow.job_id == job_id, RemovalRow.picture_index == index
+        )
+        async with self._database.read() as session:
+            removal_id = (await session.exec(query)).one_or_none()
+        return None if removal_id is None else await self.get(RemovalId(removal_id))
+
     async def unfinished(self, limit: int) -> list[Removal]:
         query = (
             select(RemovalRow.id)
@@ -101,6 +110,13 @@ class SqlRemovalStore:
                 return
             row.confirmed_at, row.proof = at, proof
             append(session, on_record.removal_confirmed(removal_id, place, proof, at=at))
+            removal = await session.get_one(RemovalRow, removal_id)
+            shown = update(ReviewRow).where(
+                col(ReviewRow.job_id) == removal.job_id,
+                col(ReviewRow.picture_index) == removal.picture_index,
+                col(ReviewRow.decision) == Decision.REMOVED.value,
+            )
+            await session.exec(shown.values(version=ReviewRow.version + 1))
 
     async def copies_of(self, digests: Sequence[str]) -> list[tuple[JobId, int]]:
         query = (

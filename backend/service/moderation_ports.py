@@ -130,8 +130,12 @@ class CardStore(Protocol):
     async def mark_shown(self, card: Card) -> None:
         """Record where a card is and what it shows."""
 
-    async def untold(self, limit: int) -> list[Review]:
-        """Return answered appeals whose asker has not been told."""
+    async def untold(self, limit: int, *, since: datetime) -> list[Review]:
+        """Return decisions about held jobs whose asker has not been told of them.
+
+        Those since then, and of answered appeals however old ones. Each decision is told: the
+        answer to an appeal as well as what was appealed against.
+        """
 
     async def mark_told(self, review_id: ReviewId) -> None:
-        """Record that the asker of an appeal was told."""
+        """Record that the asker was told of the newest decision."""

@@ -17,13 +17,19 @@ class RemovalStore(Protocol):
     async def get(self, removal_id: RemovalId) -> Removal | None:
         """Return a removal, or None."""
 
+    async def of_picture(self, job_id: JobId, index: int) -> Removal | None:
+        """Return the removal of a picture, or None."""
+
     async def unfinished(self, limit: int) -> list[Removal]:
         """Return removals with a place that is not confirmed, oldest first."""
 
     async def confirm(
         self, removal_id: RemovalId, place: RemovalPlace, *, at: datetime, proof: str
     ) -> None:
-        """Record that the picture is gone from a place; the first confirmation stays."""
+        """Record that the picture is gone from a place; the first confirmation stays.
+
+        The version of a review that came to this removal grows, so that its card is shown anew.
+        """
 
     async def copies_of(self, digests: Sequence[str]) -> list[tuple[JobId, int]]:
         """Return the pictures of all jobs of which one of these is a file, byte for byte."""

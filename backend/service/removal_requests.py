@@ -29,6 +29,8 @@ from safety.fingerprint import QUALITY_FLOOR, Fingerprint
 CONTACT_MAX = 200
 MATCHES_MAX = 20
 _JOB = re.compile(r"gen_[0-9a-f]{20}(?:-\d{1,3})?")
+# A link to a file names the picture by the SHA-256 of its original.
+_FILE = re.compile(r"/([0-9a-f]{64})/")
 _INDEX = re.compile(r"/(?:images/)?(\d{1,2})(?:\D|$)")
 _KEPT_FOR = timedelta(days=365)
 
@@ -76,7 +78,7 @@ class RemovalRequests:
             PictureInvalid, PictureTooLarge: the picture cannot be read.
 
         """
-        named = _JOB.search(link)
+        named = _JOB.search(link) or _FILE.search(link)
         if not picture and named is None:
             raise RemovalRequestEmpty
         fingerprints = await self._files.fingerprints_of(picture) if picture else ()
@@ -146,7 +148,9 @@ class RemovalRequests:
         return list(found)[:MATCHES_MAX]
 
     async def _linked(self, link: str) -> list[tuple[JobId, int]]:
-        """Return the pictures that a link names: one, or all of its job."""
+        """Return the pictures that a link names: one or all of its job, or all with its file."""
+        if file := _FILE.search(link):
+            return await self._store.copies_of([file[1]])
         named = _JOB.search(link)
         job = await self._jobs.get(JobId(named[0])) if named else None
         if named is None or job is None or job.result is None:

@@ -10,6 +10,7 @@ from backend.domain.jobs import Job
 from backend.domain.removals import PlaceKind, Removal, RemovalId, RemovalPlace
 from backend.domain.requests import JobId, Requester
 from backend.domain.results import ImageRef, ImageVariant
+from backend.domain.reviews import Decision, Review
 from backend.service.generations import image_of
 from backend.service.moderators import must_moderate
 from backend.service.ports import Clock, JobStore, MessageStore
@@ -86,6 +87,12 @@ class Removals:
         if removal is None:
             raise ImageNotFound
         return removal
+
+    async def of_review(self, review: Review) -> Removal | None:
+        """Return what became of the removal that a review came to, None if it came to none."""
+        if review.decision is not Decision.REMOVED or review.picture_index is None:
+            return None
+        return await self._store.of_picture(review.job_id, review.picture_index)
 
     async def drive(self) -> int:
         """Go on with whatever is not finished; return how many removals that were."""

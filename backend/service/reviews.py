@@ -1,12 +1,13 @@
 """What lies before moderators: list, release, keep, dismiss, and what it comes to for the asker."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
 from backend.domain.errors import DecisionImpossible, ReviewNotFound, ReviewNotReleasable
 from backend.domain.jobs import Change, Job
+from backend.domain.removals import Removal
 from backend.domain.requests import JobId, Requester
 from backend.domain.reviews import Decision, Review, ReviewId, ReviewKind, RulePrecision
 from backend.domain.standing import AccountStanding
@@ -29,10 +30,11 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewCard:
-    """A review beside the job it is of."""
+    """A review beside the job it is of, and of a removed picture where it is gone from."""
 
     review: Review
     job: Job
+    removal: Removal | None = None
 
 
 class Reviews:
@@ -89,7 +91,8 @@ class Reviews:
         job = None if review is None else await self._jobs.get(review.job_id)
         if review is None or job is None:
             raise ReviewNotFound
-        return ReviewCard(review=review, job=job)
+        removal = await self._removals.of_review(review)
+        return ReviewCard(review=review, job=job, removal=removal)
 
     async def release(
         self, review_id: ReviewId, requester: Requester, *, reason: str = ""
@@ -156,9 +159,10 @@ class Reviews:
             raise ReviewNotFound
         # First, as a removal that is begun twice is one, and a review may be closed later.
         await self._removals.remove(review.job_id, review.picture_index, requester, reason=reason)
-        return await self._decide(
+        card = await self._decide(
             review_id, Decision.REMOVED, requester, reason, must=_must_be_a_report
         )
+        return replace(card, removal=await self._removals.of_review(card.review))
 
     async def discipline(
         self, review_id: ReviewId, measure: Measure, requester: Requester, *, reason: str

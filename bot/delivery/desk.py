@@ -9,10 +9,12 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 import discord
 import structlog
 
+from backend.domain.deliveries import DiscordMessage
 from backend.domain.errors import JobNotFound
 from backend.domain.jobs import Job
 from backend.domain.removals import Removal, RemovalPlace
@@ -30,6 +32,8 @@ SWEEP_INTERVAL_S = 5.0
 _AT_ONCE = 100
 _LOOKED_BACK = 100
 _NONCE_CHARACTERS = 25
+# What was decided longer ago, while no bot ran, is news to nobody; answers to appeals always are.
+_NEWS = timedelta(days=1)
 _log = structlog.get_logger(__name__)
 
 
@@ -67,16 +71,18 @@ class Desk:
                 await asyncio.wait_for(self._wanted.wait(), self._sweep_interval_s)
 
     async def sweep(self) -> None:
-        """Make every card true, and tell everybody whose appeal was answered."""
+        """Make every card true, and tell everybody whose held job was decided about."""
+        # Before the cards, which show what is gone.
+        for removal, place in await self._services.moderation.removals.messages_left():
+            await self._delete(removal, place)
         cards = self._services.moderation.cards
         channels = await cards.channels()
         if channels:
             for review, card in await cards.stale(_AT_ONCE):
                 await self._guarded(self._show(review, card, channels), review)
-        for review in await cards.untold(_AT_ONCE):
+        since = discord.utils.utcnow() - _NEWS
+        for review in await cards.untold(_AT_ONCE, since=since):
             await self._guarded(self._tell(review), review)
-        for removal, place in await self._services.moderation.removals.messages_left():
-            await self._delete(removal, place)
 
     async def _guarded(self, work: "asyncio.Future[None] | object", review: Review) -> None:
         """Let what goes wrong with one review not keep the others from being shown."""
@@ -90,7 +96,8 @@ class Desk:
         guild_id = _guild_for(job, channels)
         if not self._owns_guild(guild_id):
             return
-        shown = ReviewCard(review=review, job=job)
+        removal = await self._services.moderation.removals.of_review(review)
+        shown = ReviewCard(review=review, job=job, removal=removal)
         if card is None:
             wanted = Card(subject_id=review.id, channel_id=channels[guild_id])
             card = await self._services.moderation.cards.claim(wanted)
@@ -161,17 +168,18 @@ class Desk:
         await removals.message_gone(removal, place, proof=proof)
 
     async def _tell(self, review: Review) -> None:
-        """Tell whoever appealed how it was answered: in the channel what is good news, else alone.
+        """Tell whoever asked what was decided: in the channel what is good news, else alone.
 
-        Accounts of other surfaces read it where they asked.
+        Accounts of other surfaces read it where they asked. Of what nobody may release, nobody is
+        told more than that it is held.
         """
         message = await self._services.messages.get(review.job_id)
         if not self._owns_guild(message.guild_id if message else None):
             return
         job = (await self._services.generations.snapshot(review.job_id)).job
         user_id = user_id_of(job.request.requester.account_id)
-        if user_id is not None:
-            text = answer_text(review, user_id=user_id)
+        if user_id is not None and review.is_releasable:
+            text = answer_text(review, user_id=user_id, link=_link_to(message))
             is_public = review.decision is Decision.RELEASED and message is not None
             if not (is_public and message and await self._reply(message.channel_id, review, text)):
                 await self._write_to(user_id, text)
@@ -188,7 +196,7 @@ class Desk:
                 text,
                 reference=lost.to_reference(fail_if_not_exists=False),
                 allowed_mentions=only(message.asker_id),
-                nonce=f"t{review.id}"[:_NONCE_CHARACTERS],
+                nonce=f"t{review.version}{review.id}"[:_NONCE_CHARACTERS],
             )
         except discord.HTTPException as error:
             if obstacle_of(error) is None:
@@ -204,6 +212,13 @@ class Desk:
             if obstacle_of(error) is None:
                 raise
             _log.info("desk.not_told", code=error.code)
+
+
+def _link_to(message: DiscordMessage | None) -> str:
+    if message is None:
+        return ""
+    guild = message.guild_id or "@me"
+    return f"https://discord.com/channels/{guild}/{message.channel_id}/{message.message_id}"
 
 
 def _guild_for(job: Job, channels: Mapping[int, int]) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 from simcord.preview import Preview
 
+from bot.devcord.places import WISHES, Places
 from bot.devcord.world import World
 
 _REFRESH_INTERVAL_S = 0.25
@@ -70,14 +71,19 @@ class Page:
     def _guard(self, preview: Preview) -> None:
         """Let actions wait for a refresh in progress, and never call them out of date."""
         act = preview._action  # noqa: SLF001 - the one seam; simcord is pinned
+        places = Places(world=self._world, preview=preview)
 
         async def guarded(context_id: str | None, body: object) -> dict[str, object]:
             async with self._world.lock:
                 page = preview._pages.get(context_id)  # noqa: SLF001 - as above
-                if page is not None and isinstance(body, Mapping) and "published_revision" in body:
+                if page is None or not isinstance(body, Mapping):
+                    return dict(await act(context_id, body))
+                if body.get("kind") in WISHES:
+                    return await places.grant(page, body)
+                if "published_revision" in body:
                     body = {**body, "published_revision": page.revision}
-                result: dict[str, object] = await act(context_id, body)
-            return result
+                with places.where(page, body):
+                    return dict(await act(context_id, body))
 
         preview._action = guarded  # noqa: SLF001 - as above
 

@@ -89,6 +89,7 @@ def _addresses(world: World, origin: str, page_url: str) -> dict[str, object]:
         "page_url": page_url,
         "guild_id": str(world.guild.id),
         "channel_id": str(world.channel.id),
+        "moderators_channel_id": str(world.back_room.id),
         "moderator_role_id": str(world.moderators.id),
         "application_id": str(world.backend.application_id),
         "bot_user_id": str(world.backend.bot_user.id),

@@ -1,4 +1,4 @@
-"""The simulated Discord itself: one guild, one channel, three people and the bot's account.
+"""The simulated Discord itself: one guild, two channels, three people and the bot's account.
 
 Everything that changes simcord's world from a person's side goes through ``World.lock``, because
 simcord refuses overlapping operations; requests from the bot need no lock.
@@ -16,6 +16,7 @@ import simcord
 from simcord.actors import MemberActor
 from simcord.backend import Backend
 from simcord.backend.models import Message
+from simcord.builders import ChannelHandle, UserHandle
 
 # Discord gives a bot 3 s; give up a little earlier, so that the page says so instead of hanging.
 ANSWER_TIMEOUT_S = 2.9
@@ -92,6 +93,7 @@ class World:
         may_moderate = discord.Permissions(manage_messages=True)
         self.moderators = self.guild.create_role("moderators", permissions=may_moderate)
         self.cast = self._cast()
+        self.back_room = self._back_room()
 
     def _cast(self) -> Cast:
         alice, bob, moderator = (
@@ -102,6 +104,19 @@ class World:
             alice=self.guild.add_member(alice),
             bob=self.guild.add_member(bob),
             moderator=self.guild.add_member(moderator, roles=[self.moderators]),
+        )
+
+    def _back_room(self) -> ChannelHandle:
+        """Create the channel that only moderators and the bot can see."""
+        seen, hidden = (discord.PermissionOverwrite(view_channel=can) for can in (True, False))
+        return self.guild.create_text_channel(
+            "moderators",
+            topic="Choose it for cards with /mod channel.",
+            overwrites={
+                self.guild.default_role: hidden,
+                self.moderators: seen,
+                UserHandle(self.env, self.backend.bot_user): seen,
+            },
         )
 
     @property

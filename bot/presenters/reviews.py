@@ -1,10 +1,12 @@
-"""What lies before moderators, as cards; and what whoever appealed is told."""
+"""What lies before moderators, as cards; and what is told to whoever asked for it."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import assert_never
 
 import discord
 
+from backend.domain.removals import PlaceKind, Removal, RemovalPlace
 from backend.domain.requests import AccountId
 from backend.domain.reviews import Decision, Review, ReviewKind, RulePrecision
 from backend.domain.standing import AccountStanding
@@ -16,6 +18,8 @@ SEEN_ALONE = "Only you see this, and that you looked is on record."
 NOTHING_HELD = "Nothing is waiting for a decision."
 _PROMPT_CHARACTERS = 1000
 _RULES_SHOWN = 20
+# As many as a field of a card holds for certain.
+_PLACES_SHOWN = 12
 _COLOURS = {
     Decision.OPEN: discord.Colour(0xF0B232),
     Decision.RELEASED: discord.Colour(0x23A55A),
@@ -42,7 +46,7 @@ def review_embed(card: ReviewCard, *, asker: str) -> discord.Embed:
     """Return the card of one review; `asker` is who asked, as a mention or a name."""
     review, block = card.review, card.review.block
     embed = discord.Embed(
-        title=_title(review),
+        title=_title(card),
         description=plain(card.job.request.prompt, _PROMPT_CHARACTERS) or "(no words)",
         colour=_COLOURS[review.decision],
         timestamp=review.opened_at,
@@ -64,6 +68,8 @@ def review_embed(card: ReviewCard, *, asker: str) -> discord.Embed:
         embed.add_field(name="Answer by", value=_due(review.due_at))
     if review.reason:
         embed.add_field(name="Why", value=plain(review.reason, 900), inline=False)
+    if card.removal is not None:
+        embed.add_field(name="Gone from", value=_places_text(card.removal), inline=False)
     if review.decided_by:
         embed.add_field(name="Decided by", value=_name_of(review.decided_by))
     embed.set_footer(text=f"{card.job.id} · {review.id}")
@@ -75,17 +81,24 @@ def asker_name(account_id: AccountId, user_id: int | None) -> str:
     return f"<@{user_id}>" if user_id is not None else f"`{account_id}`"
 
 
-def answer_text(review: Review, *, user_id: int) -> str:
-    """Return what whoever appealed is told."""
+def answer_text(review: Review, *, user_id: int, link: str = "") -> str:
+    """Return what is told to whoever asked for what was held, about a decision or an appeal.
+
+    `link` leads to the message of the job, if there is one.
+    """
     if review.decision is Decision.RELEASED:
+        done = "let it through" if review.appeal is None else "agreed with your appeal"
         return (
-            f"<@{user_id}> A moderator agreed with your appeal: `{review.job_id}` is drawn now, "
+            f"<@{user_id}> A moderator {done}: `{review.job_id}` is drawn now, "
             "at its old place in line."
         )
+    of = "" if review.appeal is None else "your appeal for "
     why = f" They say: {plain(review.reason, 900)}" if review.reason else ""
+    where = f"under it ({link})" if link else "under it"
+    appeal = "" if review.appeal else f"Press *Appeal* {where} to ask for a second look. "
     return (
-        f"A moderator looked at your appeal for `{review.job_id}`, and it stays held back.{why}\n"
-        "You may rephrase it and ask again."
+        f"A moderator looked at {of}`{review.job_id}`, and it stays held back.{why}\n"
+        f"{appeal}You may rephrase it and ask again."
     )
 
 
@@ -107,7 +120,8 @@ def rules_text(rules: Sequence[RulePrecision]) -> str:
     )
 
 
-def _title(review: Review) -> str:
+def _title(card: ReviewCard) -> str:
+    review = card.review
     if review.is_open and review.kind is ReviewKind.REPORT:
         return "Reported picture"
     if review.is_open and review.kind is ReviewKind.REQUEST:
@@ -118,6 +132,8 @@ def _title(review: Review) -> str:
         return "Overturned: back in line"
     if review.decision is Decision.KEPT and review.appeal is not None:
         return "Upheld"
+    if card.removal is not None and not card.removal.is_finished:
+        return "Being removed everywhere"
     return _TITLES[review.decision]
 
 
@@ -126,6 +142,32 @@ def _add_report(embed: discord.Embed, review: Review) -> None:
     embed.add_field(name="Reports", value=str(review.voices))
     if review.words:
         embed.add_field(name="They say", value=plain(review.words, 900), inline=False)
+
+
+def _places_text(removal: Removal) -> str:
+    """Return each place with whether the picture is gone from it; what is not is told first."""
+    places = sorted(removal.places, key=lambda place: place.confirmed_at is not None)
+    lines = [_place_line(place) for place in places[:_PLACES_SHOWN]]
+    if more := len(places) - _PLACES_SHOWN:
+        lines += [f"… and {more} more, all told in the audit log"] if more > 0 else []
+    return "\n".join(lines)
+
+
+def _place_line(place: RemovalPlace) -> str:
+    mark = "⏳" if place.confirmed_at is None else "✅"
+    match place.kind:
+        case PlaceKind.FINGERPRINT:
+            return f"{mark} new pictures like it, by its fingerprint"
+        case PlaceKind.GALLERY:
+            return f"{mark} the list of pictures of `{place.name.partition('/')[0]}`"
+        case PlaceKind.OBJECT:
+            return f"{mark} file `{place.name.rpartition('/')[2]}`"
+        case PlaceKind.MESSAGE:
+            channel_id, _, message_id = place.name.partition("/")
+            how = f": {place.proof}" if place.proof else ""
+            return f"{mark} message `{message_id}` in <#{channel_id}>{how}"
+        case _:
+            assert_never(place.kind)
 
 
 def _due(at: datetime) -> str:

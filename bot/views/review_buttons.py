@@ -71,7 +71,7 @@ class ReleaseButton(ReviewButton, template=review_pattern(_RELEASE)):
 
 
 class KeepButton(ReviewButton, template=review_pattern(_KEEP)):
-    """*Keep blocked*, or *Uphold* after an appeal: close the review and leave the job held."""
+    """*Keep blocked*, or *Uphold* after an appeal: ask why, and leave the job held."""
 
     @staticmethod
     def face(review_id: ReviewId, *, is_appealed: bool) -> discord.ui.Button[Any]:
@@ -85,12 +85,10 @@ class KeepButton(ReviewButton, template=review_pattern(_KEEP)):
         async with answering(interaction):
             reviews, requester = _asked(interaction)
             found = await reviews.card(self._review_id, requester)
-            if found.review.appeal is not None and found.review.is_open:
-                # Whoever appealed is told why not.
-                await interaction.response.send_modal(UpholdModal(self._review_id))
-                return
-            await acknowledge(interaction)
-            await _keep(interaction, self._review_id, reason="")
+            is_appealed = found.review.appeal is not None
+            await interaction.response.send_modal(
+                KeepModal(self._review_id, is_appealed=is_appealed)
+            )
 
 
 class DismissButton(ReviewButton, template=review_pattern(_DISMISS)):
@@ -208,13 +206,13 @@ class MeasureSelect(
             await interaction.response.send_modal(MeasureModal(self._review_id, measure))
 
 
-class UpholdModal(discord.ui.Modal):
-    """Why a block stays, in words that its asker reads."""
+class KeepModal(discord.ui.Modal):
+    """Why a block stays, in words that its asker reads; whoever appealed is owed some."""
 
-    def __init__(self, review_id: ReviewId) -> None:
-        super().__init__(title="Uphold the block")
+    def __init__(self, review_id: ReviewId, *, is_appealed: bool) -> None:
+        super().__init__(title="Uphold the block" if is_appealed else "Keep it blocked")
         self._review_id = review_id
-        self._reason = _reason_input()
+        self._reason = _reason_input(is_required=is_appealed)
         self.add_item(
             discord.ui.Label(text="Why, in words its asker reads", component=self._reason)
         )
@@ -304,7 +302,10 @@ async def _show_decided(interaction: discord.Interaction, card: ReviewCard) -> N
     )
 
 
-def _reason_input() -> discord.ui.TextInput[Any]:
+def _reason_input(*, is_required: bool = True) -> discord.ui.TextInput[Any]:
     return discord.ui.TextInput(
-        custom_id="reason", style=discord.TextStyle.paragraph, max_length=_REASON_MAX
+        custom_id="reason",
+        style=discord.TextStyle.paragraph,
+        max_length=_REASON_MAX,
+        required=is_required,
     )

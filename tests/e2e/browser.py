@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Error, Locator, Page, Response, expect, sync_playwright
 
 _FLAGS = (
     "--no-sandbox",
@@ -22,6 +22,8 @@ _FLAGS = (
     "--disable-dev-shm-usage",
 )
 _TIMEOUT_S = 20.0
+# What the page calls a place in its heading, where that is not the place's own name.
+_HEADINGS = {"Direct messages": "Impasto"}
 
 
 def chromium_or_skip() -> str:
@@ -32,6 +34,10 @@ def chromium_or_skip() -> str:
     if path is None:
         pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
     return path
+
+
+def _answers_change_of_viewer(response: Response) -> bool:
+    return '"viewer"' in (response.request.post_data or "")
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,23 @@ class DiscordPage:
 
     def view_as(self, name: str) -> None:
         """Look at the channel through the eyes of Alice, Bob or Moderator."""
-        self.page.locator("#viewer-picker").select_option(label=name)
+        picker = self.page.locator("#viewer-picker")
+        if picker.locator("option:checked").inner_text() != name:
+            with self.page.expect_response(_answers_change_of_viewer):
+                picker.select_option(label=name)
         expect(self.page.locator("#channel-composer-input")).to_be_enabled()
+
+    def go_to(self, place: str) -> None:
+        """Look at another channel: "# art", "# moderators" or "Direct messages"."""
+        chosen = self.page.locator(".impasto-place", has_text=re.compile(f"^{place}$"))
+        chosen.click()
+        expect(chosen).to_have_attribute("aria-current", "page")
+        expect(self.page.locator("#channel-name")).to_have_text(_HEADINGS.get(place, place[2:]))
+
+    def pick_from_menu(self, entry: str, *, message: Locator) -> None:
+        """Open a message's menu with the right button of the mouse, and choose an entry."""
+        message.locator(".message-header, .message-content").first.click(button="right")
+        self.page.get_by_role("menuitem", name=entry, exact=True).click()
 
     def commands(self, typed: str = "/") -> list[str]:
         """Type the beginning of a command and return the commands the page offers."""
@@ -68,7 +89,8 @@ class DiscordPage:
     def slash(self, command: str, **options: str) -> None:
         """Type a slash command, choose it from the picker, fill its options and send it.
 
-        ``command`` is the whole path without the slash, such as ``"mod queue"``.
+        ``command`` is the whole path without the slash, such as ``"mod queue"``; a member is
+        named as ``"@alice"``.
         """
         box = self.page.locator("#channel-composer-input")
         entry = self.page.locator(".command-entry").filter(
@@ -89,10 +111,18 @@ class DiscordPage:
 
     def _fill(self, name: str, value: str) -> None:
         field = self.page.locator(f'.command-option-input[data-option="{name}"]')
-        if not field.is_visible():
+        suggested = self.page.locator(".command-suggestion").filter(has_text=name).first
+        # A page that is drawn anew meanwhile may forget what was begun.
+        for _ in range(5):
+            if field.is_visible():
+                break
             self.page.locator(".command-ghost").click()
-            self.page.locator(".command-suggestion").filter(has_text=name).first.click()
-        field.fill(value)
+            with contextlib.suppress(Error, AssertionError):
+                suggested.click(timeout=2_000)
+                expect(field).to_be_visible(timeout=2_000)
+        field.fill(value.removeprefix("@"))
+        if value.startswith("@"):
+            self.page.locator(".command-entity-suggestion", has_text=value[1:]).click()
 
     def wait_for_text(self, text: str | re.Pattern[str], *, timeout_s: float = _TIMEOUT_S) -> None:
         """Wait until the newest message contains the text."""

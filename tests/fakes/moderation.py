@@ -146,7 +146,7 @@ class MemoryCardStore:
     def __init__(self, *, memory: Memory) -> None:
         self.memory = memory
         self.cards: dict[str, Card] = {}
-        self.told: set[ReviewId] = set()
+        self.told: dict[ReviewId, datetime | None] = {}
         self._channels: dict[int, int] = {}
 
     async def channels(self) -> dict[int, int]:
@@ -173,16 +173,19 @@ class MemoryCardStore:
         if old is not None and card.shown_version >= old.shown_version:
             self.cards[card.subject_id] = card
 
-    async def untold(self, limit: int) -> list[Review]:
+    async def untold(self, limit: int, *, since: datetime) -> list[Review]:
         found = [
             review
             for review in self.memory.reviews.values()
-            if review.appeal and not review.is_open and review.id not in self.told
+            if review.kind is ReviewKind.HELD
+            and review.decided_at is not None
+            and (review.appeal or review.decided_at >= since)
+            and (review.id not in self.told or self.told[review.id] != review.decided_at)
         ]
         return sorted(found, key=lambda review: (str(review.decided_at), review.id))[:limit]
 
     async def mark_told(self, review_id: ReviewId) -> None:
-        self.told.add(review_id)
+        self.told[review_id] = self.memory.reviews[review_id].decided_at
 
 
 class MemoryRemovalStore:
@@ -205,6 +208,12 @@ class MemoryRemovalStore:
     async def get(self, removal_id: RemovalId) -> Removal | None:
         return self.removals.get(removal_id)
 
+    async def of_picture(self, job_id: JobId, index: int) -> Removal | None:
+        for removal in self.removals.values():
+            if (removal.job_id, removal.picture_index) == (job_id, index):
+                return removal
+        return None
+
     async def unfinished(self, limit: int) -> list[Removal]:
         found = [one for one in self.removals.values() if not one.is_finished]
         return sorted(found, key=lambda one: (one.at, one.id))[:limit]
@@ -219,6 +228,13 @@ class MemoryRemovalStore:
         places = tuple(done if one == place else one for one in removal.places)
         self.removals[removal_id] = replace(removal, places=places)
         self.memory.audit.append(on_record.removal_confirmed(removal_id, place, proof, at=at))
+        for review in tuple(self.memory.reviews.values()):
+            is_of_it = (review.job_id, review.picture_index) == (
+                removal.job_id,
+                removal.picture_index,
+            )
+            if is_of_it and review.decision is Decision.REMOVED:
+                self.memory.reviews[review.id] = replace(review, version=review.version + 1)
 
     async def copies_of(self, digests: Sequence[str]) -> list[tuple[JobId, int]]:
         return [
@@ -226,7 +242,7 @@ class MemoryRemovalStore:
             for job in self.memory.jobs.values()
             if job.result is not None
             for image in job.result.images
-            if set(image.digests.values()) & set(digests)
+            if {image.sha256, *image.digests.values()} & set(digests)
         ]
 
     async def take_from_gallery(self, job_id: JobId, index: int, *, at: datetime) -> None:

@@ -7,13 +7,14 @@ act for anybody. A form that another site sends is refused all the same.
 import base64
 import binascii
 import html
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
 from aiohttp import BodyPartReader, hdrs, web
 from pydantic import BaseModel, Field
 
-from backend.domain.errors import LinkRefused, Unavailable
+from backend.domain.errors import BadInput, LinkRefused, RemovalRequestEmpty, Unavailable
 from backend.domain.removals import (
     REQUEST_WORDS_MAX,
     RemovalRequest,
@@ -22,6 +23,7 @@ from backend.domain.removals import (
 from backend.gateway.app_keys import PUBLIC_URL, SERVICES
 from backend.gateway.bodies import read_body
 from backend.gateway.forms import read_part
+from backend.gateway.middlewares import PROBLEMS
 from backend.gateway.patience import within
 from backend.gateway.problems import BadRequest
 from backend.gateway.shapes import Incoming, Text
@@ -39,6 +41,7 @@ _SAID: Final = {
     RequestState.REFUSED: "A person looked at it, and it stays.",
     RequestState.NOT_FOUND: "No copy of it was found here. A moderator sees the request.",
 }
+_TITLE: Final = "Ask for a picture to be removed"
 _PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width"></head>
@@ -82,7 +85,7 @@ class RequestOut(BaseModel):
 
 async def form(_request: web.Request) -> web.Response:
     """Show the form, which is the same for everybody."""
-    return _page("Ask for a picture to be removed", _FORM)
+    return _page(_TITLE, _FORM)
 
 
 async def submit(request: web.Request) -> web.Response:
@@ -93,6 +96,15 @@ async def submit(request: web.Request) -> web.Response:
         fields, picture = await within(WITHIN_S, _read_form(request))
     except TimeoutError as error:
         raise Unavailable from error
+    try:
+        return await _answer(request, fields, picture)
+    except (BadInput, RemovalRequestEmpty) as error:
+        # Whoever fills in a form reads a sentence, and has the form again.
+        said = f"<p><strong>{html.escape(f'{error.message} {error.way_out}')}</strong></p>"
+        return _page(_TITLE, said + _FORM, status=PROBLEMS[error.code].status)
+
+
+async def _answer(request: web.Request, fields: Mapping[str, str], picture: bytes) -> web.Response:
     if fields.get("name"):
         # Only a machine fills in what nobody sees; it is told what everybody is told.
         return _page("Thank you", "<p>A person looks at it.</p>")
@@ -159,8 +171,9 @@ def _json(out: RequestOut, *, status: int = HTTPStatus.OK) -> web.Response:
     return web.Response(status=status, body=body, content_type="application/json")
 
 
-def _page(title: str, body: str) -> web.Response:
+def _page(title: str, body: str, *, status: int = HTTPStatus.OK) -> web.Response:
     return web.Response(
+        status=status,
         text=_PAGE.format(title=html.escape(title), body=body),
         content_type="text/html",
         headers={

@@ -1,6 +1,7 @@
 """What every `CardStore` promises."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from backend.domain.jobs import Block, Job, JobState
 from backend.domain.requests import AccountId
@@ -19,10 +20,10 @@ async def held(stores: Stores, *, second: float = 0) -> Review:
     return (await stores.reviews.of_job(job.id))[0]
 
 
-async def keep(stores: Stores, review: Review) -> Review:
+async def keep(stores: Stores, review: Review, *, now: datetime | None = None) -> Review:
     decided = await stores.reviews.decide(
         review.id,
-        lambda found: found.decided(Decision.KEPT, by=MODERATOR, now=at(9), reason="gore"),
+        lambda found: found.decided(Decision.KEPT, by=MODERATOR, now=now or at(9), reason="gore"),
         None,
     )
     assert decided is not None
@@ -73,13 +74,32 @@ async def test_a_card_that_shows_what_is_true_is_left_alone_until_that_changes(s
     assert await stores.cards.stale(10) == []
 
 
-async def test_an_answered_appeal_is_told_once(stores: Stores):
+async def test_a_decision_is_told_once(stores: Stores):
+    review = await held(stores)
+    assert await stores.cards.untold(10, since=at(0)) == []
+    kept = await keep(stores, review)
+    assert await stores.cards.untold(10, since=at(0)) == [kept]
+    await stores.cards.mark_told(review.id)
+    await stores.cards.mark_told(review.id)
+    assert await stores.cards.untold(10, since=at(0)) == []
+
+
+async def test_the_answer_to_an_appeal_is_told_too(stores: Stores):
+    review = await held(stores)
+    await keep(stores, review)
+    await stores.cards.mark_told(review.id)
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    await stores.reviews.decide(review.id, lambda one: one.appealed("why", now=later), None)
+    assert await stores.cards.untold(10, since=at(0)) == []
+    kept = await keep(stores, review, now=later)
+    assert await stores.cards.untold(10, since=at(0)) == [kept]
+    await stores.cards.mark_told(review.id)
+    assert await stores.cards.untold(10, since=at(0)) == []
+
+
+async def test_of_old_decisions_only_answers_to_appeals_are_told(stores: Stores):
     await keep(stores, await held(stores))
     review = await held(stores)
     await stores.reviews.decide(review.id, lambda one: one.appealed("why", now=at(2)), None)
-    assert await stores.cards.untold(10) == []
     kept = await keep(stores, review)
-    assert await stores.cards.untold(10) == [kept]
-    await stores.cards.mark_told(review.id)
-    await stores.cards.mark_told(review.id)
-    assert await stores.cards.untold(10) == []
+    assert await stores.cards.untold(10, since=datetime.now(UTC) + timedelta(days=1)) == [kept]

@@ -13,6 +13,8 @@ from backend.domain.removals import (
 )
 from backend.domain.requests import AccountId, JobId
 from backend.domain.results import GenerationResult, ImageVariant
+from backend.domain.reviews import Decision
+from backend.service.moderation_ports import Complaint
 from tests.builders import a_birth, a_job, an_image, at
 from tests.contract.db.conftest import Stores
 
@@ -72,6 +74,27 @@ async def test_a_removal_is_unfinished_until_every_place_is_confirmed(stores: St
     assert await stores.removals.unfinished(9) == []
     told = [entry for entry in await stores.recorded() if entry.action == "picture.removed"]
     assert sorted(entry.detail["kind"] for entry in told) == ["message", "object"]
+
+
+async def test_each_confirmation_makes_the_reviews_card_stale(stores: Stores):
+    job = await delivered(stores)
+    complaint = Complaint(
+        account_id=AccountId("discord:bob"), job_id=job.id, picture_index=0, words="", at=at(4)
+    )
+    review = await stores.reviews.complain(complaint, most_since=(9, at(0)))
+    removal = await stores.removals.begin(a_removal(job.id))
+    assert await stores.removals.of_picture(job.id, 0) == removal
+    assert await stores.removals.of_picture(job.id, 1) is None
+    await stores.removals.confirm(removal.id, FILE, at=at(5), proof="x")
+    assert (await stores.reviews.of_job(job.id))[0].version == review.version
+    await stores.reviews.decide(
+        review.id,
+        lambda one: one.decided(Decision.REMOVED, by=AccountId("discord:mod"), now=at(6)),
+        None,
+    )
+    await stores.removals.confirm(removal.id, MESSAGE, at=at(7), proof="deleted")
+    await stores.removals.confirm(removal.id, MESSAGE, at=at(8), proof="deleted")
+    assert (await stores.reviews.of_job(job.id))[0].version == review.version + 2
 
 
 async def test_copies_are_found_by_any_of_their_files(stores: Stores):

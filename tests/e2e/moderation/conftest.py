@@ -3,25 +3,46 @@
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Error, Locator, Page, expect
 
 from tests.e2e.browser import DiscordPage, discord_page
 from tests.e2e.conftest import Demo, make_box, running_demo
+from tests.e2e.rest import Rest
 
 PATIENCE_MS = 60_000
 # A violent prompt is held by the rules alone, whatever is drawn.
 HELD = "a bloody corpse, a red star"
+# Below what the shipped network says of any picture.
+ANY_SCORE = 1e-9
+MUTE_S = 25
+# What a mute lasts is the deployment's to say.
+_POLICY = f"""
+version = 1
+id = "moderated"
+[standing]
+mute_hours = {MUTE_S / 3600}
+"""
 
 _COUNT_CLICKS = """() => {
   window.pressedOn = [];
   document.addEventListener(
     "click", (event) => window.pressedOn.push(event.target.innerText.trim()), true);
 }"""
+
+_FRESH = """([command, known]) => {
+  const messages = document.querySelectorAll("#channel-message-list .channel-message");
+  return [...messages].reverse().find((message) =>
+    message.querySelector(".message-interaction-header")?.innerText.includes(command)
+      && !known.includes(message.dataset.messageId))?.dataset.messageId;
+}"""
+
+_ALL_LOADED = """() => [...document.querySelectorAll("#channel-message-list img")]
+  .every((image) => image.complete && image.naturalWidth)"""
 
 
 @dataclass(kw_only=True)
@@ -31,11 +52,21 @@ class Stage:
     workshop: Demo
     page: DiscordPage
 
-    def look(self, name: str) -> None:
+    def look(self, name: str, *, page: Page | None = None) -> None:
         """Save what is seen, where somebody wants to look at it."""
         folder = os.environ.get("IMPASTO_SCREENSHOTS")
         if folder:
-            self.page.screenshot(Path(folder) / f"{name}.png")
+            shown = page or self.page.page
+            # For whoever looks, not for the test: it has waited for what it wants to see.
+            with suppress(Error):
+                shown.wait_for_function(_ALL_LOADED, timeout=5_000)
+            shown.screenshot(path=Path(folder) / f"{name}.png")
+
+    def new_page(self) -> Page:
+        """Open another page of the same browser, for what is not Discord."""
+        browser = self.page.page.context.browser
+        assert browser is not None
+        return browser.new_page(viewport={"width": 900, "height": 700})
 
     def message(self, words: str | re.Pattern[str]) -> Locator:
         """Return the newest message that says this itself, not in what it answers to."""
@@ -44,16 +75,60 @@ class Stage:
         expect(found).to_be_visible(timeout=PATIENCE_MS)
         return found
 
-    def picture(self, words: str) -> Locator:
-        """Return the message with the finished pictures for these words, once they are seen."""
-        done = self.message(re.compile(rf"{re.escape(words)}.*Done", re.DOTALL))
-        expect(done.locator("img.attachment-image")).to_be_visible(timeout=PATIENCE_MS)
-        return done
+    def used(self, command: str, **options: str) -> Locator:
+        """Use a command whose answer everybody sees, and return that answer."""
+        header = self.page.page.locator(".message-interaction-header", has_text=f"/{command}")
+        answers = self.page.messages.filter(has=header)
+        known = {one.get_attribute("data-message-id") for one in answers.all()}
+        self.page.slash(command, **options)
+        fresh = self.page.page.wait_for_function(_FRESH, arg=[f"/{command}", sorted(known)])
+        return self.page.page.locator(f'.channel-message[data-message-id="{fresh.json_value()}"]')
 
-    def imagine(self, name: str, prompt: str) -> None:
-        """Let somebody ask for one picture."""
+    def imagine(self, name: str, prompt: str, count: str = "1") -> Locator:
+        """Let somebody ask for pictures, and return their message."""
         self.page.view_as(name)
-        self.page.slash("imagine", prompt=prompt, count="1")
+        return self.used("imagine", prompt=prompt, count=count)
+
+    def held(self, message: Locator) -> str:
+        """Wait until a job is held back, and return its id."""
+        expect(message).to_contain_text("This is held back", timeout=PATIENCE_MS)
+        return self.job_id(message)
+
+    def drawn(self, message: Locator) -> str:
+        """Wait until a job's pictures are seen, and return its id."""
+        expect(message).to_contain_text("Done", timeout=PATIENCE_MS)
+        expect(message.locator("img.attachment-image")).to_be_visible(timeout=PATIENCE_MS)
+        return self.job_id(message)
+
+    def job_id(self, message: Locator) -> str:
+        """Read the id of the job that a message shows."""
+        found = re.search(r"gen_[0-9a-f]{20}", message.inner_text())
+        assert found, message.inner_text()
+        return found[0]
+
+    def card(self, words: str | re.Pattern[str]) -> Locator:
+        """Return the newest card that says this, as the moderator sees it in their channel."""
+        self.page.view_as("Moderator")
+        self.page.go_to("# moderators")
+        return self.message(words)
+
+    def direct(self, name: str, words: str) -> Locator:
+        """Return the direct message in which somebody reads this."""
+        self.page.view_as(name)
+        self.page.go_to("Direct messages")
+        return self.message(words)
+
+    @contextmanager
+    def strictness(self, **scores: float) -> Iterator[None]:
+        """Make the server's own policy stricter meanwhile."""
+        box, guild = self.workshop.box, str(self.workshop.doors["guild_id"])
+        lines = [f"{name} = {score}" for name, score in scores.items()]
+        document = box.home / "guild.toml"
+        document.write_text("\n".join(["version = 1", 'id = "strict"', "[scores]", *lines]))
+        done = box.impasto("policy", "set", "--guild", guild, str(document))
+        assert done.returncode == 0, done.stderr
+        yield
+        assert box.impasto("policy", "unset", "--guild", guild).returncode == 0
 
     def press(self, label: str, message: Locator) -> None:
         """Press a button of a message."""
@@ -67,6 +142,12 @@ class Stage:
         yield pressed
         pressed += self.page.page.evaluate("window.pressedOn")
 
+    def form(self) -> Locator:
+        """Return the form that is open, once it is."""
+        form = self.page.page.locator('#modal-root button[type="submit"]')
+        expect(form).to_be_visible(timeout=PATIENCE_MS)
+        return form
+
     def discipline(self, card: Locator, measure: str, reason: str) -> None:
         """Choose a measure under a card, and give the reason."""
         card.locator("button, [role=combobox]").filter(has_text="Whoever asked for it").click()
@@ -76,14 +157,24 @@ class Stage:
 
 @pytest.fixture(scope="package")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """`impasto demo` with the starter model of one family; its cards appear in the channel."""
+    """`impasto demo` with one starter model; its cards appear where moderators sit."""
     home = tmp_path_factory.mktemp("moderation")
-    with running_demo(make_box(home, IMPASTO_FAMILIES="sdxl")) as demo:
+    policy = home / "policy.toml"
+    policy.write_text(_POLICY)
+    with running_demo(make_box(home, IMPASTO_FAMILIES="sdxl", IMPASTO_POLICY=str(policy))) as demo:
         with discord_page(str(demo.doors["page_url"])) as page:
             page.view_as("Moderator")
+            page.go_to("# moderators")
             page.slash("mod channel")
             page.wait_for_text("Cards appear in this channel")
         yield demo
+
+
+@pytest.fixture(scope="package")
+def rest(workshop: Demo) -> Rest:
+    """Whoever moderates over REST."""
+    done = workshop.box.impasto("key", "create", "staff", "--moderator")
+    return Rest(url=workshop.doors["gateway_url"], key=done.stdout.split()[0])
 
 
 @pytest.fixture

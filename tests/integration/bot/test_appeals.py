@@ -33,6 +33,17 @@ async def desk(town: Town) -> Any:
     return channel
 
 
+async def keep(town: Town, card: Any, reason: str = "") -> None:
+    shown = await town.moderator.click(card, label="Keep blocked")
+    await town.moderator.submit_modal(shown, {"reason": reason})
+    await sweep(town)
+
+
+def told(town: Town) -> list[str]:
+    """Return what Alice reads in her direct messages."""
+    return [message.content for message in town.alice.user.dm_channel.history()]
+
+
 async def sweep(town: Town) -> None:
     await town.owned(town.bot.desk.sweep)
 
@@ -104,8 +115,8 @@ async def test_two_clicks_lead_from_a_block_to_its_picture(town: Town) -> None:
     assert (await town.jobs.ahead_of(job), await town.jobs.ahead_of(last)) == (0, 1)
     assert cards(channel)[0].embeds[0].title == "Overturned: back in line"
     assert labels(cards(channel)[0]) == []
-    told = [message.content for message in town.channel.history()]
-    assert any("agreed with your appeal" in one and town.alice.mention in one for one in told)
+    said = [message.content for message in town.channel.history()]
+    assert any("agreed with your appeal" in one and town.alice.mention in one for one in said)
     await town.start(job_id)
     await town.finish(job_id)
     assert town.message_of(job_id).attachments
@@ -122,20 +133,72 @@ async def test_an_upheld_block_is_told_with_its_reason(town: Town) -> None:
     [review] = town.memory.reviews.values()
     assert (review.decision, review.reason) == (Decision.KEPT, "too much blood")
     assert cards(channel)[0].embeds[0].title == "Upheld"
-    sent = [request for request in town.env.http_requests if request.path.endswith("/messages")]
-    told = [str((request.json or {}).get("content")) for request in sent]
-    assert sum("too much blood" in one for one in told) == 1
     await sweep(town)
-    after = [request for request in town.env.http_requests if request.path.endswith("/messages")]
-    assert len(after) == len(sent)
+    [answer] = told(town)
+    assert "too much blood" in answer
+    assert "Appeal" not in answer
+
+
+async def test_whose_job_is_kept_blocked_is_told_once_why_and_how_to_appeal(town: Town) -> None:
+    channel = await desk(town)
+    job_id = await held(town)
+    await sweep(town)
+    await keep(town, cards(channel)[0], "too much blood")
+    await sweep(town)
+    [answer] = told(town)
+    assert f"`{job_id}`, and it stays held back. They say: too much blood" in answer
+    assert f"Press *Appeal* under it ({town.message_of(job_id).jump_url}) to" in answer
+
+
+async def test_a_moderator_need_not_say_why_unless_somebody_appealed(town: Town) -> None:
+    channel = await desk(town)
+    await held(town)
+    await sweep(town)
+    await keep(town, cards(channel)[0])
+    [answer] = told(town)
+    assert "They say" not in answer
+
+
+async def test_whose_job_is_released_is_told_in_the_channel(town: Town) -> None:
+    channel = await desk(town)
+    await held(town)
+    await sweep(town)
+    await town.moderator.click(cards(channel)[0], label="Release")
+    await sweep(town)
+    await sweep(town)
+    said = [message.content for message in town.channel.history()]
+    assert sum("A moderator let it through" in one for one in said) == 1
+    assert told(town) == []
+
+
+async def test_of_child_safety_nobody_is_told_more_than_that_it_is_held(town: Town) -> None:
+    channel = await desk(town)
+    await town.ask(f"a child-{FORBIDDEN_WORD} thing")
+    await sweep(town)
+    for card in cards(channel):
+        await keep(town, card, "no")
+    assert told(town) == []
+
+
+async def test_both_answers_are_told_to_who_appeals_after_a_first_decision(town: Town) -> None:
+    channel = await desk(town)
+    job_id = await held(town)
+    await sweep(town)
+    await keep(town, cards(channel)[0], "gore")
+    await town.env.advance_time(60)
+    await appeal(town, job_id)
+    await sweep(town)
+    shown = await town.moderator.click(cards(channel)[0], label="Uphold")
+    await town.moderator.submit_modal(shown, {"reason": "still gore"})
+    await sweep(town)
+    assert ["still gore" in one for one in told(town)] == [False, True]
 
 
 async def test_an_appeal_after_a_first_decision_opens_the_card_again(town: Town) -> None:
     channel = await desk(town)
     job_id = await held(town)
     await sweep(town)
-    await town.moderator.click(cards(channel)[0], label="Keep blocked")
-    await sweep(town)
+    await keep(town, cards(channel)[0])
     await appeal(town, job_id)
     await sweep(town)
     [card] = cards(channel)

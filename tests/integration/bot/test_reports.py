@@ -77,9 +77,16 @@ async def test_a_removed_picture_is_gone_from_every_message(town: Town) -> None:
     assert len(town.channel.history()) == 2
     shown = await town.moderator.click(cards(channel)[0], label="Remove everywhere")
     await town.moderator.submit_modal(shown, {"reason": "not theirs"})
+    assert cards(channel)[0].embeds[0].title == "Being removed everywhere"
+    assert fields(cards(channel)[0])["Gone from"].count("⏳ message") == 2
     await sweep(town)
     assert town.channel.history() == []
     assert cards(channel)[0].embeds[0].title == "Removed everywhere"
+    gone = fields(cards(channel)[0])["Gone from"]
+    assert "⏳" not in gone
+    assert gone.count(f"in {town.channel.mention}: deleted") == 2
+    assert f"✅ the list of pictures of `{job_id}`" in gone
+    assert "✅ file `original.png`" in gone
     job = await town.jobs.get(job_id)
     assert job is not None
     assert job.result is not None

@@ -1,5 +1,7 @@
 """`/mod queue`: for moderators, by role or permission, judged when they press."""
 
+from typing import Any
+
 import discord
 import pytest
 from simcord.backend.errors import SetupError
@@ -16,6 +18,11 @@ async def held(town: Town) -> JobId:
     await town.start(job_id)
     await town.hold(job_id)
     return job_id
+
+
+async def keep(town: Town, card: Any) -> None:
+    shown = await town.moderator.click(card, label="Keep blocked")
+    await town.moderator.submit_modal(shown, {"reason": "too much"})
 
 
 async def test_the_queue_is_hidden_from_members(town: Town) -> None:
@@ -101,9 +108,9 @@ async def test_a_kept_job_stays_held(town: Town) -> None:
     job_id = await held(town)
     card = (await town.moderator.slash(town.channel, "mod queue")).response
     assert card is not None
-    await town.moderator.click(card, label="Keep blocked")
+    await keep(town, card)
     [review] = town.memory.reviews.values()
-    assert review.decision is Decision.KEPT
+    assert (review.decision, review.reason) == (Decision.KEPT, "too much")
     assert town.newest_job().state is JobState.BLOCKED
     assert town.messages.messages[job_id].is_final
     assert card.embeds[0].title == "Kept blocked"
@@ -115,7 +122,7 @@ async def test_a_decision_is_made_once(town: Town) -> None:
     second = (await town.moderator.slash(town.channel, "mod queue")).response
     assert first is not None
     assert second is not None
-    await town.moderator.click(first, label="Keep blocked")
+    await keep(town, first)
     answer = await town.moderator.click(second, label="Release")
     assert "no longer open" in answer.followups[0].content
     assert town.newest_job().state is JobState.BLOCKED
