@@ -2,13 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from backend.delivery.removals import StoredFiles
 from backend.domain.errors import ReportRepeated, TooManyReports
 from backend.domain.jobs import Block, Change, Job
-from backend.domain.removals import Removal, RemovalId, RemovalPlace, RemovalRequest
 from backend.domain.requests import AccountId, JobId
 from backend.domain.results import folder_of
 from backend.domain.reviews import Decision, Review, ReviewId, ReviewKind, RulePrecision
@@ -35,6 +33,7 @@ from tests.fakes.audit import MemoryAuditLog
 from tests.fakes.child_safety import MemorySafetyReportStore
 from tests.fakes.events import MemoryCancelFlags, MemoryPictures
 from tests.fakes.pictures import MemoryPictureStore
+from tests.fakes.removals import MemoryRemovalStore
 from tests.fakes.stores import Memory, MemoryMessageStore
 
 # Who may, beside the operator, find an estimate of child safety wrong in tests.
@@ -186,97 +185,6 @@ class MemoryCardStore:
 
     async def mark_told(self, review_id: ReviewId) -> None:
         self.told[review_id] = self.memory.reviews[review_id].decided_at
-
-
-class MemoryRemovalStore:
-    """The `RemovalStore` in memory."""
-
-    def __init__(self, *, memory: Memory) -> None:
-        self.memory = memory
-        self.removals: dict[RemovalId, Removal] = {}
-        self.asked: list[RemovalRequest] = []
-        self._messages: list[tuple[JobId, int, int]] = []
-
-    async def begin(self, removal: Removal) -> Removal:
-        for known in self.removals.values():
-            if (known.job_id, known.picture_index) == (removal.job_id, removal.picture_index):
-                return known
-        self.removals[removal.id] = removal
-        self.memory.audit.append(on_record.removal_begun(removal))
-        return removal
-
-    async def get(self, removal_id: RemovalId) -> Removal | None:
-        return self.removals.get(removal_id)
-
-    async def of_picture(self, job_id: JobId, index: int) -> Removal | None:
-        for removal in self.removals.values():
-            if (removal.job_id, removal.picture_index) == (job_id, index):
-                return removal
-        return None
-
-    async def unfinished(self, limit: int) -> list[Removal]:
-        found = [one for one in self.removals.values() if not one.is_finished]
-        return sorted(found, key=lambda one: (one.at, one.id))[:limit]
-
-    async def confirm(
-        self, removal_id: RemovalId, place: RemovalPlace, *, at: datetime, proof: str
-    ) -> None:
-        removal = self.removals[removal_id]
-        if place not in removal.places or place.confirmed_at is not None:
-            return
-        done = replace(place, confirmed_at=at, proof=proof)
-        places = tuple(done if one == place else one for one in removal.places)
-        self.removals[removal_id] = replace(removal, places=places)
-        self.memory.audit.append(on_record.removal_confirmed(removal_id, place, proof, at=at))
-        for review in tuple(self.memory.reviews.values()):
-            is_of_it = (review.job_id, review.picture_index) == (
-                removal.job_id,
-                removal.picture_index,
-            )
-            if is_of_it and review.decision is Decision.REMOVED:
-                self.memory.reviews[review.id] = replace(review, version=review.version + 1)
-
-    async def copies_of(self, digests: Sequence[str]) -> list[tuple[JobId, int]]:
-        return [
-            (job.id, image.index)
-            for job in self.memory.jobs.values()
-            if job.result is not None
-            for image in job.result.images
-            if {image.sha256, *image.digests.values()} & set(digests)
-        ]
-
-    async def take_from_gallery(self, job_id: JobId, index: int, *, at: datetime) -> None:
-        job = self.memory.jobs.get(job_id)
-        if (
-            job is None
-            or job.result is None
-            or all(image.index != index for image in job.result.images)
-        ):
-            return
-        left = tuple(image for image in job.result.images if image.index != index)
-        self.memory.jobs[job_id] = replace(
-            job,
-            result=replace(job.result, images=left),
-            version=job.version + 1,
-            updated_at=at,
-        )
-
-    async def note_message(self, job_id: JobId, channel_id: int, message_id: int) -> None:
-        self._messages.append((job_id, channel_id, message_id))
-
-    async def messages_of(self, job_id: JobId) -> list[tuple[int, int]]:
-        return [(c, m) for owner, c, m in dict.fromkeys(self._messages) if owner == job_id]
-
-    async def add_request(self, request: RemovalRequest) -> None:
-        self.asked.append(request)
-        self.memory.audit.append(on_record.removal_requested(request))
-
-    async def request_by(self, token_digest: str) -> RemovalRequest | None:
-        return next((one for one in self.asked if one.token_digest == token_digest), None)
-
-    async def requests(self, *, since: datetime, limit: int) -> list[RemovalRequest]:
-        found = [one for one in self.asked if one.at >= since]
-        return sorted(found, key=lambda one: one.at, reverse=True)[:limit]
 
 
 class MemoryStandingStore:

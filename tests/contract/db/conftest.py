@@ -42,12 +42,12 @@ from tests.fakes.audit import MemoryAuditLog
 from tests.fakes.child_safety import MemorySafetyReportStore
 from tests.fakes.moderation import (
     MemoryCardStore,
-    MemoryRemovalStore,
     MemoryReviewStore,
     MemoryStandingStore,
     MemoryWithheldPictures,
 )
 from tests.fakes.pictures import MemoryPictureStore
+from tests.fakes.removals import MemoryRemovalStore
 from tests.fakes.stores import (
     Memory,
     MemoryBooks,
