@@ -64,7 +64,7 @@ from backend.domain.input_errors import (
 )
 from backend.domain.link_errors import PictureLinkInvalid, PictureLinkUnreachable
 from backend.domain.moderation_errors import *  # noqa: F403 - its `__all__` is all of them
-from backend.domain.ways_out import picture_way_out, way_out
+from backend.domain.ways_out import CHILD_SAFETY, picture_way_out, way_out
 
 __all__ = [
     "BadInput",
@@ -132,9 +132,9 @@ class PictureBlocked(Refused):
     code = "picture_blocked"
 
     def __init__(self, *, category: str, rule: str = "", copy: CopyFound | None = None) -> None:
-        super().__init__(
-            f"This picture was held back ({category}).", way_out=picture_way_out(category)
-        )
+        # Whoever sends what is on a list is not to learn that it was known.
+        why = "" if category == CHILD_SAFETY else f" ({category})"
+        super().__init__(f"This picture was held back{why}.", way_out=picture_way_out(category))
         self.category = category
         # For the record, never shown: an answer that tells the rule tells how to get around it.
         self.rule = rule

@@ -118,6 +118,7 @@ class FakeWorkshop:
             standings=self.standings,
             audit=self.audit,
             links=links,
+            child_safety=self.child_safety,
         )
         keys = keys or MemoryKeyStore()
         self.services = self._services(interpret, screen, reviews, keys, watermark)

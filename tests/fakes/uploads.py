@@ -9,11 +9,13 @@ from backend.delivery.uploads import StoredUploads
 from backend.domain.errors import ImpastoError, PictureLinkUnreachable
 from backend.domain.requests import UploadId
 from backend.domain.uploads import Upload
+from backend.service.child_safety import ChildSafety
 from backend.service.given_pictures import GivenPictures
 from backend.service.named_pictures import NamedPictures, PictureLinks
 from backend.service.ports import Clock, JobStore
 from backend.service.standings import Standings
 from backend.service.uploads import Uploads
+from safety.image_check import ImageCheck
 from safety.verdict import Finding, Outcome
 from storage.image_store import ImageStore
 from storage.object_store import ObjectStore
@@ -91,17 +93,21 @@ class Darkroom:
         audit: MemoryAuditLog | None = None,
         objects: ObjectStore | None = None,
         links: PictureLinks | None = None,
+        child_safety: ChildSafety | None = None,
     ) -> None:
         self.objects = objects or MemoryObjectStore()
         self.store = MemoryUploadStore()
         self.audit = audit or MemoryAuditLog()
         self.given = GivenPictures(jobs=jobs, uploads=self.store, clock=clock)
+        # Opened with the first picture that comes in: until then a test may add others.
+        self.checks: list[ImageCheck] = [RedIsForbidden()]
         images = ImageStore(objects=self.objects)
         self.uploads = Uploads(
             store=self.store,
-            pictures=StoredUploads(images=images, open_checks=lambda: [RedIsForbidden()]),
+            pictures=StoredUploads(images=images, open_checks=lambda: self.checks),
             standings=standings,
             audit=self.audit,
+            child_safety=child_safety,
             clock=clock,
         )
         self.named = NamedPictures(links=links, uploads=self.uploads, given=self.given)

@@ -37,6 +37,7 @@ from tests.fakes.events import (
 )
 from tests.fakes.moderation import MemoryWithheldPictures
 from tests.fakes.services import FakeWorkshop
+from tests.fakes.uploads import Darkroom
 
 SIGNING_KEYS = {"k1": b"0123456789abcdef0123456789abcdef"}
 PUBLIC_URL = "http://pictures.test"
@@ -95,6 +96,7 @@ class Workshop:
     presence: MemoryPresence
     child_safety: ChildSafety
     audit: list[AuditEntry]
+    darkroom: Darkroom
     alice: dict[str, str]
     bob: dict[str, str]
 
@@ -234,6 +236,7 @@ async def open_workshop(
             presence=house.presence,
             child_safety=house.child_safety,
             audit=house.memory.audit,
+            darkroom=house.darkroom,
             alice=await _member(house.services.accounts, "alice"),
             bob=await _member(house.services.accounts, "bob"),
         )
