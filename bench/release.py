@@ -72,7 +72,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory() as folder:
         stages = measure_stages(Path(folder) / "stages", told.pictures)
-        runs = list(measure_runs(Path(folder) / "home", told))
+        runs = []
+        for name, seen in measure_runs(Path(folder) / "home", told):
+            runs.append((name, seen))
+            sys.stderr.write(f"{name}: {100 * seen.busy:.1f} %\n")
     text = render(stages, runs, told)
     sys.stdout.write(text)
     TABLE.write_text(text)

@@ -9,15 +9,11 @@ from datetime import timedelta
 
 import pytest
 
-from safety.provenance.c2pa import read
 from storage.errors import InvalidKey, ObjectNotFound
-from storage.formats import content_type_of, encode_avif, encode_png, encode_webp
 from storage.image_store import ImageStore
 from storage.object_store import ObjectStore
 from storage.thumbnails import SIDES_PX
 from tests.contract.storage.conftest import clock
-from tests.fakes.marks import SIGNED_FACTS, a_signer, some_credentials
-from tests.unit.safety.pictures import made_picture
 from tests.unit.storage.pictures import a_png, keep
 
 KEY = "images/ab/abc/original.png"
@@ -190,25 +186,3 @@ def test_a_picture_is_kept_with_all_its_copies(objects: ObjectStore) -> None:
     assert images.read(kept.keys["original"]) == a_png(width=700, height=350)
     assert len(kept.keys) == 2 + len(SIDES_PX)
     assert keep(images, a_png(width=700, height=350)) == kept
-
-
-def test_a_signed_file_comes_back_byte_for_byte_and_is_still_trusted(
-    linked_objects: ObjectStore,
-) -> None:
-    """Through the store itself, and by the link that others follow."""
-    picture = made_picture(3, size=(160, 120))
-    encoders = {"original": encode_png, "webp": encode_webp, "avif": encode_avif}
-    signed = {
-        variant: a_signer().sign(encode(picture), media_type, SIGNED_FACTS)
-        for (variant, encode), media_type in zip(
-            encoders.items(), ("image/png", "image/webp", "image/avif"), strict=True
-        )
-    }
-    images = ImageStore(objects=linked_objects)
-    kept = images.keep(signed, name="7" * 64)
-    anchors = [some_credentials().anchors_pem]
-    for variant, data in signed.items():
-        key = kept.keys[variant]
-        status, served, _ = fetch(images.link(key, 600, clock()))
-        assert (status, served, images.read(key)) == (200, data, data)
-        assert read(served, content_type_of(key), anchors_pem=anchors).state == "trusted"

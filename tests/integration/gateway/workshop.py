@@ -139,9 +139,10 @@ class Workshop:
         count: int = 1,
         recipe: Recipe | None = None,
         reproduction: Reproduction | None = None,
+        images: Sequence[ImageRef] = (),
     ) -> list[ImageRef]:
-        """Let a worker draw the job and keep its pictures."""
-        images = [self._keep(index) for index in range(count)]
+        """Let a worker draw the job and keep its pictures, or have drawn those that are given."""
+        images = list(images) or [self._keep(index) for index in range(count)]
         result = GenerationResult(
             images=tuple(images),
             timings=Timings(total_s=1.5),
@@ -188,10 +189,11 @@ async def open_workshop(
     public_url: str = PUBLIC_URL,
     metrics_token: str | None = None,
     links: PictureLinks | None = None,
+    objects: ObjectStore | None = None,
 ) -> AsyncIterator[Workshop]:
-    """Open a gateway on a free port and close it at the end."""
+    """Open a gateway on a free port and close it at the end; over a local store unless given."""
     clock, gauges = StoppedClock(), MemoryGauges()
-    objects = open_object_store(
+    objects = objects or open_object_store(
         LocalStoreSettings(
             root=objects_folder,  # type: ignore[arg-type]
             public_url=public_url,
