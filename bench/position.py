@@ -23,12 +23,12 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from backend.bootstrap import now, open_database, open_redis, open_services
+from backend.bootstrap import make_given_pictures, now, open_database, open_redis, open_services
 from backend.cli.stack import open_stack
 from backend.contracts import BROKER_TRANSPORT_OPTIONS, queue_name
 from backend.db.codecs import job_columns
 from backend.db.sessions import Database
-from backend.db.stores import SqlGuildPolicies, SqlJobStore, SqlQueueDocuments, SqlUploadStore
+from backend.db.stores import SqlGuildPolicies, SqlJobStore, SqlQueueDocuments
 from backend.db.tables import JobRow
 from backend.delivery.outlooks import RedisOutlooks
 from backend.dispatch.celery_app import open_celery
@@ -38,7 +38,7 @@ from backend.domain.jobs import Job
 from backend.domain.prompts import PromptSpec, WeightedPart
 from backend.domain.requests import AccountId, GenerationRequest, JobId, Requester, Surface
 from backend.domain.tiers import Tier
-from backend.service.given_pictures import GivenKeys, GivenPictures
+from backend.service.given_pictures import GivenKeys
 from backend.service.line import Line, message_of
 from backend.service.policies import Policies
 from backend.service.services import Services
@@ -147,7 +147,7 @@ async def look_ahead(database: Database, redis: Redis, jobs: list[Job]) -> list[
 
     line = Line(
         jobs=store,
-        pictures=GivenPictures(jobs=store, uploads=SqlUploadStore(database=database), clock=now),
+        pictures=make_given_pictures(database, clock=now),
         sent=RedisSentJobs(redis=redis),
         policies=Policies(
             house=DEFAULT_POLICY, guilds=SqlGuildPolicies(database=database), clock=now

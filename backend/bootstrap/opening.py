@@ -66,7 +66,7 @@ from backend.service.predictions import Predictions
 from backend.service.preferences import SavedPreferences
 from backend.service.reader import Reader
 from backend.service.services import Services
-from backend.service.standings import Standings
+from backend.service.standings import Standings, frozen_by
 from backend.service.turns import Turns
 from backend.service.uploads import Uploads
 from backend.settings import Settings
@@ -218,6 +218,7 @@ def make_given_pictures(database: Database, *, clock: Clock) -> GivenPictures:
     return GivenPictures(
         jobs=SqlJobStore(database=database),
         uploads=SqlUploadStore(database=database),
+        is_frozen=frozen_by(SqlStandingStore(database=database)),
         clock=clock,
     )
 

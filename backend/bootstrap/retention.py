@@ -13,10 +13,10 @@ from backend.db.picture_store import SqlPictureStore
 from backend.db.sessions import Database
 from backend.db.stores import SqlAuditLog, SqlJobStore, SqlStandingStore
 from backend.domain.errors import Unavailable
-from backend.domain.requests import AccountId
 from backend.service.meanwhile import meanwhile
 from backend.service.ports import Clock
 from backend.service.retention import Retention, RetentionRules
+from backend.service.standings import frozen_by
 from backend.settings import Settings
 
 EXPIRE_EVERY_S: Final = 6 * 3600.0
@@ -26,17 +26,12 @@ _log = structlog.get_logger(__name__)
 
 def make_retention(database: Database, settings: Settings, *, clock: Clock) -> Retention:
     """Make what removes pictures whose time is over."""
-    standings = SqlStandingStore(database=database)
-
-    async def is_preserved(account_id: AccountId) -> bool:
-        return (await standings.get(account_id)).is_frozen
-
     return Retention(
         pictures=SqlPictureStore(database=database),
         jobs=SqlJobStore(database=database),
         files=make_files(open_store(settings), clock=clock),
         audit=SqlAuditLog(database=database),
-        is_preserved=is_preserved,
+        is_preserved=frozen_by(SqlStandingStore(database=database)),
         rules=RetentionRules(days=settings.retention_days, guild_days=settings.retention_guilds),
         clock=clock,
     )

@@ -3,7 +3,7 @@
 A source says what shape the new picture has; what is done with it says how much work that is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -30,6 +30,7 @@ from backend.domain.jobs import Job
 from backend.domain.pictures import PICTURES_MAX, PictureUse
 from backend.domain.prompts import ASPECT_RATIO_MAX, AspectRatio, Effort, Mode, PromptSpec
 from backend.domain.requests import (
+    AccountId,
     GenerationRequest,
     JobId,
     Mask,
@@ -114,11 +115,19 @@ class GivenKeys:
 
 
 class GivenPictures:
-    """Looks up the pictures that requests name."""
+    """Looks up the pictures that requests name; those of frozen accounts are not there."""
 
-    def __init__(self, *, jobs: JobStore, uploads: UploadStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        uploads: UploadStore,
+        is_frozen: Callable[[AccountId], Awaitable[bool]],
+        clock: Clock,
+    ) -> None:
         self._jobs = jobs
         self._uploads = uploads
+        self._is_frozen = is_frozen
         self._clock = clock
 
     async def look(self, request: GenerationRequest) -> Given:
@@ -175,7 +184,7 @@ class GivenPictures:
         if ref.upload_id is not None:
             upload = await self._uploads.get(ref.upload_id)
             return None if upload is None else upload.key
-        job = None if ref.job_id is None else await self._jobs.get(ref.job_id)
+        job = await self._shown(ref.job_id)
         image = None if job is None else _image_of(job, ref.index)
         return None if image is None else image.keys[ImageVariant.ORIGINAL]
 
@@ -200,8 +209,14 @@ class GivenPictures:
             raise ImageNotFound
         return image.width, image.height
 
-    async def _job_of(self, job_id: JobId | None, requester: Requester) -> Job:
+    async def _shown(self, job_id: JobId | None) -> Job | None:
         job = None if job_id is None else await self._jobs.get(job_id)
+        if job is None or await self._is_frozen(job.request.requester.account_id):
+            return None
+        return job
+
+    async def _job_of(self, job_id: JobId | None, requester: Requester) -> Job:
+        job = await self._shown(job_id)
         if job is None:
             raise JobNotFound
         # What stands in a channel is open to all there; elsewhere jobs are their owner's.

@@ -1,6 +1,6 @@
 """What moderators, thresholds and the child safety workflow decide of accounts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -23,6 +23,15 @@ from backend.service.ports import CancelFlags, Clock, OutboxPublisher
 from safety.moderation.audit import AuditEntry
 
 Edit = Callable[[AccountStanding], AccountStanding]
+
+
+def frozen_by(store: StandingStore) -> Callable[[AccountId], Awaitable[bool]]:
+    """Return what says of an account whether it is frozen now."""
+
+    async def is_frozen(account_id: AccountId) -> bool:
+        return (await store.get(account_id)).is_frozen
+
+    return is_frozen
 
 
 class Standings:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from backend.delivery.uploads import StoredUploads
 from backend.domain.errors import ImpastoError, PictureLinkUnreachable
-from backend.domain.requests import UploadId
+from backend.domain.requests import AccountId, UploadId
 from backend.domain.uploads import Upload
 from backend.service.child_safety import ChildSafety
 from backend.service.given_pictures import GivenPictures
@@ -98,7 +98,11 @@ class Darkroom:
         self.objects = objects or MemoryObjectStore()
         self.store = MemoryUploadStore()
         self.audit = audit or MemoryAuditLog()
-        self.given = GivenPictures(jobs=jobs, uploads=self.store, clock=clock)
+
+        async def is_frozen(account_id: AccountId) -> bool:
+            return (await standings.standing_of(account_id)).is_frozen
+
+        self.given = GivenPictures(jobs=jobs, uploads=self.store, is_frozen=is_frozen, clock=clock)
         # Opened with the first picture that comes in: until then a test may add others.
         self.checks: list[ImageCheck] = [RedIsForbidden()]
         images = ImageStore(objects=self.objects)

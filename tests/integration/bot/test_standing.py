@@ -1,8 +1,11 @@
 """What a member under a sanction meets in Discord, and reads of their own standing."""
 
-from backend.domain.requests import AccountId
+import pytest
+
+from backend.domain.errors import JobNotFound
+from backend.domain.requests import AccountId, SourceImage
 from bot.identity import account_of
-from tests.builders import a_requester
+from tests.builders import a_request, a_requester
 from tests.fakes.discord import Town
 
 MODERATOR = a_requester("mod", is_moderator=True)
@@ -55,3 +58,16 @@ async def test_a_frozen_member_is_told_that_alone_and_nobody_sees_their_jobs(tow
         answer = await member.click(town.message_of(job_id), label="V1")
         assert "no such job" in answer.followups[0].content
     assert len(town.memory.jobs) == 1
+
+
+async def test_nobody_works_on_with_a_picture_of_a_frozen_member(town: Town) -> None:
+    job_id = await town.deliver()
+    taken = SourceImage(job_id=job_id, index=0, strength=0.5)
+    request = a_request(requester=a_requester("bob"), source=taken)
+    job = (await town.house.services.generations.submit(request)).job
+    assert (await town.darkroom.given.keys_of(job)).source is not None
+    await town.standings.freeze(alice(town), "child_safety")
+    # What is in line already finds its picture gone, and nobody asks for it anew.
+    assert await town.darkroom.given.keys_of(job) is None
+    with pytest.raises(JobNotFound):
+        await town.house.services.generations.submit(request)

@@ -28,7 +28,7 @@ from backend.contracts import (
     worker_key,
 )
 from backend.db.sessions import Database
-from backend.db.stores import SqlJobStore, SqlQueueDocuments, SqlUploadStore
+from backend.db.stores import SqlJobStore, SqlQueueDocuments, SqlStandingStore, SqlUploadStore
 from backend.delivery.event_bus import SinkEventBus
 from backend.delivery.event_sinks import open_event_sink
 from backend.delivery.gauges import RedisGauges
@@ -50,6 +50,7 @@ from backend.scheduling.rules import FairRules
 from backend.service.given_pictures import GivenPictures
 from backend.service.line import Line
 from backend.service.reports import Reports
+from backend.service.standings import frozen_by
 from backend.service.turns import Turns
 from tests.builders import a_birth, a_job, a_spec
 from tests.fakes.policies import make_policies
@@ -80,7 +81,10 @@ class Floor:
         self.jobs = SqlJobStore(database=database)
         self.documents = SqlQueueDocuments(database=database)
         self.given = GivenPictures(
-            jobs=self.jobs, uploads=SqlUploadStore(database=database), clock=self.now
+            jobs=self.jobs,
+            uploads=SqlUploadStore(database=database),
+            is_frozen=frozen_by(SqlStandingStore(database=database)),
+            clock=self.now,
         )
         self.bus = SinkEventBus(sink=open_event_sink("redis_stream", redis=self.redis))
         self.outbox = Outbox(jobs=self.jobs, bus=self.bus)

@@ -6,6 +6,7 @@ from backend.domain.requests import JobId
 from backend.scheduling.gpu_pool import LiveWorker
 from backend.service.given_pictures import GivenPictures
 from backend.service.line import Line, Sending
+from backend.service.standings import frozen_by
 from backend.service.turns import Turns
 from tests.builders import (
     a_birth,
@@ -14,6 +15,7 @@ from tests.builders import (
     at,
 )
 from tests.fakes.events import MemoryQueues
+from tests.fakes.moderation import MemoryStandingStore
 from tests.fakes.policies import make_policies
 from tests.fakes.stores import MemoryJobStore, MemoryQueueDocuments
 from tests.fakes.uploads import MemoryUploadStore
@@ -33,7 +35,10 @@ class Hall:
             jobs=self.jobs,
             policies=self.policies,
             pictures=GivenPictures(
-                jobs=self.jobs, uploads=self.uploads, clock=lambda: at(self.seconds)
+                jobs=self.jobs,
+                uploads=self.uploads,
+                is_frozen=frozen_by(MemoryStandingStore(memory=self.jobs.memory)),
+                clock=lambda: at(self.seconds),
             ),
             sent=self.queues,
             open_turns=lambda family: Turns(
