@@ -25,6 +25,7 @@ from bot.views.answers import refuse
 from bot.views.appeal_buttons import AppealButton, ReportButton
 from bot.views.picture_buttons import RegionButton, ReworkButton, ZoomButton
 from bot.views.recipe_buttons import ExactButton, RecipeButton
+from bot.views.request_buttons import SeenButton
 from bot.views.result_buttons import (
     CancelButton,
     PickButton,
@@ -59,6 +60,7 @@ _BUTTONS = (
     MeasureSelect,
     AppealButton,
     ReportButton,
+    SeenButton,
 )
 _log = structlog.get_logger(__name__)
 

@@ -1,14 +1,27 @@
 """Opens the checks that pictures from outside go through before anything is done with them."""
 
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+
 from backend.settings import Settings
+from safety.hash_list import HashList
 from safety.hash_lists import open_hash_lists, open_own_list
 from safety.image_check import ImageCheck
 from safety.image_checks import open_image_checks, wanted_checks
 from storage.blocked import BlockedHashes
 from storage.object_store import ObjectStore
 
+OpenLists = Callable[[], Sequence[HashList]]
 
-def open_upload_checks(settings: Settings, objects: ObjectStore) -> tuple[ImageCheck, ...]:
+
+def share_lists(settings: Settings) -> OpenLists:
+    """Return what opens the lists of known pictures: once, for all who look in them here."""
+    return cache(partial(open_hash_lists, settings.hash_lists, cache=settings.home / "hash_lists"))
+
+
+def open_upload_checks(
+    settings: Settings, objects: ObjectStore, open_lists: OpenLists
+) -> tuple[ImageCheck, ...]:
     """Open the checks of a worker, which also look at parts of a picture here.
 
     Raises:
@@ -16,13 +29,12 @@ def open_upload_checks(settings: Settings, objects: ObjectStore) -> tuple[ImageC
         ImportError: a classifier is set, and transformers is not installed.
 
     """
-    lists = open_hash_lists(settings.hash_lists, cache=settings.home / "hash_lists")
     wanted = wanted_checks(
         nsfw_second=settings.nsfw_second,
         nsfw_second_labels=settings.nsfw_second_labels,
         age=settings.age_estimator,
         age_labels=settings.age_estimator_labels,
-        hash_lists=(open_own_list(BlockedHashes(objects=objects).read), *lists),
+        hash_lists=(open_own_list(BlockedHashes(objects=objects).read), *open_lists()),
         looks_at_crops=True,
     )
     return open_image_checks(wanted=wanted)

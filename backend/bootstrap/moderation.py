@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
-from backend.bootstrap.child_safety import make_safety_reports
+from backend.bootstrap.checks import OpenLists
+from backend.bootstrap.child_safety import make_child_safety, make_safety_reports
 from backend.bootstrap.images import OpenStore, open_store
 from backend.db.sessions import Database
 from backend.db.stores import (
@@ -20,6 +21,7 @@ from backend.db.stores import (
 )
 from backend.delivery.cancel_flags import RedisCancelFlags
 from backend.delivery.links import StoredPictures
+from backend.delivery.listed_pictures import VettedPictures
 from backend.delivery.removals import StoredFiles
 from backend.domain.standing import StandingRules
 from backend.limits.memory_limiter import MemoryLimiter
@@ -59,6 +61,7 @@ def make_moderation(
     database: Database,
     standings: Standings,
     outbox: OutboxPublisher,
+    open_lists: OpenLists,
     clock: Clock,
 ) -> Moderation:
     """Make what members and moderators do."""
@@ -88,6 +91,9 @@ def make_moderation(
             files=make_files(stored, clock=clock),
             likenesses=Likenesses(pictures=SqlPictureStore(database=database)),
             limiter=MemoryLimiter(burst=5, per_minute=1, clock=time.monotonic),
+            listed=VettedPictures(open_lists=open_lists),
+            child_safety=make_child_safety(settings, database, standings, clock=clock),
+            audit=SqlAuditLog(database=database),
             clock=clock,
         ),
         safety=make_safety_reports(settings, database, clock=clock),

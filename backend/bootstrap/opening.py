@@ -13,7 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from backend.bootstrap.audit import policy_told
-from backend.bootstrap.checks import open_upload_checks
+from backend.bootstrap.checks import OpenLists, open_upload_checks, share_lists
 from backend.bootstrap.child_safety import make_child_safety
 from backend.bootstrap.images import open_images, open_objects
 from backend.bootstrap.links import open_named_pictures
@@ -94,7 +94,8 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         fleet = _make_fleet(settings, redis)
         standings = make_standings(settings, database, redis, outbox, clock=now)
         given = make_given_pictures(database, clock=now)
-        uploads = make_uploads(database, settings, clock=now, standings=standings)
+        lists = share_lists(settings)
+        uploads = make_uploads(database, settings, clock=now, standings=standings, open_lists=lists)
         preferences = SavedPreferences(store=SqlPreferenceStore(database=database))
         reader = replace(
             make_reader(settings, fleet, make_policies(database, settings, clock=now)),
@@ -122,7 +123,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             ),
             uploads=uploads,
             provenance=make_provenance(settings, database),
-            moderation=make_moderation(settings, database, standings, outbox, now),
+            moderation=make_moderation(settings, database, standings, outbox, lists, now),
             accounts=make_accounts(database),
             messages=SqlMessageStore(database=database),
             events=bus,
@@ -224,7 +225,12 @@ def make_given_pictures(database: Database, *, clock: Clock) -> GivenPictures:
 
 
 def make_uploads(
-    database: Database, settings: Settings, *, clock: Clock, standings: Standings | None = None
+    database: Database,
+    settings: Settings,
+    *,
+    clock: Clock,
+    standings: Standings | None = None,
+    open_lists: OpenLists | None = None,
 ) -> Uploads:
     """Make the use cases around uploads; the image checks are loaded with the first.
 
@@ -234,7 +240,12 @@ def make_uploads(
         store=SqlUploadStore(database=database),
         pictures=StoredUploads(
             images=open_images(settings),
-            open_checks=partial(open_upload_checks, settings, open_objects(settings)),
+            open_checks=partial(
+                open_upload_checks,
+                settings,
+                open_objects(settings),
+                open_lists or share_lists(settings),
+            ),
         ),
         standings=standings,
         audit=SqlAuditLog(database=database),

@@ -9,6 +9,7 @@ from sqlmodel import col, select, update
 from backend.db.audit_log import append
 from backend.db.codecs import RESULT, decode, encode
 from backend.db.moderation_tables import (
+    CardRow,
     PictureMessageRow,
     RemovalPlaceRow,
     RemovalRequestRow,
@@ -174,6 +175,18 @@ class SqlRemovalStore:
         async with self._database.read() as session:
             row = (await session.exec(query)).one_or_none()
             return None if row is None else _request_of(row)
+
+    async def unseen_requests(self, *, since: datetime) -> list[RemovalRequest]:
+        query = (
+            select(RemovalRequestRow)
+            .outerjoin(CardRow, col(CardRow.subject_id) == col(RemovalRequestRow.id))
+            .where(col(RemovalRequestRow.at) >= since, col(CardRow.message_id).is_(None))
+            .order_by(col(RemovalRequestRow.at), col(RemovalRequestRow.id))
+        )
+        async with self._database.read() as session:
+            rows = list(await session.exec(query))
+        # How an empty document compares differs from database to database.
+        return [_request_of(row) for row in rows if not row.review_ids]
 
     async def requests(self, *, since: datetime, limit: int) -> list[RemovalRequest]:
         query = (

@@ -65,7 +65,7 @@ class StoredUploads:
         verdict = screen_image(pixels, checks=self._opened())
         if not verdict.is_clear(frozenset()):
             worst = verdict.decisive
-            raise _blocked(worst)
+            raise blocked_for(worst)
         width, height = pixels.size
         return AdmittedPicture(png=encode_png(pixels), width=width, height=height)
 
@@ -80,7 +80,8 @@ class StoredUploads:
         return self._checks
 
 
-def _blocked(worst: Finding | None) -> PictureBlocked:
+def blocked_for(worst: Finding | None) -> PictureBlocked:
+    """Return the refusal of a picture for the worst that was found in it."""
     if worst is None:
         return PictureBlocked(category=CHECK_FAILED)
     copy = None if worst.match is None else CopyFound(**asdict(worst.match))

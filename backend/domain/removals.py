@@ -13,6 +13,8 @@ RequestId = NewType("RequestId", str)
 # What is reported by somebody without an account is removed or refused within this time.
 REQUEST_ANSWERED_WITHIN = timedelta(hours=48)
 REQUEST_WORDS_MAX = 2000
+# In place of a review: what is on file for child safety, which moderators do not see.
+SEALED = "safety:"
 
 
 class PlaceKind(StrEnum):
@@ -66,7 +68,8 @@ class RemovalRequest:
     """That somebody, perhaps without an account, asks for a picture to be removed.
 
     Of a picture that came with it only hashes are kept. `token_digest` is of the secret by which
-    they read what became of it.
+    they read what became of it. `review_ids` says before whom it is: reviews of moderators, or a
+    report that is sealed.
     """
 
     id: RequestId
@@ -77,6 +80,16 @@ class RemovalRequest:
     fingerprint: str
     at: datetime
     review_ids: tuple[str, ...] = ()
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether its picture was a listed one, so that no moderator is shown anything of it."""
+        return any(one.startswith(SEALED) for one in self.review_ids)
+
+    @property
+    def matches(self) -> int:
+        """How many pictures were found that match."""
+        return 0 if self.is_sealed else len(self.review_ids)
 
     @property
     def due_at(self) -> datetime:

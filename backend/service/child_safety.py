@@ -92,6 +92,17 @@ class ChildSafety:
             await self._store.add(report)
         await self._standings.freeze(report.account_id, FREEZE_REASON)
 
+    async def file(self, report: SafetyReport) -> None:
+        """Put a finding on file of somebody without an account, whom nothing can freeze.
+
+        Raises:
+            Unavailable: the audit log cannot be written, so nothing may be decided.
+
+        """
+        if await self._store.get(report.id) is None:
+            await self._audit.record(found(report))
+            await self._store.add(report)
+
 
 def found(report: SafetyReport) -> AuditEntry:
     """Return what goes on record of a new finding."""

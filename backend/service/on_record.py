@@ -8,7 +8,7 @@ from backend.domain.accounts import ApiKey
 from backend.domain.events import JobEventKind
 from backend.domain.jobs import Block, Change, Job
 from backend.domain.policies import PolicyRevision
-from backend.domain.removals import Removal, RemovalId, RemovalPlace, RemovalRequest
+from backend.domain.removals import Removal, RemovalId, RemovalPlace, RemovalRequest, RequestId
 from backend.domain.requests import AccountId, JobId
 from backend.domain.reviews import Decision, Review, ReviewId
 from backend.service.moderation_ports import Complaint
@@ -197,8 +197,19 @@ def removal_requested(request: RemovalRequest) -> AuditEntry:
         actor="public",
         subject=f"request:{request.id}",
         outcome="open",
-        detail={"matches": str(len(request.review_ids)), "due": request.due_at.isoformat()},
+        detail={"matches": str(request.matches), "due": request.due_at.isoformat()},
         at=request.at,
+    )
+
+
+def removal_request_seen(by: AccountId, request_id: RequestId, *, at: datetime) -> AuditEntry:
+    """Return the entry for a moderator's look at a request for removal."""
+    return AuditEntry(
+        action="removal_request.seen",
+        actor=by,
+        subject=f"request:{request_id}",
+        outcome="seen",
+        at=at,
     )
 
 

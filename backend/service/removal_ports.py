@@ -49,8 +49,24 @@ class RemovalStore(Protocol):
     async def request_by(self, token_digest: str) -> RemovalRequest | None:
         """Return the request whose secret has this digest, or None."""
 
+    async def unseen_requests(self, *, since: datetime) -> list[RemovalRequest]:
+        """Return requests since then that are before nobody: no review, no card, oldest first."""
+
     async def requests(self, *, since: datetime, limit: int) -> list[RemovalRequest]:
         """Return requests that came since then, newest first."""
+
+
+class ListedPictures(Protocol):
+    """The lists of child safety, for pictures that anybody sends."""
+
+    async def must_not_be_listed(self, data: bytes) -> None:
+        """Make sure that a picture, or a part of it, is no copy of a listed one.
+
+        Raises:
+            PictureInvalid, PictureTooLarge: it cannot be read.
+            PictureBlocked: it is one (`child_safety`), or no list can be relied on now.
+
+        """
 
 
 class PictureFiles(Protocol):

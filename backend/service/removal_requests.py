@@ -1,29 +1,39 @@
 """Requests for removal from anybody, account or none: matched, put before moderators, answered.
 
-Of a picture that comes with a request only its hashes are kept, never a byte.
+Of a picture that comes with a request only its hashes are kept, never a byte. One that the lists of
+child safety know is put on file instead, and no moderator is shown anything it matches.
 """
 
 import hashlib
 import re
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from backend.domain.errors import RemovalRequestEmpty, RemovalRequestNotFound, TooManyRequests
+from backend.domain.child_safety import CHILD_SAFETY, SafetyReport
+from backend.domain.errors import (
+    PictureBlocked,
+    RemovalRequestEmpty,
+    RemovalRequestNotFound,
+    TooManyRequests,
+)
 from backend.domain.removals import (
     REQUEST_WORDS_MAX,
+    SEALED,
     RemovalRequest,
     RequestId,
     RequestState,
 )
 from backend.domain.requests import AccountId, JobId, Requester
 from backend.domain.reviews import Decision, Review, ReviewId
+from backend.service import on_record
+from backend.service.child_safety import ChildSafety
 from backend.service.likenesses import Likenesses
 from backend.service.moderation_ports import Complaint, ReviewStore
 from backend.service.moderators import must_moderate
 from backend.service.picture_ports import RateLimiter
-from backend.service.ports import Clock, JobStore
-from backend.service.removal_ports import PictureFiles, RemovalStore
+from backend.service.ports import AuditLog, Clock, JobStore
+from backend.service.removal_ports import ListedPictures, PictureFiles, RemovalStore
 from safety.fingerprint import QUALITY_FLOOR, Fingerprint
 
 CONTACT_MAX = 200
@@ -33,6 +43,8 @@ _JOB = re.compile(r"gen_[0-9a-f]{20}(?:-\d{1,3})?")
 _FILE = re.compile(r"/([0-9a-f]{64})/")
 _INDEX = re.compile(r"/(?:images/)?(\d{1,2})(?:\D|$)")
 _KEPT_FOR = timedelta(days=365)
+# A card that could not be posted for so long is not posted any more; REST still lists the request.
+_SHOWN_WITHIN = timedelta(days=30)
 
 
 class RemovalRequests:
@@ -47,9 +59,15 @@ class RemovalRequests:
         files: PictureFiles,
         likenesses: Likenesses,
         clock: Clock,
+        listed: ListedPictures,
+        child_safety: ChildSafety,
+        audit: AuditLog,
         limiter: RateLimiter | None = None,
     ) -> None:
         self._limiter = limiter
+        self._listed = listed
+        self._child_safety = child_safety
+        self._audit = audit
         self._store = store
         self._reviews = reviews
         self._jobs = jobs
@@ -76,30 +94,80 @@ class RemovalRequests:
         Raises:
             RemovalRequestEmpty: neither a picture nor a link came with it.
             PictureInvalid, PictureTooLarge: the picture cannot be read.
+            PictureBlocked: no list can be relied on, so the picture may not be looked for.
 
         """
         named = _JOB.search(link) or _FILE.search(link)
         if not picture and named is None:
             raise RemovalRequestEmpty
+        request_id = RequestId("req_" + secrets.token_hex(10))
+        if picture and (sealed := await self._sealed(request_id, picture)):
+            return await self._add(request_id, words, contact, review_ids=(SEALED + sealed,))
         fingerprints = await self._files.fingerprints_of(picture) if picture else ()
         sha256 = hashlib.sha256(picture).hexdigest() if picture else ""
-        secret = secrets.token_urlsafe(24)
-        request_id = RequestId("req_" + secrets.token_hex(10))
         found = await self._matches(sha256, fingerprints, link if named else "")
         said = words.strip()[:REQUEST_WORDS_MAX]
         reviews = [await self._open(request_id, job_id, index, said) for job_id, index in found]
+        return await self._add(
+            request_id,
+            said,
+            contact,
+            sha256=sha256,
+            fingerprint=fingerprints[0] if fingerprints else "",
+            review_ids=tuple(review.id for review in reviews),
+        )
+
+    async def unseen(self) -> list[RemovalRequest]:
+        """Return requests that no card shows yet, though nothing here matches them."""
+        return await self._store.unseen_requests(since=self._clock() - _SHOWN_WITHIN)
+
+    async def see(self, request_id: RequestId, requester: Requester) -> None:
+        """Put on record that a moderator has looked at a request.
+
+        Raises:
+            ModeratorsOnly: the requester is none.
+            Unavailable: it cannot be put on record.
+
+        """
+        must_moderate(requester)
+        seen = on_record.removal_request_seen(requester.account_id, request_id, at=self._clock())
+        await self._audit.record(seen)
+
+    async def _add(
+        self,
+        request_id: RequestId,
+        words: str,
+        contact: str,
+        *,
+        sha256: str = "",
+        fingerprint: str = "",
+        review_ids: tuple[str, ...] = (),
+    ) -> tuple[RemovalRequest, str]:
+        secret = secrets.token_urlsafe(24)
         request = RemovalRequest(
             id=request_id,
             token_digest=_digest(secret),
-            words=said,
+            words=words.strip()[:REQUEST_WORDS_MAX],
             contact=contact.strip()[:CONTACT_MAX],
             sha256=sha256,
-            fingerprint=fingerprints[0] if fingerprints else "",
+            fingerprint=fingerprint,
             at=self._clock(),
-            review_ids=tuple(review.id for review in reviews),
+            review_ids=review_ids,
         )
         await self._store.add_request(request)
         return request, secret
+
+    async def _sealed(self, request_id: RequestId, picture: bytes) -> str:
+        """Put a picture on file that a vetted list knows; return its report's id, or ""."""
+        try:
+            await self._listed.must_not_be_listed(picture)
+        except PictureBlocked as blocked:
+            if blocked.category != CHILD_SAFETY:
+                raise
+            report = _report(blocked, request_id, picture, now=self._clock())
+            await self._child_safety.file(report)
+            return report.id
+        return ""
 
     async def status(self, secret: str) -> tuple[RemovalRequest, RequestState]:
         """Return a request and what became of it, to whoever has its secret.
@@ -126,6 +194,8 @@ class RemovalRequests:
         return [(request, await self._state_of(request)) for request in requests]
 
     async def _state_of(self, request: RemovalRequest) -> RequestState:
+        if request.is_sealed:
+            return RequestState.OPEN
         if not request.review_ids:
             return RequestState.NOT_FOUND
         reviews = [await self._reviews.get(ReviewId(one)) for one in request.review_ids]
@@ -171,6 +241,24 @@ class RemovalRequests:
             is_request=True,
         )
         return await self._reviews.complain(complaint, most_since=(MATCHES_MAX, now))
+
+
+def _report(
+    blocked: PictureBlocked, request_id: RequestId, picture: bytes, *, now: datetime
+) -> SafetyReport:
+    """Return what is kept of a listed picture that came with a request: its facts alone."""
+    copy = blocked.copy
+    return SafetyReport(
+        id=f"removal-{request_id}",
+        account_id=AccountId(f"public:{request_id}"),
+        found_at=now,
+        rule=blocked.rule,
+        list_name=copy.list_name if copy else "",
+        entry=copy.entry if copy else "",
+        distance=copy.distance if copy else None,
+        fingerprint=copy.fingerprint if copy else "",
+        sha256=hashlib.sha256(picture).hexdigest(),
+    )
 
 
 def _digest(secret: str) -> str:

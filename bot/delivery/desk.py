@@ -23,6 +23,7 @@ from backend.service.moderation_ports import Card
 from backend.service.reviews import ReviewCard
 from backend.service.services import Services
 from bot.delivery.posting import Obstacle, obstacle_of
+from bot.delivery.request_cards import RequestCards
 from bot.identity import user_id_of
 from bot.presenters.reviews import answer_text
 from bot.views.answers import only
@@ -52,6 +53,9 @@ class Desk:
         self._services = services
         self._owns_guild = owns_guild
         self._sweep_interval_s = sweep_interval_s
+        self._requests = RequestCards(
+            client=client, moderation=services.moderation, owns_guild=owns_guild
+        )
         self._wanted = asyncio.Event()
 
     def kick(self) -> None:
@@ -78,6 +82,7 @@ class Desk:
         cards = self._services.moderation.cards
         channels = await cards.channels()
         if channels:
+            await self._requests.post(channels)
             for review, card in await cards.stale(_AT_ONCE):
                 await self._guarded(self._show(review, card, channels), review)
         since = discord.utils.utcnow() - _NEWS

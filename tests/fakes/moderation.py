@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from backend.delivery.listed_pictures import VettedPictures
 from backend.delivery.removals import StoredFiles
 from backend.domain.errors import ReportRepeated, TooManyReports
 from backend.domain.jobs import Block, Change, Job
@@ -14,6 +15,7 @@ from backend.domain.standing import AccountStanding, StandingRules
 from backend.limits.memory_limiter import MemoryLimiter
 from backend.service import on_record
 from backend.service.appeals import Appeals
+from backend.service.child_safety import ChildSafety
 from backend.service.likenesses import Likenesses
 from backend.service.looking import ReviewPictures
 from backend.service.moderation_ports import Card, Complaint, ReviewStore
@@ -25,6 +27,7 @@ from backend.service.reviews import Reviews
 from backend.service.safety_reports import SafetyReports
 from backend.service.services import Moderation
 from backend.service.standings import Standings
+from safety.hash_list import HashList
 from safety.moderation.audit import AuditEntry
 from storage.image_store import ImageStore
 from storage.object_store import ObjectStore
@@ -264,10 +267,12 @@ def make_moderation(
     messages: MessageStore | None = None,
     files: PictureFiles | None = None,
     pictures: Pictures | None = None,
+    hash_lists: Sequence[HashList] = (),
 ) -> Moderation:
     """Make what members and moderators do, in memory."""
     reviews = reviews or MemoryReviewStore(memory=memory)
-    cards, store = MemoryCardStore(memory=memory), MemoryRemovalStore(memory=memory)
+    cards = MemoryCardStore(memory=memory)
+    store = MemoryRemovalStore(memory=memory, cards=cards.cards)
     files = files or make_files(MemoryObjectStore(), clock=clock)
     removals = Removals(
         store=store,
@@ -298,6 +303,14 @@ def make_moderation(
             files=files,
             likenesses=Likenesses(pictures=MemoryPictureStore(memory=memory)),
             limiter=MemoryLimiter(burst=5, per_minute=1, clock=lambda: clock().timestamp()),
+            listed=VettedPictures(open_lists=lambda: hash_lists),
+            child_safety=ChildSafety(
+                store=MemorySafetyReportStore(memory=memory),
+                standings=standings,
+                audit=MemoryAuditLog(memory=memory),
+                clock=clock,
+            ),
+            audit=MemoryAuditLog(memory=memory),
             clock=clock,
         ),
         safety=SafetyReports(

@@ -1,6 +1,6 @@
 """The twin of what is kept of removals, over the same `Memory` as the jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -8,14 +8,16 @@ from backend.domain.removals import Removal, RemovalId, RemovalPlace, RemovalReq
 from backend.domain.requests import JobId
 from backend.domain.reviews import Decision
 from backend.service import on_record
+from backend.service.moderation_ports import Card
 from tests.fakes.stores import Memory
 
 
 class MemoryRemovalStore:
     """The `RemovalStore` in memory."""
 
-    def __init__(self, *, memory: Memory) -> None:
+    def __init__(self, *, memory: Memory, cards: Mapping[str, Card]) -> None:
         self.memory = memory
+        self._cards = cards
         self.removals: dict[RemovalId, Removal] = {}
         self.asked: list[RemovalRequest] = []
         self._messages: list[tuple[JobId, int, int]] = []
@@ -96,6 +98,11 @@ class MemoryRemovalStore:
 
     async def request_by(self, token_digest: str) -> RemovalRequest | None:
         return next((one for one in self.asked if one.token_digest == token_digest), None)
+
+    async def unseen_requests(self, *, since: datetime) -> list[RemovalRequest]:
+        shown = {card.subject_id for card in self._cards.values() if card.message_id}
+        found = [one for one in self.asked if one.at >= since and not one.review_ids]
+        return sorted((one for one in found if one.id not in shown), key=lambda one: one.at)
 
     async def requests(self, *, since: datetime, limit: int) -> list[RemovalRequest]:
         found = [one for one in self.asked if one.at >= since]

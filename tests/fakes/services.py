@@ -1,6 +1,6 @@
 """The use cases over in-memory twins, for tests of the surfaces and of the use cases themselves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from backend.domain.child_safety import FreezeRules
 from backend.domain.families import ModelFamily
@@ -20,6 +20,7 @@ from backend.service.ports import Clock, JobStore, KeyStore, Pictures
 from backend.service.predictions import Predictions
 from backend.service.reader import Reader
 from backend.service.services import Services
+from safety.hash_list import HashList
 from storage.object_store import ObjectStore
 from storage.object_stores.memory import MemoryObjectStore
 from tests.builders import at
@@ -79,7 +80,9 @@ class FakeWorkshop:
         objects: ObjectStore | None = None,
         pictures: Pictures | None = None,
         freezes: FreezeRules | None = None,
+        hash_lists: Sequence[HashList] = (),
     ) -> None:
+        self._hash_lists = hash_lists
         self.seconds = 0.0
         self.clock = clock or self.now
         memory = self.memory = Memory()
@@ -165,6 +168,7 @@ class FakeWorkshop:
                 messages=self.messages,
                 files=make_files(self.objects, clock=self.clock),
                 pictures=self.pictures,
+                hash_lists=self._hash_lists,
                 clock=self.clock,
             ),
             accounts=Accounts(

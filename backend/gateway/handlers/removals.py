@@ -126,7 +126,7 @@ async def state(request: web.Request) -> web.Response:
     said = (
         f"<p><strong>{_SAID[found]}</strong></p><p>Asked {asked.at:%Y-%m-%d %H:%M} UTC, "
         f"answered by {asked.due_at:%Y-%m-%d %H:%M} UTC. "
-        f"Pictures that match: {len(asked.review_ids)}.</p>"
+        f"Pictures that match: {asked.matches}.</p>"
         f"<p>Keep this page's address; it is the only way back to it.</p>"
         f"<p><small>{html.escape(asked.id)}</small></p>"
     )
@@ -159,7 +159,7 @@ def _out(
     return RequestOut(
         id=asked.id,
         state=found,
-        matches=len(asked.review_ids),
+        matches=asked.matches,
         asked_at=asked.at.isoformat(),
         answer_by=asked.due_at.isoformat(),
         status_url=status_url,

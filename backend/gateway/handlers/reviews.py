@@ -131,7 +131,7 @@ async def requests(request: web.Request, requester: Requester) -> web.Response:
             "contact": asked.contact,
             "asked_at": asked.at.isoformat(),
             "answer_by": asked.due_at.isoformat(),
-            "reviews": list(asked.review_ids),
+            "reviews": [] if asked.is_sealed else list(asked.review_ids),
         }
         for asked, state in found
     ]

@@ -109,6 +109,7 @@ def sql_stores(database: Database) -> Stores:
 
 def memory_stores() -> Stores:
     memory = Memory()
+    cards = MemoryCardStore(memory=memory)
 
     async def recorded() -> list[AuditEntry]:
         return list(memory.audit)
@@ -126,8 +127,8 @@ def memory_stores() -> Stores:
         audit=MemoryAuditLog(memory=memory),
         recorded=recorded,
         pictures=MemoryPictureStore(memory=memory),
-        cards=MemoryCardStore(memory=memory),
-        removals=MemoryRemovalStore(memory=memory),
+        cards=cards,
+        removals=MemoryRemovalStore(memory=memory, cards=cards.cards),
         withheld=MemoryWithheldPictures(memory=memory),
         safety_reports=MemorySafetyReportStore(memory=memory),
     )

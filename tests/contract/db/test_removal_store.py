@@ -14,7 +14,7 @@ from backend.domain.removals import (
 from backend.domain.requests import AccountId, JobId
 from backend.domain.results import GenerationResult, ImageVariant
 from backend.domain.reviews import Decision
-from backend.service.moderation_ports import Complaint
+from backend.service.moderation_ports import Card, Complaint
 from tests.builders import a_birth, a_job, an_image, at
 from tests.contract.db.conftest import Stores
 
@@ -121,6 +121,30 @@ async def test_messages_are_noted_once_by_job(stores: Stores):
         await stores.removals.note_message(job_id, 7, 8)
     await stores.removals.note_message(JobId("gen_2"), 7, 9)
     assert await stores.removals.messages_of(job_id) == [(7, 8)]
+
+
+async def test_a_request_is_unseen_until_its_card_is_posted_or_a_review_is_open(stores: Stores):
+    plain = RemovalRequest(
+        id=RequestId("req_1"),
+        token_digest="ab" * 32,
+        words="me",
+        contact="",
+        sha256="",
+        fingerprint="",
+        at=at(1),
+    )
+    later = replace(plain, id=RequestId("req_2"), token_digest="cd" * 32, at=at(2))
+    matched = replace(
+        plain, id=RequestId("req_3"), token_digest="ef" * 32, review_ids=("rev_1",), at=at(3)
+    )
+    for request in (later, plain, matched):
+        await stores.removals.add_request(request)
+    assert await stores.removals.unseen_requests(since=at(0)) == [plain, later]
+    assert await stores.removals.unseen_requests(since=at(2)) == [later]
+    card = await stores.cards.claim(Card(subject_id=plain.id, channel_id=7))
+    assert await stores.removals.unseen_requests(since=at(0)) == [plain, later]
+    await stores.cards.mark_shown(replace(card, message_id=8, shown_version=0))
+    assert await stores.removals.unseen_requests(since=at(0)) == [later]
 
 
 async def test_a_request_is_found_by_its_secrets_digest(stores: Stores):

@@ -1,0 +1,29 @@
+"""A request for removal that nothing matches is a card in the moderators' channel all the same."""
+
+from tests.fakes.discord import Town
+from tests.integration.bot.test_appeals import cards, desk, fields, sweep
+
+
+async def test_a_request_without_a_match_is_a_card_until_somebody_has_seen_it(town: Town) -> None:
+    channel = await desk(town)
+    requests = town.moderation.requests
+    asked, _ = await requests.ask(
+        link="gen_" + "0" * 20, words="that is **me** @everyone", contact="me@b.example"
+    )
+    await sweep(town)
+    await sweep(town)
+    [card] = cards(channel)
+    told = fields(card)
+    assert card.embeds[0].footer.text == asked.id
+    assert (told["Answer to"], told["They sent"]) == ("me@b.example", "a link")
+    assert r"\*\*me\*\*" in told["They say"]
+    assert told["Answer by"] == f"<t:{int(asked.due_at.timestamp())}:R>"
+    refused = await town.bob.click(card, label="Seen")
+    [answer] = refused.followups
+    assert "Only moderators" in answer.content
+    await town.moderator.click(card, label="Seen")
+    [card] = cards(channel)
+    assert card.embeds[0].title == "Somebody asked for a removal: seen"
+    assert str(town.moderator.id) in fields(card)["Seen by"]
+    assert not card.components
+    assert "removal_request.seen" in [entry.action for entry in town.memory.audit]
