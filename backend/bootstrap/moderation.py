@@ -27,6 +27,7 @@ from backend.domain.standing import StandingRules
 from backend.limits.memory_limiter import MemoryLimiter
 from backend.service.appeals import Appeals
 from backend.service.likenesses import Likenesses
+from backend.service.look_alikes import LookAlikes
 from backend.service.looking import ReviewPictures
 from backend.service.ports import Clock, OutboxPublisher
 from backend.service.removal_requests import RemovalRequests
@@ -115,6 +116,13 @@ def make_removals(database: Database, *, stored: OpenStore, clock: Clock) -> Rem
         jobs=SqlJobStore(database=database),
         messages=SqlMessageStore(database=database),
         files=make_files(stored, clock=clock),
+        look_alikes=LookAlikes(
+            likenesses=Likenesses(pictures=SqlPictureStore(database=database)),
+            reviews=SqlReviewStore(database=database),
+            jobs=SqlJobStore(database=database),
+            files=make_files(stored, clock=clock),
+            clock=clock,
+        ),
         clock=clock,
     )
 

@@ -8,7 +8,7 @@ import structlog
 from backend.delivery.foreign_pictures import read_picture
 from backend.domain.errors import PictureInvalid, PictureTooLarge, Unavailable
 from backend.service.ports import Clock
-from safety.fingerprint import dihedrals
+from safety.fingerprint import crops, dihedrals
 from storage import errors as storage_errors
 from storage.blocked import BlockedHashes
 from storage.image_store import ImageStore
@@ -36,6 +36,13 @@ class StoredFiles:
             return ""
         return found[0] if found else ""
 
+    async def prints_of_stored(self, key: str) -> tuple[str, ...]:
+        try:
+            data = await asyncio.to_thread(self._images.read, key)
+            return await asyncio.to_thread(_prints_with_parts, data)
+        except (storage_errors.StorageError, PictureInvalid, PictureTooLarge):
+            return ()
+
     async def remove(self, keys: Sequence[str]) -> tuple[dict[str, bool], str]:
         try:
             proof = await asyncio.to_thread(self._images.remove, keys, now=self._clock())
@@ -54,6 +61,12 @@ class StoredFiles:
             await asyncio.to_thread(self._blocked.block, fingerprint, entry)
         except storage_errors.StorageError as error:
             raise Unavailable from error
+
+
+def _prints_with_parts(data: bytes) -> tuple[str, ...]:
+    pixels = read_picture(data)
+    prints = [one for part in (pixels, *crops(pixels)) for one in dihedrals(part)]
+    return tuple(one.hex for one in prints if one.is_telling)
 
 
 def _fingerprints(data: bytes) -> tuple[str, ...]:

@@ -85,6 +85,12 @@ class PictureFiles(Protocol):
     async def fingerprint_of_stored(self, key: str) -> str:
         """Return the hash of a stored picture, "" where it is gone or tells nothing."""
 
+    async def prints_of_stored(self, key: str) -> tuple[str, ...]:
+        """Return the hashes of a stored picture and of its parts, each all eight ways round.
+
+        None, where it is gone or tells nothing.
+        """
+
     async def remove(self, keys: Sequence[str]) -> tuple[dict[str, bool], str]:
         """Remove objects; say of each whether no way leads to it, and the SHA-256 of the proof.
 

@@ -12,6 +12,7 @@ from backend.domain.requests import JobId, Requester
 from backend.domain.results import ImageRef, ImageVariant
 from backend.domain.reviews import Decision, Review
 from backend.service.generations import image_of
+from backend.service.look_alikes import LookAlikes
 from backend.service.moderators import must_moderate
 from backend.service.ports import Clock, JobStore, MessageStore
 from backend.service.removal_ports import PictureFiles, RemovalStore
@@ -35,6 +36,7 @@ class Removals:
         jobs: JobStore,
         messages: MessageStore,
         files: PictureFiles,
+        look_alikes: LookAlikes,
         clock: Clock,
         make_id: Callable[[], RemovalId] = new_removal_id,
     ) -> None:
@@ -42,6 +44,7 @@ class Removals:
         self._jobs = jobs
         self._messages = messages
         self._files = files
+        self._look_alikes = look_alikes
         self._clock = clock
         self._make_id = make_id
 
@@ -49,6 +52,8 @@ class Removals:
         self, job_id: JobId, index: int, requester: Requester, *, reason: str
     ) -> Removal:
         """Begin to remove a picture with every copy of it, and do what can be done at once.
+
+        What only looks like it is put before moderators, and stays until they have decided.
 
         Raises:
             ModeratorsOnly: the requester is none.
@@ -59,7 +64,10 @@ class Removals:
         job = await self._jobs.get(job_id)
         if job is None:
             raise JobNotFound
-        places = await self._places_of(job, image_of(job, index))
+        copies = await self._copies_of(job, image_of(job, index))
+        places = await self._places_of(copies)
+        # While there are files to take prints of; what is offered twice is one card.
+        await self._look_alikes.offer(copies)
         removal = await self._store.begin(
             Removal(
                 id=self._make_id(),
@@ -143,8 +151,7 @@ class Removals:
     async def _confirm(self, removal: Removal, place: RemovalPlace, proof: str) -> None:
         await self._store.confirm(removal.id, place, at=self._clock(), proof=proof)
 
-    async def _places_of(self, job: Job, image: ImageRef) -> list[RemovalPlace]:
-        copies = await self._copies_of(job, image)
+    async def _places_of(self, copies: Sequence[tuple[Job, ImageRef]]) -> list[RemovalPlace]:
         keys = {key for _, copy in copies for key in copy.keys.values()}
         names = {
             PlaceKind.FINGERPRINT: await self._fingerprints(copies),

@@ -17,6 +17,7 @@ from backend.service import on_record
 from backend.service.appeals import Appeals
 from backend.service.child_safety import ChildSafety
 from backend.service.likenesses import Likenesses
+from backend.service.look_alikes import LookAlikes
 from backend.service.looking import ReviewPictures
 from backend.service.moderation_ports import Card, Complaint, ReviewStore
 from backend.service.ports import Clock, JobStore, MessageStore, OutboxPublisher, Pictures
@@ -279,6 +280,13 @@ def make_moderation(
         jobs=jobs,
         messages=messages or MemoryMessageStore(),
         files=files,
+        look_alikes=LookAlikes(
+            likenesses=Likenesses(pictures=MemoryPictureStore(memory=memory)),
+            reviews=reviews,
+            jobs=jobs,
+            files=files,
+            clock=clock,
+        ),
         clock=clock,
     )
     return Moderation(

@@ -1,20 +1,31 @@
 """A picture removed everywhere, with a confirmation for each place; on from wherever it stopped."""
 
+import hashlib
 import io
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from backend.domain.errors import ImageNotFound, ModeratorsOnly
+from backend.bootstrap.checks import open_upload_checks
+from backend.delivery.uploads import StoredUploads
+from backend.domain.errors import ImageNotFound, ModeratorsOnly, PictureBlocked
 from backend.domain.jobs import Job
 from backend.domain.removals import PlaceKind, Removal
 from backend.domain.results import GenerationResult, ImageRef, ImageVariant
+from backend.settings import Settings as BackendSettings
+from gpu_worker.__main__ import open_screening
+from gpu_worker.release.screening import Held
+from gpu_worker.settings import Settings as WorkerSettings
 from safety.fingerprint import fingerprint
 from storage.blocked import BlockedHashes
 from storage.errors import StorageUnavailable
+from storage.image_store import ImageStore
 from tests.builders import a_request, a_requester, an_image
 from tests.fakes.services import FakeWorkshop
+from tests.unit.safety.pictures import made_picture
 
 MODERATOR = a_requester("mod", is_moderator=True)
 
@@ -155,3 +166,116 @@ async def test_every_confirmation_is_on_record() -> None:
     told = [entry for entry in workshop.memory.audit if entry.action == "picture.removed"]
     assert len(told) == len(removal.places)
     assert sum(one.action == "picture.removal_begun" for one in workshop.memory.audit) == 1
+
+
+def printed(workshop: FakeWorkshop, name: str, index: int, picture: Image.Image) -> ImageRef:
+    """Store a picture, with its fingerprint in the registry."""
+    own = fingerprint(picture)
+    return replace(
+        stored(workshop, name, index, png(picture)),
+        fingerprint=own.hex,
+        fingerprint_quality=own.quality,
+        sha256=hashlib.sha256(png(picture)).hexdigest(),
+        registry_id=int.from_bytes(f"{name}{index}".encode()),
+    )
+
+
+def offered(workshop: FakeWorkshop) -> dict[tuple[str, int | None], str]:
+    return {
+        (review.job_id, review.picture_index): review.words
+        for review in workshop.memory.reviews.values()
+        if review.is_open
+    }
+
+
+async def test_what_looks_alike_is_offered_and_stays_until_somebody_decides() -> None:
+    workshop = FakeWorkshop()
+    picture = made_picture(7, size=(400, 400))
+    turned = picture.transpose(Image.Transpose.ROTATE_90).resize((300, 300))
+    part = picture.crop((20, 20, 380, 380))
+    first = await deliver(workshop, printed(workshop, "aa", 0, picture))
+    alike = await deliver(
+        workshop,
+        printed(workshop, "bb", 0, turned),
+        printed(workshop, "bb", 1, part),
+        printed(workshop, "bb", 2, made_picture(8)),
+    )
+    moderation = workshop.services.moderation
+    removal = await moderation.removals.remove(first.id, 0, MODERATOR, reason="x")
+    assert removal.is_finished
+    assert not any("images/bb" in place.name for place in removal.places)
+    assert set(offered(workshop)) == {(alike.id, 0), (alike.id, 1)}
+    assert all(f"{first.id}/0" in words for words in offered(workshop).values())
+    left = await workshop.jobs.get(alike.id)
+    assert left is not None
+    assert left.result is not None
+    assert [image.index for image in left.result.images] == [0, 1, 2]
+
+
+async def test_a_look_alike_that_is_confirmed_goes_and_one_that_is_left_stays() -> None:
+    workshop = FakeWorkshop()
+    picture = made_picture(7, size=(400, 400))
+    first = await deliver(workshop, printed(workshop, "aa", 0, picture))
+    mirrored = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    alike = await deliver(
+        workshop,
+        printed(workshop, "bb", 0, mirrored),
+        printed(workshop, "bb", 1, picture.resize((200, 200))),
+    )
+    moderation = workshop.services.moderation
+    await moderation.removals.remove(first.id, 0, MODERATOR, reason="x")
+    cards = {review.picture_index: review.id for review in workshop.memory.reviews.values()}
+    await moderation.reviews.remove(cards[0], MODERATOR, reason="that too")
+    await moderation.reviews.dismiss(cards[1], MODERATOR)
+    left = await workshop.jobs.get(alike.id)
+    assert left is not None
+    assert left.result is not None
+    assert [image.index for image in left.result.images] == [1]
+    # What is removed is not offered because of the next one; what was left is asked about anew.
+    assert set(offered(workshop)) <= {(alike.id, 1)}
+
+
+async def test_a_removal_begun_again_offers_nothing_twice() -> None:
+    workshop = FakeWorkshop()
+    picture = made_picture(7)
+    first = await deliver(
+        workshop, printed(workshop, "aa", 0, picture), printed(workshop, "aa", 1, made_picture(9))
+    )
+    await deliver(workshop, printed(workshop, "bb", 0, picture.resize((192, 160))))
+    removals = workshop.services.moderation.removals
+    copies = [(first, image) for image in first.result.images[:1]] if first.result else []
+    for _ in range(2):
+        await removals._look_alikes.offer(copies)
+    assert [review.voices for review in workshop.memory.reviews.values()] == [1]
+
+
+async def test_a_removed_picture_is_neither_taken_in_nor_let_out_again(tmp_path: Path) -> None:
+    workshop = FakeWorkshop()
+    picture = made_picture(7, size=(400, 400))
+    job = await deliver(workshop, printed(workshop, "aa", 0, picture))
+    images = ImageStore(objects=workshop.objects)
+    uploads = StoredUploads(
+        images=images,
+        open_checks=partial(
+            open_upload_checks, BackendSettings(home=tmp_path), workshop.objects, lambda: ()
+        ),
+    )
+    await uploads.admit(png(picture))
+    removals = workshop.services.moderation.removals
+    await removals.remove(job.id, 0, MODERATOR, reason="x")
+    workshop_checks = open_screening(WorkerSettings(home=tmp_path), workshop.objects)
+    framed = Image.new("RGB", (460, 480), "black")
+    framed.paste(picture, (30, 50))
+    again = StoredUploads(
+        images=images,
+        open_checks=partial(
+            open_upload_checks, BackendSettings(home=tmp_path), workshop.objects, lambda: ()
+        ),
+    )
+    for copy in (picture, picture.transpose(Image.Transpose.ROTATE_180), framed):
+        with pytest.raises(PictureBlocked) as refused:
+            await again.admit(png(copy))
+        assert (refused.value.category, refused.value.rule) == ("removed_picture", "known.own")
+    with pytest.raises(Held) as held:
+        workshop_checks.approve([picture], clearances=frozenset(), timeout_s=60.0)
+    assert held.value.finding.rule == "known.own"
