@@ -47,7 +47,7 @@ class LookAlikes:
         The files must still be there. What was offered before is not offered again.
         """
         known = {(job.id, image.index) for job, image in copies}
-        offered = []
+        offered: list[tuple[JobId, int]] = []
         for likeness in await self._near(copies):
             found = likeness.picture.job_id, likeness.picture.index
             if (

@@ -81,17 +81,6 @@ def _mark(mark: Mark) -> Mapping[str, object]:
     }
 
 
-def _mark(mark: Mark) -> Mapping[str, object]:
-    return {
-        "present": mark.is_present,
-        # A registry id, or a decoder's number: 12 hexadecimal digits, as manifests write it.
-        "payload": None if mark.payload is None else f"{mark.payload:012x}",
-        "p_value": mark.p_value,
-        "bits_matched": mark.bits_matched,
-        "bits": mark.bits,
-    }
-
-
 def _odds(p_value: float) -> str:
     return "more than 1e18" if p_value < 1e-18 else f"{1 / p_value:.0e}"
 
