@@ -99,6 +99,9 @@ class Marker:
         judged = image.pixels
         try:
             pixels = self._watermark.embed(judged, registry_id)
+        except MemoryError:
+            # No fault of the mark's: there may be room for it in a moment.
+            raise
         except Exception as error:
             _log.warning("watermark_failed", reason=type(error).__name__)
             raise NotMarked("watermark_failed", "the picture could not be watermarked") from error
@@ -141,7 +144,7 @@ class Marker:
             NotMarked: it cannot be signed.
 
         """
-        return self._signer.sign(webp, "image/webp", self._facts(papers, []))
+        return self._sign(webp, self._facts(papers, []))
 
     def _sign_all(
         self,
@@ -150,10 +153,16 @@ class Marker:
         images: Sequence[MarkedImage],
     ) -> dict[ImageVariant, bytes]:
         facts = self._facts(papers, images)
-        return {
-            variant: self._signer.sign(data, content_type(sniff(data)), facts)
-            for variant, data in files.items()
-        }
+        return {variant: self._sign(data, facts) for variant, data in files.items()}
+
+    def _sign(self, data: bytes, facts: Facts) -> bytes:
+        try:
+            return self._signer.sign(data, content_type(sniff(data)), facts)
+        except (NotMarked, MemoryError):
+            raise
+        except Exception as error:
+            _log.warning("signing_failed", reason=type(error).__name__)
+            raise NotMarked("not_signed", "the picture could not be signed") from error
 
     def _facts(self, papers: Papers, images: Sequence[MarkedImage]) -> Facts:
         return Facts(

@@ -49,8 +49,23 @@ class RememberedMark:
 class FailingMark(RememberedMark):
     """A watermark that cannot be embedded."""
 
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__()
+        self._error = error or RuntimeError("no room in these pixels")
+
     def embed(self, pixels: Image.Image, payload: int) -> Image.Image:
-        raise RuntimeError("no room in these pixels")
+        raise self._error
+
+
+class FailingSigner(Signer):
+    """A signer that breaks as no signer is known to."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(credentials=some_credentials, clock=lambda: datetime.now(UTC))
+        self._error = error
+
+    def sign(self, data: bytes, media_type: str, facts: Facts) -> bytes:
+        raise self._error
 
 
 @cache

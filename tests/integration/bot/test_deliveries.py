@@ -8,6 +8,7 @@ import pytest
 from backend.domain.deliveries import DiscordMessage
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.requests import JobId
+from backend.domain.ways_out import NOT_CHECKED
 from tests.fakes.discord import EDIT_INTERVAL_S, Town, labels
 
 
@@ -133,6 +134,18 @@ async def test_a_failed_job_says_why_and_offers_another_try(town: Town) -> None:
     message = town.message_of(job_id)
     assert "`out_of_memory`" in message.content
     assert labels(message) == [["🔄"]]
+
+
+async def test_a_picture_that_could_not_be_signed_is_held_with_a_note_and_a_way_out(
+    town: Town,
+) -> None:
+    job_id = await town.ask()
+    await town.start(job_id)
+    await town.hold(job_id, category="check_failed")
+    message = town.message_of(job_id)
+    assert NOT_CHECKED in message.content
+    assert message.attachments == []
+    assert "Appeal" in [label for row in labels(message) for label in row]
 
 
 async def test_after_fourteen_minutes_the_bot_edits_with_its_own_token(town: Town) -> None:

@@ -12,18 +12,19 @@ from gpu_worker.release.marking import Marker
 from gpu_worker.release.papers import papers_of, registry_id_of
 from gpu_worker.release.pipeline import Held, ReleasePipeline, StoredImage
 from gpu_worker.release.screening import Screening
+from gpu_worker.state import OutOfMemory
 from safety.errors import CredentialsInvalid
 from safety.fingerprint import Fingerprint, fingerprint
 from safety.policy import DEFAULT_POLICY
 from safety.provenance.c2pa import C2paState, Ingredient, read
 from safety.provenance.certificates import Credentials
-from safety.verdict import CHECK_FAILED, Finding
+from safety.verdict import CHECK_FAILED
 from storage.formats import content_type_of, decode
 from storage.image_store import ImageStore
 from storage.object_stores.memory import MemoryObjectStore
-from tests.fakes.image_checks import EachByItself
 from tests.fakes.marks import (
     FailingMark,
+    FailingSigner,
     RememberedMark,
     a_marker,
     a_signer,
@@ -31,19 +32,13 @@ from tests.fakes.marks import (
     some_credentials,
     some_papers,
 )
+from tests.fakes.released import NothingFound
 from tests.unit.gpu_worker.conftest import a_render_job
 from tests.unit.safety.pictures import made_picture
 
 ANCHORS = [some_credentials().anchors_pem]
 SIZE = (96, 64)
 SINGLE = {"original", "webp", "jpeg", "avif", "thumbnail_256", "thumbnail_512"}
-
-
-class NothingFound(EachByItself):
-    name = "nothing"
-
-    def look(self, pixels: Image.Image) -> list[Finding]:
-        return []
 
 
 class PutNotes(MemoryObjectStore):
@@ -141,10 +136,11 @@ def test_drawn_again_a_picture_lies_where_it_lay_and_nothing_is_written(objects:
     ("marker", "rule"),
     [
         (a_marker(watermark=FailingMark()), "watermark_failed"),
+        (a_marker(signer=FailingSigner(OSError("the device is gone"))), "not_signed"),
         (a_marker(signer=a_signer(after=timedelta(days=20 * 365))), "credentials_expired"),
         (a_marker(signer=a_signer(after=timedelta(days=-30))), "credentials_not_yet"),
     ],
-    ids=["watermark", "expired", "not yet"],
+    ids=["watermark", "signer", "expired", "not yet"],
 )
 def test_what_cannot_be_marked_is_held_and_nothing_is_stored(
     objects: PutNotes, marker: Marker, rule: str
@@ -152,6 +148,21 @@ def test_what_cannot_be_marked_is_held_and_nothing_is_stored(
     with pytest.raises(Held) as caught:
         release(objects, 2, marker=marker)
     assert (caught.value.finding.category, caught.value.finding.rule) == (CHECK_FAILED, rule)
+    assert objects.puts == []
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [
+        a_marker(watermark=FailingMark(MemoryError())),
+        a_marker(signer=FailingSigner(MemoryError())),
+    ],
+    ids=["watermark", "signer"],
+)
+def test_want_of_memory_is_not_taken_for_a_broken_mark(objects: PutNotes, marker: Marker):
+    with pytest.raises(OutOfMemory) as caught:
+        release(objects, marker=marker)
+    assert caught.value.is_retryable
     assert objects.puts == []
 
 
