@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from PIL import Image
 
 from backend.contracts import RenderJob
+from safety.errors import NotApproved
 from safety.hash_list import HashList, states_of
 from safety.image_check import ImageCheck
 from safety.policy import Policy
@@ -63,7 +64,8 @@ class Screening:
         """Let all pictures of a job pass, by its own policy if it has one.
 
         Raises:
-            Held: something stands against one of them that no moderator has cleared.
+            Held: something stands against one of them that no moderator has cleared, or one is not
+                what was judged any more.
 
         """
         verdicts = screen_images(
@@ -77,10 +79,14 @@ class Screening:
         if not all(verdict.is_clear(clearances) for verdict in verdicts):
             worst = SafetyVerdict.fold(standing).decisive or failed_check("release", "none")
             raise Held(worst, pictures, [verdict.findings for verdict in verdicts])
-        return [
-            ApprovedImage(pixels=pixels, verdict=verdict, clearances=clearances)
-            for pixels, verdict in zip(pictures, verdicts, strict=True)
-        ]
+        try:
+            return [
+                ApprovedImage(pixels=pixels, verdict=verdict, clearances=clearances)
+                for pixels, verdict in zip(pictures, verdicts, strict=True)
+            ]
+        except NotApproved as error:
+            # Whoever judged painted over what the others had seen.
+            raise Held(failed_check("release", "pixels_changed")) from error
 
     def list_states(self) -> Mapping[str, str]:
         """Return what is the trouble with each list of known pictures; "" if it is well."""
