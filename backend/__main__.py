@@ -191,14 +191,14 @@ async def open_dispatcher(
             events=bus,
             outbox=outbox,
             outlooks=RedisOutlooks(redis=redis),
-            gauges=open_gauges(redis),
+            gauges=(gauges := open_gauges(redis)),
             uploads=make_uploads(database, settings, clock=clock),
             removals=make_removals(database, stored=open_store(settings), clock=clock),
             clock=clock,
         )
         async with (
             clock.kept(stop or asyncio.Event()),
-            kept_up(database, settings, clock=clock),
+            kept_up(database, settings, gauges, clock=clock),
         ):
             yield dispatcher
 

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, assert_never
 
@@ -100,6 +102,7 @@ class ImpastoBot(commands.AutoShardedBot):
         services: Services,
         options: ClientOptions,
         edit_interval_s: float = EDIT_INTERVAL_S,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         super().__init__(
             command_prefix=commands.when_mentioned,
@@ -121,7 +124,7 @@ class ImpastoBot(commands.AutoShardedBot):
             owns=self._owns,
             edit_interval_s=edit_interval_s,
         )
-        self.desk = Desk(client=self, services=services, owns_guild=self._owns_guild)
+        self.desk = Desk(client=self, services=services, owns_guild=self._owns_guild, clock=clock)
         self._options = options
 
     async def setup_hook(self) -> None:

@@ -1,6 +1,7 @@
 """`impasto doctor`: says what is missing and how to fix it."""
 
 import argparse
+import asyncio
 import importlib.util
 import json
 import re
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from backend.bootstrap import open_objects, open_signing_credentials
+from backend.bootstrap.backlog import count_backlog
 from backend.cli import valkey
 from backend.cli.list_report import look_at_lists
 from backend.cli.model_report import ModelReport, look_at_models
@@ -75,6 +77,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _python()
     yield _home(settings)
     yield _database(settings)
+    yield _reviews(settings)
     yield _broker(settings)
     yield _pictures(settings)
     yield _signing(settings)
@@ -198,6 +201,26 @@ def _database(settings: Settings) -> Finding:
         "database",
         look,
         "Check that IMPASTO_DATABASE_URL names a database that runs and lets you in.",
+    )
+
+
+def _reviews(settings: Settings) -> Finding:
+    """Say whether anybody waits for moderators for longer than was promised."""
+    try:
+        backlog = asyncio.run(count_backlog(settings, now=datetime.now(UTC)))
+    except Exception as error:  # noqa: BLE001 - as in `_attempt`
+        message = f"cannot be counted: {type(error).__name__}"
+        fix = "Mend the database first."
+        return Finding(name="reviews", level="problem", message=message, fix=fix)
+    told = ", ".join(f"{one.open} {one.kind.value}" for one in backlog if one.open)
+    late = ", ".join(f"{one.overdue} {one.kind.value}" for one in backlog if one.overdue)
+    if not late:
+        return Finding(name="reviews", level="ok", message=f"open: {told or 'none'}")
+    return Finding(
+        name="reviews",
+        level="note",
+        message=f"overdue: {late} (open: {told})",
+        fix="Have moderators answer: /mod queue, or GET /v1/reviews and /v1/removal-requests.",
     )
 
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from sqlalchemy import and_, or_
 from sqlmodel import col, select
 
-from backend.db.moderation_tables import CardRow, ModeratorChannelRow, NoticeRow
-from backend.db.review_store import review_of
+from backend.db.moderation_tables import CardRow, ModeratorChannelRow, NoticeRow, ReminderRow
+from backend.db.review_store import is_overdue, review_of
 from backend.db.sessions import Database
 from backend.db.tables import ReviewRow
-from backend.domain.reviews import Decision, Review, ReviewId, ReviewKind
-from backend.service.moderation_ports import Card
+from backend.domain.reviews import REMINDED_EVERY, Decision, Review, ReviewId, ReviewKind
+from backend.service.moderation_ports import Card, Reminder
 
 
 class SqlCardStore:
@@ -104,6 +104,38 @@ class SqlCardStore:
             # Never before the decision, whichever clock that was made by.
             at = max(now, review.decided_at or now)
             await session.merge(NoticeRow(review_id=review_id, at=at))
+
+    async def to_remind(self, now: datetime, limit: int) -> list[Reminder]:
+        query = (
+            select(ReviewRow, CardRow, ReminderRow)
+            .join(CardRow, col(CardRow.subject_id) == col(ReviewRow.id))
+            .outerjoin(ReminderRow, col(ReminderRow.review_id) == col(ReviewRow.id))
+            .where(
+                is_overdue(now),
+                col(CardRow.message_id).is_not(None),
+                or_(
+                    col(ReminderRow.review_id).is_(None),
+                    col(ReminderRow.at) <= now - REMINDED_EVERY,
+                ),
+            )
+            .order_by(col(ReviewRow.opened_at), col(ReviewRow.id))
+            .limit(limit)
+        )
+        async with self._database.read() as session:
+            return [
+                Reminder(
+                    review=review_of(row),
+                    card=_card_of(card),
+                    count=0 if before is None else before.count,
+                )
+                for row, card, before in await session.exec(query)
+            ]
+
+    async def mark_reminded(self, reminder: Reminder, at: datetime) -> None:
+        async with self._database.write() as session:
+            await session.merge(
+                ReminderRow(review_id=reminder.review.id, at=at, count=reminder.count + 1)
+            )
 
 
 def _card_of(row: CardRow) -> Card:

@@ -83,6 +83,18 @@ class NoticeRow(Row, table=True):
     at: datetime = Field(sa_type=UtcMoment)
 
 
+class ReminderRow(Row, table=True):
+    """That moderators were reminded of what they should have answered: when last, and how often."""
+
+    __tablename__ = "reminders"
+
+    review_id: str = Field(
+        primary_key=True, sa_type=Words, sa_column_args=(ForeignKey("reviews.id"),)
+    )
+    at: datetime = Field(sa_type=UtcMoment)
+    count: int
+
+
 class PictureMessageRow(Row, table=True):
     """A message in which pictures of a job were posted, beside the one that shows the job."""
 

@@ -23,6 +23,8 @@ from backend.domain.requests import AccountId, JobId
 from backend.domain.reviews import (
     APPEAL_ANSWERED_WITHIN,
     Appeal,
+    Backlog,
+    BacklogKind,
     Decision,
     Review,
     ReviewId,
@@ -121,17 +123,45 @@ class SqlReviewStore:
             rows = await session.exec(_by_rule())  # type: ignore[call-overload]
             return [_precision_of(*row) for row in rows]
 
-    async def overdue(self, now: datetime) -> int:
-        is_request = col(ReviewRow.kind) == ReviewKind.REQUEST.value
-        query = select(func.count()).where(
-            col(ReviewRow.decision) == Decision.OPEN.value,
-            or_(
-                col(ReviewRow.appealed_at) < now - APPEAL_ANSWERED_WITHIN,
-                and_(is_request, col(ReviewRow.opened_at) < now - REQUEST_ANSWERED_WITHIN),
-            ),
+    async def backlog(self, now: datetime) -> list[Backlog]:
+        appealed = col(ReviewRow.appealed_at)
+        kind = case((appealed.is_not(None), BacklogKind.APPEAL.value), else_=col(ReviewRow.kind))
+        query = (
+            select(
+                kind,
+                func.count(),
+                func.sum(case((is_overdue(now), 1), else_=0)),
+                func.min(func.coalesce(appealed, col(ReviewRow.opened_at))),
+            )
+            .where(col(ReviewRow.decision) == Decision.OPEN.value)
+            .group_by(kind)
         )
         async with self._database.read() as session:
-            return (await session.exec(query)).one()
+            found = {
+                name: Backlog(
+                    kind=BacklogKind(name),
+                    open=count,
+                    overdue=overdue,
+                    oldest_s=max(0.0, (now - oldest).total_seconds()),
+                )
+                for name, count, overdue, oldest in await session.exec(query)
+            }
+        return [found.get(one.value, Backlog(kind=one)) for one in BacklogKind]
+
+
+def is_overdue(now: datetime) -> ColumnElement[bool]:
+    """Say in SQL whether an open review should have been answered."""
+    is_request = col(ReviewRow.kind) == ReviewKind.REQUEST.value
+    appealed = col(ReviewRow.appealed_at)
+    is_late_request = and_(
+        appealed.is_(None),
+        is_request,
+        col(ReviewRow.opened_at) < now - REQUEST_ANSWERED_WITHIN,
+    )
+    return and_(
+        col(ReviewRow.decision) == Decision.OPEN.value,
+        or_(appealed < now - APPEAL_ANSWERED_WITHIN, is_late_request),
+    )
 
 
 def review_of(row: ReviewRow) -> Review:

@@ -1,9 +1,9 @@
 """What is measured of the lines, in Valkey: written by the leader, read by whoever shows it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
@@ -13,13 +13,19 @@ from redis.exceptions import RedisError
 from backend.contracts import WORKER_KEYS, parse_presence
 from backend.domain.errors import Unavailable
 from backend.domain.families import ModelFamily
+from backend.domain.reviews import Backlog
 from backend.domain.workers import WorkerState
 from backend.scheduling.gauges import Board, FamilyGauges
 
 # Told anew every second; what is older than this is worse than nothing.
 TOLD_TTL_S: Final = 15
 GAUGES: Final = TypeAdapter(FamilyGauges)
+# Counted twice a minute.
+BACKLOG_TTL_S: Final = 120
+BACKLOG_KEY: Final = "impasto:gauges:backlog"
+BACKLOG: Final = TypeAdapter(tuple[Backlog, ...])
 
+_T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
 
 
@@ -36,10 +42,14 @@ class RedisGauges:
     async def tell(self, family: ModelFamily, gauges: FamilyGauges) -> None:
         await self._redis.set(_key(family), GAUGES.dump_json(gauges), ex=TOLD_TTL_S)
 
+    async def tell_backlog(self, backlog: Sequence[Backlog]) -> None:
+        told = BACKLOG.dump_json(tuple(backlog))
+        await self._redis.set(BACKLOG_KEY, told, ex=BACKLOG_TTL_S)
+
     async def read(self) -> Board:
         try:
-            keys = [self._leader_key, *(_key(family) for family in ModelFamily)]
-            leader, *told = await self._redis.mget(keys)
+            keys = [self._leader_key, BACKLOG_KEY, *(_key(family) for family in ModelFamily)]
+            leader, backlog, *told = await self._redis.mget(keys)
             found = {key async for key in self._redis.scan_iter(match=WORKER_KEYS, count=1000)}
             workers = sorted(found)
             said = await self._redis.mget(workers) if workers else []
@@ -54,8 +64,9 @@ class RedisGauges:
             families={
                 family: gauges
                 for family, raw in zip(ModelFamily, told, strict=True)
-                if (gauges := _gauges_of(raw)) is not None
+                if (gauges := _parsed(GAUGES, raw)) is not None
             },
+            backlog=_parsed(BACKLOG, backlog) or (),
         )
 
 
@@ -79,11 +90,11 @@ def _family_of(key: bytes) -> str:
     return key.decode(errors="replace").split(":")[2]
 
 
-def _gauges_of(raw: bytes | str | None) -> FamilyGauges | None:
+def _parsed(of: TypeAdapter[_T], raw: bytes | str | None) -> _T | None:
     if raw is None:
         return None
     try:
-        return GAUGES.validate_json(raw)
+        return of.validate_json(raw)
     except ValidationError as error:
         # Another release tells something else.
         _log.warning("gauges_unreadable", problems=error.error_count())

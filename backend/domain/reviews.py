@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from math import sqrt
 from typing import NewType
 
 from backend.domain.errors import AppealImpossible, AppealRepeated, ReviewNotFound
@@ -16,6 +17,8 @@ ReviewId = NewType("ReviewId", str)
 NEVER_RELEASED = frozenset({"child_safety"})
 # A person answers within this time.
 APPEAL_ANSWERED_WITHIN = timedelta(hours=72)
+# Who has not answered by then is reminded, and again each day.
+REMINDED_EVERY = timedelta(days=1)
 APPEAL_WORDS_MAX = 1000
 REPORT_WORDS_MAX = 1000
 
@@ -146,6 +149,33 @@ class Review:
         )
 
 
+class BacklogKind(StrEnum):
+    """What moderators have before them; an appeal is one whatever it is against."""
+
+    APPEAL = "appeal"
+    REQUEST = "request"
+    REPORT = "report"
+    HELD = "held"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backlog:
+    """How much of one kind waits for moderators.
+
+    `overdue` ones should have been answered; only appeals and requests have such a moment.
+    `oldest_s` is how many seconds the first of them has waited, 0 if none does.
+    """
+
+    kind: BacklogKind
+    open: int = 0
+    overdue: int = 0
+    oldest_s: float = 0.0
+
+
+# Of a normal distribution 95 % lie within so many standard deviations.
+_SURE: float = 1.959964
+
+
 @dataclass(frozen=True, kw_only=True)
 class RulePrecision:
     """What became of all that one rule held."""
@@ -164,3 +194,15 @@ class RulePrecision:
         """The share of decided ones that moderators upheld, None while there are none."""
         decided = self.overturned + self.upheld
         return self.upheld / decided if decided else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Where the precision lies with 95 % certainty (Wilson), None while nothing is decided."""
+        decided = self.overturned + self.upheld
+        if not decided:
+            return None
+        share, square = self.upheld / decided, _SURE**2
+        middle = share + square / (2 * decided)
+        half = _SURE * sqrt(share * (1 - share) / decided + square / (4 * decided**2))
+        whole = 1 + square / decided
+        return max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)

@@ -1,4 +1,4 @@
-"""The gauges of the lines in the words of Prometheus. Labels: families, tiers, states, no more."""
+"""The gauges of the lines in the words of Prometheus. Labels: families, tiers, states, kinds."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from backend.domain.reviews import Backlog
 from backend.domain.tiers import Tier
 from backend.domain.workers import WorkerState
 from backend.scheduling.gauges import Board, FamilyGauges, TierGauges
@@ -53,6 +54,18 @@ COUNTERS: Final[Mapping[str, tuple[str, Callable[[TierGauges], float]]]] = {
     ),
 }
 
+BACKLOG_GAUGES: Final[Mapping[str, tuple[str, Callable[[Backlog], float]]]] = {
+    "impasto_reviews_open": ("What waits for moderators.", lambda one: one.open),
+    "impasto_reviews_overdue": (
+        "Appeals and requests for removal that should have been answered.",
+        lambda one: one.overdue,
+    ),
+    "impasto_reviews_oldest_age_seconds": (
+        "How long the first of them has waited, 0 if none does.",
+        lambda one: one.oldest_s,
+    ),
+}
+
 
 class BoardCollector(Collector):
     """Offers a board of gauges to Prometheus."""
@@ -84,6 +97,14 @@ class BoardCollector(Collector):
                 counter.add_metric(labels, count_of(tier))
             yield counter
         yield from self._coverage()
+        yield from self._backlog()
+
+    def _backlog(self) -> Iterator[Metric]:
+        for name, (text, gauge_of) in BACKLOG_GAUGES.items():
+            gauge = GaugeMetricFamily(name, text, labels=("kind",))
+            for kind in self._board.backlog:
+                gauge.add_metric((kind.kind.value,), gauge_of(kind))
+            yield gauge
 
     def _states(self) -> Metric:
         states = GaugeMetricFamily(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from backend.domain.families import ModelFamily
+from backend.domain.reviews import Backlog
 from backend.domain.tiers import Tier
 from backend.domain.workers import WorkerState
 
@@ -68,9 +69,11 @@ class Board:
     """All that is told at one moment: whether a dispatcher leads, live workers, and the lines.
 
     `states` counts the workers by what they do; what a worker of an older release does is unknown.
+    `backlog` is what waits for moderators, empty while nobody counts it.
     """
 
     is_led: bool = False
     workers: Mapping[ModelFamily, int] = field(default_factory=dict)
     states: Mapping[ModelFamily, Mapping[WorkerState, int]] = field(default_factory=dict)
     families: Mapping[ModelFamily, FamilyGauges] = field(default_factory=dict)
+    backlog: tuple[Backlog, ...] = ()

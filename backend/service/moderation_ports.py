@@ -7,7 +7,7 @@ from typing import Protocol
 
 from backend.domain.jobs import Change, Job
 from backend.domain.requests import AccountId, JobId
-from backend.domain.reviews import Review, ReviewId, ReviewKind, RulePrecision
+from backend.domain.reviews import Backlog, Review, ReviewId, ReviewKind, RulePrecision
 from backend.domain.standing import AccountStanding
 from safety.moderation.audit import AuditEntry
 
@@ -98,8 +98,8 @@ class ReviewStore(Protocol):
     async def rules(self) -> list[RulePrecision]:
         """Count what became of all that was held, by rule."""
 
-    async def overdue(self, now: datetime) -> int:
-        """Count open appeals and requests for removal that should have been answered."""
+    async def backlog(self, now: datetime) -> list[Backlog]:
+        """Count what is open, and what of it should have been answered: one of each kind."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +110,15 @@ class Card:
     channel_id: int
     message_id: int | None = None
     shown_version: int = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reminder:
+    """That an answer is overdue; `count` is how many times moderators were told so before."""
+
+    review: Review
+    card: Card
+    count: int = 0
 
 
 class CardStore(Protocol):
@@ -139,3 +148,9 @@ class CardStore(Protocol):
 
     async def mark_told(self, review_id: ReviewId) -> None:
         """Record that the asker was told of the newest decision."""
+
+    async def to_remind(self, now: datetime, limit: int) -> list[Reminder]:
+        """Return what should have been answered, has a card, and was not reminded of for a day."""
+
+    async def mark_reminded(self, reminder: Reminder, at: datetime) -> None:
+        """Record that moderators were reminded."""

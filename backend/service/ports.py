@@ -15,6 +15,7 @@ from backend.domain.outlook import Outlook
 from backend.domain.preferences import Preferences
 from backend.domain.prompts import PromptSpec
 from backend.domain.requests import AccountId, JobId, UploadId
+from backend.domain.reviews import Backlog
 from backend.domain.tiers import Tier
 from backend.domain.uploads import Upload
 from backend.scheduling.gauges import Board, FamilyGauges
@@ -203,6 +204,9 @@ class Gauges(Protocol):
 
     async def tell(self, family: ModelFamily, gauges: FamilyGauges) -> None:
         """Replace what is told of a family."""
+
+    async def tell_backlog(self, backlog: Sequence[Backlog]) -> None:
+        """Replace what is told of what waits for moderators."""
 
     async def read(self) -> Board:
         """Return what was told lately, and who is there.

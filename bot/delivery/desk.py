@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import discord
 import structlog
@@ -19,13 +19,13 @@ from backend.domain.errors import JobNotFound
 from backend.domain.jobs import Job
 from backend.domain.removals import Removal, RemovalPlace
 from backend.domain.reviews import Decision, Review
-from backend.service.moderation_ports import Card
+from backend.service.moderation_ports import Card, Reminder
 from backend.service.reviews import ReviewCard
 from backend.service.services import Services
 from bot.delivery.posting import Obstacle, obstacle_of
 from bot.delivery.request_cards import RequestCards
 from bot.identity import user_id_of
-from bot.presenters.reviews import answer_text
+from bot.presenters.reviews import answer_text, reminder_text
 from bot.views.answers import only
 from bot.views.review_buttons import card_embed, review_buttons, veiled_files
 
@@ -48,6 +48,7 @@ class Desk:
         services: Services,
         owns_guild: Callable[[int | None], bool] = lambda _guild_id: True,
         sweep_interval_s: float = SWEEP_INTERVAL_S,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._client = client
         self._services = services
@@ -56,6 +57,7 @@ class Desk:
         self._requests = RequestCards(
             client=client, moderation=services.moderation, owns_guild=owns_guild
         )
+        self._clock = clock
         self._wanted = asyncio.Event()
 
     def kick(self) -> None:
@@ -75,7 +77,7 @@ class Desk:
                 await asyncio.wait_for(self._wanted.wait(), self._sweep_interval_s)
 
     async def sweep(self) -> None:
-        """Make every card true, and tell everybody whose held job was decided about."""
+        """Make every card true, remind of what is overdue, and tell of what was decided."""
         # Before the cards, which show what is gone.
         for removal, place in await self._services.moderation.removals.messages_left():
             await self._delete(removal, place)
@@ -85,6 +87,8 @@ class Desk:
             await self._requests.post(channels)
             for review, card in await cards.stale(_AT_ONCE):
                 await self._guarded(self._show(review, card, channels), review)
+            for reminder in await cards.to_remind(self._clock(), _AT_ONCE):
+                await self._guarded(self._remind(reminder, channels), reminder.review)
         since = discord.utils.utcnow() - _NEWS
         for review in await cards.untold(_AT_ONCE, since=since):
             await self._guarded(self._tell(review), review)
@@ -156,6 +160,22 @@ class Desk:
                 raise
             return await self._post(card, shown) if shown.review.is_open else card
         return card
+
+    async def _remind(self, reminder: Reminder, channels: Mapping[int, int]) -> None:
+        """Say beside its card that an answer is overdue."""
+        job = (await self._services.generations.snapshot(reminder.review.job_id)).job
+        if not self._owns_guild(_guild_for(job, channels)):
+            return
+        card = reminder.card
+        channel = self._client.get_partial_messageable(card.channel_id)
+        shown = channel.get_partial_message(card.message_id or 0)
+        await channel.send(
+            reminder_text(reminder.review),
+            reference=shown.to_reference(fail_if_not_exists=False),
+            allowed_mentions=only(None),
+            nonce=f"r{reminder.count}{card.subject_id}"[:_NONCE_CHARACTERS],
+        )
+        await self._services.moderation.cards.mark_reminded(reminder, self._clock())
 
     async def _delete(self, removal: Removal, place: RemovalPlace) -> None:
         """Delete a message that shows a removed picture; one that is gone is proof as well."""

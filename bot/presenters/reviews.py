@@ -81,6 +81,13 @@ def asker_name(account_id: AccountId, user_id: int | None) -> str:
     return f"<@{user_id}>" if user_id is not None else f"`{account_id}`"
 
 
+def reminder_text(review: Review) -> str:
+    """Return what moderators are told of what they should have answered by now."""
+    what = "This appeal" if review.appeal else "This request for removal"
+    due = f" <t:{int(review.due_at.timestamp())}:R>" if review.due_at else ""
+    return f"{what} should have been answered{due}. Whoever asked is still waiting."
+
+
 def answer_text(review: Review, *, user_id: int, link: str = "") -> str:
     """Return what is told to whoever asked for what was held, about a decision or an appeal.
 

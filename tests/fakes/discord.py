@@ -99,7 +99,10 @@ class Town:
 
     def new_bot(self) -> ImpastoBot:
         return ImpastoBot(
-            services=self.house.services, options=self._options, edit_interval_s=EDIT_INTERVAL_S
+            services=self.house.services,
+            options=self._options,
+            edit_interval_s=EDIT_INTERVAL_S,
+            clock=self.now,
         )
 
     async def restart(self) -> None:

@@ -1,7 +1,7 @@
 """In-memory twins of event bus, outbox, cancel flags, stored pictures, workers and their queues."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from backend.contracts import RenderJob
@@ -11,6 +11,7 @@ from backend.domain.families import ModelFamily
 from backend.domain.jobs import Job
 from backend.domain.outlook import Outlook
 from backend.domain.requests import JobId
+from backend.domain.reviews import Backlog
 from backend.scheduling.gauges import Board, FamilyGauges
 from backend.service.ports import JobStore
 from storage.errors import InvalidImage
@@ -81,6 +82,9 @@ class MemoryGauges:
 
     async def tell(self, family: ModelFamily, gauges: FamilyGauges) -> None:
         self.board = replace(self.board, families={**self.board.families, family: gauges})
+
+    async def tell_backlog(self, backlog: Sequence[Backlog]) -> None:
+        self.board = replace(self.board, backlog=tuple(backlog))
 
     async def read(self) -> Board:
         if self.is_away:

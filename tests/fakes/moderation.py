@@ -10,7 +10,16 @@ from backend.domain.errors import ReportRepeated, TooManyReports
 from backend.domain.jobs import Block, Change, Job
 from backend.domain.requests import AccountId, JobId
 from backend.domain.results import folder_of
-from backend.domain.reviews import Decision, Review, ReviewId, ReviewKind, RulePrecision
+from backend.domain.reviews import (
+    REMINDED_EVERY,
+    Backlog,
+    BacklogKind,
+    Decision,
+    Review,
+    ReviewId,
+    ReviewKind,
+    RulePrecision,
+)
 from backend.domain.standing import AccountStanding, StandingRules
 from backend.limits.memory_limiter import MemoryLimiter
 from backend.service import on_record
@@ -19,7 +28,7 @@ from backend.service.child_safety import ChildSafety
 from backend.service.likenesses import Likenesses
 from backend.service.look_alikes import LookAlikes
 from backend.service.looking import ReviewPictures
-from backend.service.moderation_ports import Card, Complaint, ReviewStore
+from backend.service.moderation_ports import Card, Complaint, Reminder, ReviewStore
 from backend.service.ports import Clock, JobStore, MessageStore, OutboxPublisher, Pictures
 from backend.service.removal_ports import PictureFiles
 from backend.service.removal_requests import RemovalRequests
@@ -117,11 +126,24 @@ class MemoryReviewStore:
         places = sorted({(one.block.rule, one.block.stage, one.block.category) for one in held})
         return [_precision(held, *place) for place in places]
 
-    async def overdue(self, now: datetime) -> int:
-        return sum(
-            review.is_open and review.due_at is not None and review.due_at < now
-            for review in self.memory.reviews.values()
-        )
+    async def backlog(self, now: datetime) -> list[Backlog]:
+        found = [review for review in self.memory.reviews.values() if review.is_open]
+        return [_backlog(found, kind, now) for kind in BacklogKind]
+
+
+def _is_overdue(review: Review, now: datetime) -> bool:
+    return review.is_open and review.due_at is not None and review.due_at < now
+
+
+def _backlog(found: list[Review], kind: BacklogKind, now: datetime) -> Backlog:
+    own = [one for one in found if kind == (BacklogKind.APPEAL if one.appeal else one.kind.value)]
+    since = [one.appeal.at if one.appeal else one.opened_at for one in own]
+    return Backlog(
+        kind=kind,
+        open=len(own),
+        overdue=sum(_is_overdue(one, now) for one in own),
+        oldest_s=max(((now - at).total_seconds() for at in since), default=0.0),
+    )
 
 
 def _precision(held: list[Review], rule: str, stage: str, category: str) -> RulePrecision:
@@ -150,6 +172,7 @@ class MemoryCardStore:
         self.memory = memory
         self.cards: dict[str, Card] = {}
         self.told: dict[ReviewId, datetime | None] = {}
+        self.reminded: dict[ReviewId, tuple[int, datetime]] = {}
         self._channels: dict[int, int] = {}
 
     async def channels(self) -> dict[int, int]:
@@ -189,6 +212,19 @@ class MemoryCardStore:
 
     async def mark_told(self, review_id: ReviewId) -> None:
         self.told[review_id] = self.memory.reviews[review_id].decided_at
+
+    async def to_remind(self, now: datetime, limit: int) -> list[Reminder]:
+        found = []
+        for review in self.memory.reviews.values():
+            card = self.cards.get(review.id)
+            count, at = self.reminded.get(review.id, (0, None))
+            is_due = at is None or at <= now - REMINDED_EVERY
+            if _is_overdue(review, now) and card is not None and card.message_id and is_due:
+                found.append(Reminder(review=review, card=card, count=count))
+        return sorted(found, key=lambda one: (one.review.opened_at, one.review.id))[:limit]
+
+    async def mark_reminded(self, reminder: Reminder, at: datetime) -> None:
+        self.reminded[reminder.review.id] = (reminder.count + 1, at)
 
 
 class MemoryStandingStore:

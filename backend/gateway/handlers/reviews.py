@@ -116,7 +116,9 @@ async def decide(request: web.Request, requester: Requester) -> web.Response:
 async def rules(request: web.Request, requester: Requester) -> web.Response:
     """Tell how often moderators agreed with each rule."""
     found = await request.app[SERVICES].moderation.reviews.rules(requester)
-    data = [{**vars(rule), "precision": rule.precision} for rule in found]
+    data = [
+        {**vars(rule), "precision": rule.precision, "interval": rule.interval} for rule in found
+    ]
     return _json({"object": "list", "data": data})
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from backend.domain.jobs import Block, Job, JobState
 from backend.domain.requests import AccountId
-from backend.domain.reviews import Decision, Review
+from backend.domain.reviews import APPEAL_ANSWERED_WITHIN, REMINDED_EVERY, Decision, Review
 from backend.service.moderation_ports import Card
 from tests.builders import a_birth, a_job, at
 from tests.contract.db.conftest import Stores
@@ -103,3 +103,23 @@ async def test_of_old_decisions_only_answers_to_appeals_are_told(stores: Stores)
     await stores.reviews.decide(review.id, lambda one: one.appealed("why", now=at(2)), None)
     kept = await keep(stores, review)
     assert await stores.cards.untold(10, since=datetime.now(UTC) + timedelta(days=1)) == [kept]
+
+
+async def test_an_overdue_answer_is_reminded_of_once_and_then_daily(stores: Stores):
+    await held(stores)
+    review = await held(stores)
+    await stores.reviews.decide(review.id, lambda one: one.appealed("why", now=at(2)), None)
+    late = at(3) + APPEAL_ANSWERED_WITHIN
+    assert await stores.cards.to_remind(late, 10) == [], "there is no card to answer on"
+    card = await stores.cards.claim(Card(subject_id=review.id, channel_id=10))
+    await stores.cards.mark_shown(replace(card, message_id=99, shown_version=1))
+    assert await stores.cards.to_remind(at(2) + APPEAL_ANSWERED_WITHIN, 10) == []
+    [first] = await stores.cards.to_remind(late, 10)
+    assert (first.review.id, first.card.message_id, first.count) == (review.id, 99, 0)
+    await stores.cards.mark_reminded(first, late)
+    assert await stores.cards.to_remind(late + REMINDED_EVERY - timedelta(seconds=1), 10) == []
+    [second] = await stores.cards.to_remind(late + REMINDED_EVERY, 10)
+    assert second.count == 1
+    await stores.cards.mark_reminded(second, late + REMINDED_EVERY)
+    await keep(stores, review)
+    assert await stores.cards.to_remind(late + 3 * REMINDED_EVERY, 10) == []

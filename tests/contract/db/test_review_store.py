@@ -9,7 +9,7 @@ from backend.domain.errors import AppealRepeated, ReportRepeated, ReviewNotFound
 from backend.domain.events import JobEventKind
 from backend.domain.jobs import Block, Change, IllegalTransition, Job, JobState
 from backend.domain.requests import AccountId
-from backend.domain.reviews import Decision, Review, ReviewId, ReviewKind
+from backend.domain.reviews import BacklogKind, Decision, Review, ReviewId, ReviewKind
 from backend.service.moderation_ports import Complaint
 from tests.builders import a_birth, a_job, at
 from tests.contract.db.conftest import Stores
@@ -149,11 +149,39 @@ async def test_only_appeals_past_their_time_are_overdue(stores: Stores):
     await held(stores)
     review = await the_review(stores)
     await stores.reviews.decide(review.id, appealed, None)
-    assert await stores.reviews.overdue(at(72 * 3600 + 3)) == 0
-    assert await stores.reviews.overdue(at(72 * 3600 + 4)) == 1
+    assert await overdue(stores, 72 * 3600 + 3) == {BacklogKind.APPEAL: (1, 0, 72 * 3600)}
+    assert await overdue(stores, 72 * 3600 + 4) == {BacklogKind.APPEAL: (1, 1, 72 * 3600 + 1)}
     kept = (await the_review(stores)).decided(Decision.KEPT, by=AccountId("m"), now=at(9))
     await stores.reviews.decide(review.id, lambda _: kept, None)
-    assert await stores.reviews.overdue(at(10**7)) == 0
+    assert await overdue(stores, 10**7) == {}
+
+
+async def overdue(stores: Stores, second: float) -> dict[BacklogKind, tuple[int, int, float]]:
+    """Return what is open, overdue and for how many seconds, of each kind of which there is one."""
+    found = await stores.reviews.backlog(at(second))
+    assert [one.kind for one in found] == list(BacklogKind)
+    return {one.kind: (one.open, one.overdue, one.oldest_s) for one in found if one.open}
+
+
+async def test_a_request_for_removal_is_overdue_after_two_days_a_report_and_a_block_never(
+    stores: Stores,
+):
+    job = await held(stores)
+    asked = replace(a_complaint(job, "carol", second=10), is_request=True)
+    await complain(stores, asked)
+    await complain(stores, a_complaint(job, second=20))
+    two_days = 48 * 3600
+    assert await overdue(stores, 10 + two_days) == {
+        BacklogKind.REQUEST: (1, 0, two_days),
+        BacklogKind.REPORT: (1, 0, two_days - 10),
+        BacklogKind.HELD: (1, 0, two_days + 10),
+    }
+    late = await overdue(stores, 11 + two_days)
+    assert {kind: one[1] for kind, one in late.items()} == {
+        BacklogKind.REQUEST: 1,
+        BacklogKind.REPORT: 0,
+        BacklogKind.HELD: 0,
+    }
 
 
 def a_complaint(job: Job, name: str = "bob", *, second: float = 0, index: int = 0) -> Complaint:
@@ -222,3 +250,4 @@ async def test_a_rules_precision_is_counted_from_what_moderators_decided(stores:
     assert (rule.stage, rule.category, rule.rule) == ("prompt", "nsfw", "nsfw-1")
     assert (rule.held, rule.open, rule.overturned, rule.upheld) == (4, 1, 1, 2)
     assert (rule.appealed, rule.precision) == (3, 2 / 3)
+    assert rule.interval == pytest.approx((0.2077, 0.9385), abs=1e-4)

@@ -1,5 +1,6 @@
 """From a block to its picture in two clicks: *Appeal*, then *Overturn*; through restarts too."""
 
+from datetime import timedelta
 from typing import Any
 
 import discord
@@ -9,6 +10,7 @@ from backend.domain.errors import AccountBanned
 from backend.domain.jobs import JobState
 from backend.domain.requests import JobId
 from backend.domain.reviews import Decision
+from bot.delivery.desk import Desk
 from bot.identity import account_of
 from tests.fakes.discord import EDIT_INTERVAL_S, FORBIDDEN_WORD, Town, labels
 
@@ -306,3 +308,34 @@ async def test_moderators_read_how_right_each_rule_was(town: Town) -> None:
     answer = (await town.moderator.slash(town.channel, "mod rules")).response
     assert answer is not None
     assert answer.content == "`test-1` · 1 held · 1 overturned · 0 upheld · right 0%"
+
+
+async def test_an_appeal_that_nobody_answers_is_reminded_of_by_its_card_once_a_day(
+    town: Town,
+) -> None:
+    channel = await desk(town)
+    await appeal(town, await held(town))
+    await sweep(town)
+    [review] = town.memory.reviews.values()
+    assert review.due_at is not None
+    [card] = cards(channel)
+    clock = [review.due_at]
+    late = Desk(client=town.bot, services=town.bot.services, clock=lambda: clock[0])
+
+    async def reminders() -> list[discord.Message]:
+        await town.owned(late.sweep)
+        return [one for one in channel.history() if "should have been answered" in one.content]
+
+    assert await reminders() == []
+    clock[0] += timedelta(seconds=1)
+    [reminder] = await reminders()
+    assert reminder.reference is not None
+    assert reminder.reference.message_id == card.id
+    assert f"<t:{int(review.due_at.timestamp())}:R>" in reminder.content
+    clock[0] += timedelta(hours=23)
+    assert len(await reminders()) == 1
+    clock[0] += timedelta(hours=1)
+    assert len(await reminders()) == 2
+    await town.moderator.click(card, label="Overturn")
+    clock[0] += timedelta(days=2)
+    assert len(await reminders()) == 2

@@ -10,6 +10,7 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from backend.domain.families import ModelFamily
+from backend.domain.reviews import Backlog, BacklogKind
 from backend.domain.tiers import Tier
 from backend.domain.workers import WorkerState
 from backend.gateway.metrics_door import is_loopback
@@ -50,6 +51,7 @@ BOARD = Board(
         ),
         ModelFamily.FLUX: FamilyGauges(at_s=1000.0, drain_s=None),
     },
+    backlog=(Backlog(kind=BacklogKind.APPEAL, open=3, overdue=1, oldest_s=300_000.0),),
 )
 
 
@@ -112,6 +114,15 @@ async def test_a_board_is_scraped_as_it_is(here: Workshop, accept: str) -> None:
     assert scraped["impasto_queue_told_timestamp_seconds", "sdxl"] == 1000.0
 
 
+async def test_what_waits_for_moderators_is_scraped_by_kind(here: Workshop) -> None:
+    scraped = await samples(here)
+    assert scraped["impasto_reviews_open", "appeal"] == 3
+    assert scraped["impasto_reviews_overdue", "appeal"] == 1
+    assert scraped["impasto_reviews_oldest_age_seconds", "appeal"] == 300_000
+    here.gauges.board = Board()
+    assert ("impasto_reviews_open", "appeal") not in await samples(here)
+
+
 async def test_what_nobody_could_measure_is_no_sample(here: Workshop) -> None:
     scraped = await samples(here)
     assert ("impasto_queue_jain_ratio", "flux", "turbo") not in scraped
@@ -130,6 +141,7 @@ async def test_labels_name_families_and_tiers_and_nobody(here: Workshop) -> None
     allowed = {("family", family.value) for family in ModelFamily}
     allowed |= {("tier", tier.value) for tier in Tier}
     allowed |= {("state", state.value) for state in WorkerState}
+    allowed |= {("kind", kind.value) for kind in BacklogKind}
     assert labels <= allowed | {("within", "p50"), ("within", "p90")}
 
 

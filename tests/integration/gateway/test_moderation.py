@@ -60,6 +60,7 @@ async def test_an_appeal_is_overturned_and_the_job_is_in_line_again(
     assert (await shown.json())["status"] == "queued"
     rules = await (await workshop.client.get("/v1/reviews/rules", headers=moderator)).json()
     assert [(rule["overturned"], rule["precision"]) for rule in rules["data"]] == [(1, 0.0)]
+    assert rules["data"][0]["interval"] == pytest.approx([0.0, 0.7935], abs=1e-4)
 
 
 async def test_a_second_appeal_and_somebody_elses_are_refused(workshop: Workshop) -> None:
