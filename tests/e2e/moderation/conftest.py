@@ -19,7 +19,7 @@ PATIENCE_MS = 60_000
 HELD = "a bloody corpse, a red star"
 # Below what the shipped network says of any picture.
 ANY_SCORE = 1e-9
-MUTE_S = 25
+MUTE_S = 40
 # What a mute lasts is the deployment's to say.
 _POLICY = f"""
 version = 1
