@@ -39,8 +39,6 @@ from safety.fingerprint import QUALITY_FLOOR, Fingerprint
 CONTACT_MAX = 200
 MATCHES_MAX = 20
 _JOB = re.compile(r"gen_[0-9a-f]{20}(?:-\d{1,3})?")
-# A link to a file names the picture by the SHA-256 of its original.
-_FILE = re.compile(r"/([0-9a-f]{64})/")
 _INDEX = re.compile(r"/(?:images/)?(\d{1,2})(?:\D|$)")
 _KEPT_FOR = timedelta(days=365)
 # A card that could not be posted for so long is not posted any more; REST still lists the request.
@@ -97,7 +95,7 @@ class RemovalRequests:
             PictureBlocked: no list can be relied on, so the picture may not be looked for.
 
         """
-        named = _JOB.search(link) or _FILE.search(link)
+        named = _JOB.search(link)
         if not picture and named is None:
             raise RemovalRequestEmpty
         request_id = RequestId("req_" + secrets.token_hex(10))
@@ -218,9 +216,7 @@ class RemovalRequests:
         return list(found)[:MATCHES_MAX]
 
     async def _linked(self, link: str) -> list[tuple[JobId, int]]:
-        """Return the pictures that a link names: one or all of its job, or all with its file."""
-        if file := _FILE.search(link):
-            return await self._store.copies_of([file[1]])
+        """Return the pictures that a link names: one, or all of its job."""
         named = _JOB.search(link)
         job = await self._jobs.get(JobId(named[0])) if named else None
         if named is None or job is None or job.result is None:

@@ -65,7 +65,7 @@ def test_who_has_no_account_asks_for_a_removal_and_reads_what_became_of_it(
     form.goto(f"{rest.url}/removal")
     form.get_by_role("button", name="Ask for its removal").click()
     expect(form.locator("body")).to_contain_text("This names no picture.")
-    form.get_by_label("Link to the picture").fill(served[0])
+    form.get_by_label("Link to the picture").fill(job_id)
     form.get_by_label("What is wrong with it").fill("My daughter's drawing")
     stage.look("request-1-form", page=form)
     form.get_by_role("button", name="Ask for its removal").click()

@@ -182,19 +182,6 @@ async def test_a_form_that_names_no_picture_comes_back_with_a_sentence(workshop:
     assert "<form" in text
 
 
-async def test_a_link_to_a_file_names_its_picture(
-    workshop: Workshop, moderator: dict[str, str]
-) -> None:
-    job = await workshop.jobs.get(await delivered(workshop))
-    assert job is not None
-    assert job.result is not None
-    sha256 = job.result.images[1].sha256
-    link = f"https://x.test/images/{sha256[:2]}/{sha256}/original.png?signature=x"
-    status, told = await post(workshop, "/v1/removal-requests", {}, link=link)
-    assert (status, told["matches"]) == (201, 1)
-    assert (await the_review(workshop, moderator))["picture"] == 1
-
-
 async def test_what_only_a_machine_fills_in_leads_nowhere(workshop: Workshop) -> None:
     job_id = await delivered(workshop)
     form = FormData({"link": job_id, "name": "Robot"})
