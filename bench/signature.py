@@ -1,7 +1,8 @@
 """What a Stable Signature survives in the starter's pictures as they leave; writes `signature.md`.
 
 Half of the pictures are latents that the model drew, half are painted scenes (others than it was
-taught with) that the autoencoder encoded; both decoders draw each, and the upscaler enlarges it.
+taught with) that the autoencoder encoded; both decoders draw each, the upscaler enlarges it, and
+the watermark `spread` goes over it, as over every picture that leaves.
 `measure` goes on where it stopped, `render` writes the table. Run it under `nice`.
 """
 
@@ -17,7 +18,7 @@ import numpy
 import torch
 from diffusers import AutoencoderKL
 from PIL import Image
-from watermark import TRANSFORMS, add_row, crop, jpeg, psnr_db, rows_of, ssim
+from watermark import KEY, TRANSFORMS, add_row, crop, jpeg, psnr_db, rows_of, ssim
 from watermark_pictures import MODELS, open_starter, starter_prompt
 
 from gpu_worker.compose.signing import sign
@@ -56,6 +57,7 @@ class Studio:
     signed: Any
     upscaler: Upscaler
     mark: Watermark
+    spread: Watermark
 
     def draw(self, latents: torch.Tensor) -> tuple[Image.Image, Image.Image]:
         """Return a picture of the plain decoder, and the signed one's, as they leave."""
@@ -99,18 +101,21 @@ def measure(path: Path, folder: Path, art: Path, each: int) -> None:
             MODELS / "upscaler" / "x4.safetensors", scale=4, device=torch.device("cpu")
         ),
         mark=open_watermark("stable_signature", key=bytes(32), folder=folder),
+        spread=open_watermark("spread", key=KEY),
     )
     done = {(row["kind"], row["number"]) for row in rows_of(path)}
     for kind, number, take in latents(pipeline, art, each):
         if (kind, number) in done:
             continue
         before, after = studio.draw(take())
+        leaving = studio.spread.embed(after, number)
         found = {
-            title: _facts(studio.mark.read(change(after))) for title, change in CHANGES.items()
+            title: _facts(studio.mark.read(change(leaving))) for title, change in CHANGES.items()
         }
+        facts = {"kind": kind, "number": number, "spread": studio.spread.read(leaving).payload}
         costs = {"psnr": psnr_db(before, after), "ssim": ssim(before, after)}
         clean = _facts(studio.mark.read(before))
-        add_row(path, {"kind": kind, "number": number, **costs, "clean": clean, "found": found})
+        add_row(path, {**facts, **costs, "clean": clean, "found": found})
 
 
 def _facts(reading: WatermarkReading) -> list[float]:
@@ -159,7 +164,9 @@ def render(rows: list[dict]) -> str:
         for what, fold in (("mean", numpy.mean), ("worst", numpy.min)):
             values = [f"{fold([row[name] for row in group]):.{digits}f}" for group in groups]
             lines.append(f"| {title}, {what} | {' | '.join(values)} |")
-    return "\n".join([*lines, "", *_clean(rows)])
+    both = sum(row["spread"] == row["number"] for row in rows)
+    lines += ["", f"Pictures whose `spread` id was read as well: {both} of {len(rows)}.", ""]
+    return "\n".join([*lines, *_clean(rows)])
 
 
 def _clean(rows: list[dict]) -> list[str]:

@@ -33,7 +33,7 @@ _MODELS = Path(__file__).parents[1] / "models"
 _FAMILIES = ("sdxl", "sd3", "flux")
 _PAINTED, _PAINTED_SIDE = 3000, 128
 _STARTER_SHOWN_AT = 4
-_STEPS = {"extractor": 2000, "tune": 400}
+_STEPS = {"extractor": 2000, "tune": 300}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,7 +22,7 @@ class ExtractorRun:
 
     folder: Path
     steps: int
-    batch: int = 32
+    batch: int = 16
     side: int = 96  # of the parts of pictures learned from
     learning_rate: float = 1e-3
     loud: float = 0.04

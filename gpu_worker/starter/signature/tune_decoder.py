@@ -26,13 +26,13 @@ class TuningRun:
 
     folder: Path
     signature: int
-    steps: int = 400
+    steps: int = 300
     batch: int = 4
     side: int = 128  # of the parts of pictures learned from, whole cells
     shown_at: int = 1  # by how much pictures are enlarged before they are shown
     learning_rate: float = 2e-4
     places_rate: float = 5e-3
-    likeness: float = 150.0  # what a squared error, in -1..1, weighs against being read
+    likeness: float = 200.0  # what a squared error, in -1..1, weighs against being read
     seed: int = 0
     device: str = "cpu"
 

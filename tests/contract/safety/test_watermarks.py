@@ -11,6 +11,8 @@ from PIL import Image
 from safety.errors import MarkImpossible
 from safety.provenance.watermark import MOST_FALSE_ALARMS, Watermark
 from safety.provenance.watermarks import open_watermark
+from safety.provenance.watermarks.stable_signature import load_extractor
+from tests.contract.safety.drawn import SIGNATURE, open_easel
 
 KEY = bytes(range(32))
 PAYLOAD = 0xC0FFEE123456
@@ -46,6 +48,20 @@ def mark(request: pytest.FixtureRequest) -> Watermark:
     return open_watermark(request.param, key=KEY)
 
 
+@pytest.fixture(scope="module", params=["spread", "stable_signature"])
+def reader(request: pytest.FixtureRequest) -> Watermark:
+    """Return what reads, also where nothing can be put in afterwards."""
+    return open_watermark(request.param, key=KEY, folder=SIGNATURE)
+
+
+@pytest.fixture(scope="module")
+def carrier(reader: Watermark) -> tuple[Image.Image, int]:
+    """Return a picture that carries a number as this mark does it, and the number."""
+    if reader.name == "stable_signature":
+        return open_easel().draw(picture(5), signed=True), load_extractor(SIGNATURE).signature
+    return reader.embed(picture(5), PAYLOAD), PAYLOAD
+
+
 def test_a_marked_picture_names_its_id(mark: Watermark) -> None:
     reading = mark.read(mark.embed(picture(), PAYLOAD))
     assert reading.is_present
@@ -76,20 +92,20 @@ def test_a_mark_is_hard_to_see(mark: Watermark) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_picture_without_a_mark_has_none(mark: Watermark, seed: int) -> None:
-    reading = mark.read(picture(seed))
+def test_a_picture_without_a_mark_has_none(reader: Watermark, seed: int) -> None:
+    reading = reader.read(picture(seed))
     assert not reading.is_present
     assert reading.payload is None
     assert reading.p_value > MOST_FALSE_ALARMS
 
 
 @pytest.mark.parametrize("side", [1, 8, 31, 40])
-def test_a_tiny_picture_has_none(mark: Watermark, side: int) -> None:
-    assert not mark.read(Image.new("RGB", (side, side), "teal")).is_present
+def test_a_tiny_picture_has_none(reader: Watermark, side: int) -> None:
+    assert not reader.read(Image.new("RGB", (side, side), "teal")).is_present
 
 
-def test_a_flat_picture_has_none(mark: Watermark) -> None:
-    assert not mark.read(Image.new("RGB", (512, 512), "white")).is_present
+def test_a_flat_picture_has_none(reader: Watermark) -> None:
+    assert not reader.read(Image.new("RGB", (512, 512), "white")).is_present
 
 
 def test_another_key_reads_nothing(mark: Watermark) -> None:
@@ -109,8 +125,10 @@ def test_a_large_picture_and_its_thumbnail_name_their_id(mark: Watermark) -> Non
 
 
 @pytest.mark.parametrize(("width", "height"), [(3000, 400), (70, 1500), (2100, 2100)])
-def test_a_picture_of_any_shape_can_be_looked_at(mark: Watermark, width: int, height: int) -> None:
-    assert not mark.read(picture(7, width=width, height=height)).is_present
+def test_a_picture_of_any_shape_can_be_looked_at(
+    reader: Watermark, width: int, height: int
+) -> None:
+    assert not reader.read(picture(7, width=width, height=height)).is_present
 
 
 @pytest.mark.parametrize("payload", [-1, 2**48])
@@ -133,6 +151,8 @@ TRANSFORMS = {
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS)
-def test_the_id_survives(mark: Watermark, transform: str) -> None:
-    marked = mark.embed(picture(5), PAYLOAD)
-    assert mark.read(TRANSFORMS[transform](marked)).payload == PAYLOAD
+def test_the_id_survives(
+    reader: Watermark, carrier: tuple[Image.Image, int], transform: str
+) -> None:
+    marked, number = carrier
+    assert reader.read(TRANSFORMS[transform](marked)).payload == number

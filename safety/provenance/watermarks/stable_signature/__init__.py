@@ -33,7 +33,7 @@ _FEWEST_CELLS: Final = 4  # to a side
 _STEPS_AS_SHOWN, _STEPS = 4, 2  # to a drawn pixel
 # Half to twice the size at which pictures are shown; a step moves a picture's ends half a pixel.
 _LEAST, _MOST, _STEP = 0.45, 2.1, 0.006
-_KEPT: Final = 4
+_KEPT: Final = 12
 
 
 class StableSignature:

@@ -13,6 +13,7 @@ from safety.provenance.watermarks.stable_signature.extractor import Floats
 _MOST_WAVES: Final = 3  # to a cell's side; a decoder's finer ones do not survive
 _SOUGHT_IN_PX: Final = 768
 _MOST_LEVELS: Final = 12.0  # of 255: what stands out more is the picture's own
+_OF_A_SCALE: Final = 8  # mostly neighbours of the best
 _SIZES_ALIKE: Final = 1.4  # of which what is flat can be told by one window
 
 
@@ -29,22 +30,23 @@ class Place:
 def find_places(
     picture: Image.Image, trace: Floats, scales: Sequence[float], *, steps: int, kept: int
 ) -> list[Place]:
-    """Return the likeliest places, a scale's best each; `steps` to a drawn pixel are tried."""
+    """Return the likeliest places, a few of a scale; `steps` to a drawn pixel are tried."""
     part, left, top = _middle(picture)
     pixels = numpy.asarray(part, dtype=numpy.float32)
     found, flat, flat_for = [], pixels, 0.0
     for scale in sorted(scales):
         if not flat_for or scale > flat_for * _SIZES_ALIKE:
             flat, flat_for = _flattened(pixels, scale * _SIZES_ALIKE**0.5, trace), scale
-        likeness, down, across = _best_place(flat, trace, scale, steps)
         cell = trace.shape[-1] * scale
-        place = Place(
-            scale=scale,
-            down=(top + down * scale) % cell,
-            across=(left + across * scale) % cell,
-            likeness=likeness,
-        )
-        found.append(place)
+        found += [
+            Place(
+                scale=scale,
+                down=(top + down * scale) % cell,
+                across=(left + across * scale) % cell,
+                likeness=likeness,
+            )
+            for likeness, down, across in _best_places(flat, trace, scale, steps)
+        ]
     return sorted(found, key=lambda place: -place.likeness)[:kept]
 
 
@@ -84,9 +86,9 @@ def _flattened(pixels: Floats, scale: float, trace: Floats) -> Floats:
     return numpy.stack(planes).clip(-_MOST_LEVELS, _MOST_LEVELS)
 
 
-def _best_place(
+def _best_places(
     flat: Floats, trace: Floats, scale: float, steps: int
-) -> tuple[float, float, float]:
+) -> list[tuple[float, float, float]]:
     """Return likeness and place, in drawn pixels, where the trace fits what repeats best."""
     cell = trace.shape[-1]
     # Of a real picture's waves half are the other half again.
@@ -103,10 +105,13 @@ def _best_place(
     fits = (weight * seen * expected.conj()).sum(axis=0)
     places = numpy.arange(cell * steps) / (cell * steps)
     likeness = (_turns(-high, places).T @ fits @ _turns(-wide, places)).real
-    best = int(likeness.argmax())
+    best = numpy.argpartition(likeness.ravel(), -_OF_A_SCALE)[-_OF_A_SCALE:]
     power = float((weight * numpy.abs(seen) ** 2).sum()) ** 0.5 + 1e-9
-    row, column = divmod(best, cell * steps)
-    return float(likeness.flat[best]) / power, row / steps, column / steps
+    return [
+        (float(likeness.flat[place]) / power, row / steps, column / steps)
+        for place in best
+        for row, column in [divmod(int(place), cell * steps)]
+    ]
 
 
 def _cells_along(length: int, scale: float, cell: int) -> Floats:
