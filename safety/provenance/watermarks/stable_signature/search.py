@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy
-from PIL import Image
+from PIL import Image, ImageFilter
 
-from safety.provenance.watermarks.spread.planes import local_mean
 from safety.provenance.watermarks.stable_signature.extractor import Floats
 
 _MOST_WAVES: Final = 3  # to a cell's side; a decoder's finer ones do not survive
@@ -32,11 +31,12 @@ def find_places(
 ) -> list[Place]:
     """Return the likeliest places, a few of a scale; `steps` to a drawn pixel are tried."""
     part, left, top = _middle(picture)
-    pixels = numpy.asarray(part, dtype=numpy.float32)
-    found, flat, flat_for = [], pixels, 0.0
+    found: list[Place] = []
+    flat_for = 0.0
     for scale in sorted(scales):
         if not flat_for or scale > flat_for * _SIZES_ALIKE:
-            flat, flat_for = _flattened(pixels, scale * _SIZES_ALIKE**0.5, trace), scale
+            reach = scale * _SIZES_ALIKE**0.5 * trace.shape[-1] / 2
+            flat, flat_for = _flattened(part, reach), scale
         cell = trace.shape[-1] * scale
         found += [
             Place(
@@ -79,11 +79,11 @@ def _middle(picture: Image.Image) -> tuple[Image.Image, int, int]:
     return picture.crop((left, top, right, bottom)), left, top
 
 
-def _flattened(pixels: Floats, scale: float, trace: Floats) -> Floats:
-    """Return what differs from its surroundings of about a cell, held to a few levels."""
-    reach = max(1, min(round(scale * trace.shape[-1] / 2), min(pixels.shape[:2]) // 2))
-    planes = [pixels[..., colour] - local_mean(pixels[..., colour], reach) for colour in range(3)]
-    return numpy.stack(planes).clip(-_MOST_LEVELS, _MOST_LEVELS)
+def _flattened(picture: Image.Image, reach_px: float) -> Floats:
+    """Return what differs from its surroundings, held to a few levels: [3, height, width]."""
+    around = numpy.asarray(picture.filter(ImageFilter.BoxBlur(reach_px)), dtype=numpy.float32)
+    differs = numpy.asarray(picture, dtype=numpy.float32) - around
+    return numpy.ascontiguousarray(differs.clip(-_MOST_LEVELS, _MOST_LEVELS).transpose(2, 0, 1))
 
 
 def _best_places(
