@@ -40,8 +40,8 @@ HEAD = """\
 # Stable Signature
 
 What is left of the starter's signature in its pictures as they leave, 512 px a side. Made by
-`OPENBLAS_NUM_THREADS=1 python bench/signature.py measure` and `render`; the decoder and its extractor by the two commands
-of `gpu_worker/starter/models/signature/README.md`.
+`OPENBLAS_NUM_THREADS=1 python bench/signature.py measure` and `render`; the decoder and its
+extractor as `gpu_worker/starter/models/signature/README.md` tells.
 
 "Bits" is the mean share of the 48 bits that were right where the reader thought the cells to be;
 in a picture without a signature the best of the places looked at shows about 0.6. "Found" is the
