@@ -22,7 +22,7 @@ BEFORE = """\
 98 pictures, when signs of frequencies were turned instead of pictures and bars were not looked for:
 mirrored 0.89 to 0.90 whole, turned by half 0.81, with a caption 0.02 as an upload; JPEG 50 and WebP
 50 0.97, resized to 50 % 0.96, +30 % 0.94, cut to 98 % of each side 0.55. Of 9,476 unrelated pairs 7
-were taken for copies: pictures of stripes five times, and a snail that the starter drew twice alike.
+were taken for copies: five of pictures of stripes, two of a snail that the starter drew twice.
 """
 KINDS = ("photograph", "starter", "synthetic")
 
