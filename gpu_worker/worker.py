@@ -33,6 +33,7 @@ from gpu_worker.engine.pace import AwakeClock, Bounds, Pace
 from gpu_worker.engine.steps import StepWatch
 from gpu_worker.engine.stock import LateStock, SteeredStock, Storekeeper
 from gpu_worker.herald import Herald
+from gpu_worker.host_memory import give_back_pages
 from gpu_worker.messenger import Messenger
 from gpu_worker.orders import read_ingredient, read_order
 from gpu_worker.release.pipeline import ReleasePipeline
@@ -226,8 +227,9 @@ class Worker:
             watch.end()
             self.desk.drop(watch)
             self._herald.stir()
-            # What was never said to be taken is wanted again without anybody saying so.
-            self.on_appetite()
+            self.on_appetite()  # of what was never said to be taken, too
+            if not self.desk.watches():
+                give_back_pages()
 
     def pass_over(self) -> None:
         """Be done with a message that reached a slot and is no job."""
