@@ -6,8 +6,8 @@ agrees best with a payload is the reading.
 
 A picture that knows nothing of the key agrees with one payload, at one size and place, by a sum of
 fair coins; `chance_of_sum` bounds how far. The p-value is that bound times the number of sizes,
-places, payloads and ways to look there are, tried or not (a union bound): about 2^81 where the
-size has to be sought, 2^69 for the sizes a picture is expected to have. Each of the two searches
+places, payloads and ways to look there are, tried or not (a union bound): about 2^78 where the
+size has to be sought, 2^67 for the sizes a picture is expected to have. Each of the two searches
 may raise half of the false alarms, hence another factor of two.
 """
 
