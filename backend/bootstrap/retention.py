@@ -11,7 +11,7 @@ from backend.bootstrap.images import open_store
 from backend.bootstrap.moderation import make_files
 from backend.db.picture_store import SqlPictureStore
 from backend.db.sessions import Database
-from backend.db.stores import SqlAuditLog, SqlJobStore, SqlStandingStore
+from backend.db.stores import SqlAuditLog, SqlJobStore, SqlReviewStore, SqlStandingStore
 from backend.domain.errors import Unavailable
 from backend.service.meanwhile import meanwhile
 from backend.service.ports import Clock
@@ -31,7 +31,8 @@ def make_retention(database: Database, settings: Settings, *, clock: Clock) -> R
         jobs=SqlJobStore(database=database),
         files=make_files(open_store(settings), clock=clock),
         audit=SqlAuditLog(database=database),
-        is_preserved=frozen_by(SqlStandingStore(database=database)),
+        reviews=SqlReviewStore(database=database),
+        is_frozen=frozen_by(SqlStandingStore(database=database)),
         rules=RetentionRules(days=settings.retention_days, guild_days=settings.retention_guilds),
         clock=clock,
     )

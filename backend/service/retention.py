@@ -9,6 +9,7 @@ from backend.domain.jobs import Job
 from backend.domain.registered import RegisteredPicture
 from backend.domain.requests import AccountId
 from backend.domain.results import ImageRef
+from backend.service.moderation_ports import ReviewStore
 from backend.service.on_record import HOUSE
 from backend.service.picture_ports import PictureStore
 from backend.service.ports import AuditLog, Clock, JobStore
@@ -44,7 +45,8 @@ class RetentionRules:
 class Retention:
     """Removes pictures whose time is over; each is on record with the proof that it is gone.
 
-    What an account that is frozen had drawn is preserved, whatever the rules say.
+    What an account that is frozen had drawn is preserved, whatever the rules say, and so are
+    pictures of a job about which moderators have still to decide.
     """
 
     def __init__(
@@ -54,7 +56,8 @@ class Retention:
         jobs: JobStore,
         files: PictureFiles,
         audit: AuditLog,
-        is_preserved: Callable[[AccountId], Awaitable[bool]],
+        reviews: ReviewStore,
+        is_frozen: Callable[[AccountId], Awaitable[bool]],
         rules: RetentionRules,
         clock: Clock,
     ) -> None:
@@ -62,7 +65,8 @@ class Retention:
         self._jobs = jobs
         self._files = files
         self._audit = audit
-        self._is_preserved = is_preserved
+        self._reviews = reviews
+        self._is_frozen = is_frozen
         self._rules = rules
         self._clock = clock
         # Everything up to here is gone.
@@ -106,10 +110,15 @@ class Retention:
         days = self._rules.days_for(job)
         if days is None or now - picture.delivered_at < timedelta(days=days):
             return False, False
-        if await self._is_preserved(job.request.requester.account_id):
+        if await self._is_preserved(job):
             return False, False
         is_gone = await self._remove(job, image, subject, days)
         return is_gone, is_gone
+
+    async def _is_preserved(self, job: Job) -> bool:
+        if await self._is_frozen(job.request.requester.account_id):
+            return True
+        return any(review.is_open for review in await self._reviews.of_job(job.id))
 
     async def _remove(self, job: Job, image: ImageRef, subject: str, days: int) -> bool:
         gone, proof = await self._files.remove(tuple(image.keys.values()))

@@ -7,10 +7,12 @@ import pytest
 
 from backend.db.picture_store import SqlPictureStore
 from backend.db.sessions import Database
-from backend.db.stores import SqlAuditLog, SqlJobStore
+from backend.db.stores import SqlAuditLog, SqlJobStore, SqlReviewStore
 from backend.delivery.removals import StoredFiles
 from backend.domain.errors import Unavailable
-from backend.domain.requests import Place
+from backend.domain.requests import AccountId, JobId, Place
+from backend.domain.reviews import Decision
+from backend.service.moderation_ports import Complaint
 from backend.service.retention import EXPIRED, Retention, RetentionRules
 from storage.errors import StorageUnavailable
 from storage.image_store import ImageStore
@@ -25,17 +27,18 @@ class Archive:
     def __init__(self, url: str) -> None:
         self.database = Database(url)
         self.days = 0.0
-        self.preserved: set[str] = set()
+        self.frozen: set[str] = set()
         self.objects = MemoryObjectStore()
         self.purger = MemoryPurger()
         self.jobs = SqlJobStore(database=self.database)
         self.audit = SqlAuditLog(database=self.database)
+        self.reviews = SqlReviewStore(database=self.database)
 
     def now(self):
         return NOW + timedelta(days=self.days)
 
-    async def is_preserved(self, account_id: str) -> bool:
-        return account_id in self.preserved
+    async def is_frozen(self, account_id: str) -> bool:
+        return account_id in self.frozen
 
     def retention(self, days: int | None = 30, **guilds: int | None) -> Retention:
         images = ImageStore(objects=self.objects, purger=self.purger)
@@ -44,7 +47,8 @@ class Archive:
             jobs=self.jobs,
             files=StoredFiles(objects=self.objects, images=images, clock=self.now),
             audit=self.audit,
-            is_preserved=self.is_preserved,
+            reviews=self.reviews,
+            is_frozen=self.is_frozen,
             rules=RetentionRules(days=days, guild_days=guilds),
             clock=self.now,
         )
@@ -122,13 +126,33 @@ async def test_a_guild_keeps_its_pictures_as_long_as_it_says(archive: Archive):
 
 async def test_what_is_preserved_stays_until_it_is_no_more(archive: Archive):
     key = await archive.deliver(who="mallory")
-    archive.preserved.add("discord:mallory")
+    archive.frozen.add("discord:mallory")
     archive.days = 99
     retention = archive.retention(30)
     assert await retention.expire() == 0
     assert archive.objects.exists(key)
-    archive.preserved.clear()
+    archive.frozen.clear()
     assert await retention.expire() == 1
+
+
+async def test_what_was_reported_stays_until_somebody_has_decided(archive: Archive):
+    key = await archive.deliver()
+    job_id = JobId(key.split("/")[2])
+    complaint = Complaint(
+        account_id=AccountId("discord:bob"), job_id=job_id, picture_index=0, words="mine", at=NOW
+    )
+    review = await archive.reviews.complain(complaint, most_since=(2, NOW))
+    archive.days = 99
+    retention = archive.retention(30)
+    assert await retention.expire() == 0
+    assert archive.objects.exists(key)
+    await archive.reviews.decide(
+        review.id,
+        lambda one: one.decided(Decision.DISMISSED, by=AccountId("discord:mod"), now=archive.now()),
+        None,
+    )
+    assert await retention.expire() == 1
+    assert not archive.objects.exists(key)
 
 
 async def test_what_was_passed_over_is_looked_at_again(archive: Archive):
