@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -34,13 +35,14 @@ _COUNT_CLICKS = """() => {
     "click", (event) => window.pressedOn.push(event.target.innerText.trim()), true);
 }"""
 
-_FRESH = """([command, known]) => {
+_DISCORD_EPOCH_MS = 1_420_070_400_000
+_FRESH = """([command, oldest]) => {
   const messages = document.querySelectorAll("#channel-message-list .channel-message");
-  return [...messages].reverse().find((message) =>
-    message.querySelector(".message-interaction-header")?.innerText.includes(command)
-      && !known.includes(message.dataset.messageId))?.dataset.messageId;
+  return [...messages].find((message) =>
+    BigInt(message.dataset.messageId) >= BigInt(oldest)
+      && message.querySelector(".message-interaction-header")?.innerText.includes(command)
+  )?.dataset.messageId;
 }"""
-
 _ALL_LOADED = """() => [...document.querySelectorAll("#channel-message-list img")]
   .every((image) => image.complete && image.naturalWidth)"""
 
@@ -77,11 +79,10 @@ class Stage:
 
     def used(self, command: str, **options: str) -> Locator:
         """Use a command whose answer everybody sees, and return that answer."""
-        header = self.page.page.locator(".message-interaction-header", has_text=f"/{command}")
-        answers = self.page.messages.filter(has=header)
-        known = {one.get_attribute("data-message-id") for one in answers.all()}
+        # Ids tell the time, so what was there before is told apart even on a page half drawn.
+        oldest = str(int(time.time() * 1000 - _DISCORD_EPOCH_MS) << 22)
         self.page.slash(command, **options)
-        fresh = self.page.page.wait_for_function(_FRESH, arg=[f"/{command}", sorted(known)])
+        fresh = self.page.page.wait_for_function(_FRESH, arg=[f"/{command}", oldest])
         return self.page.page.locator(f'.channel-message[data-message-id="{fresh.json_value()}"]')
 
     def imagine(self, name: str, prompt: str, count: str = "1") -> Locator:

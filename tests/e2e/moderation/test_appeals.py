@@ -73,7 +73,7 @@ def test_who_is_kept_blocked_reads_why_and_appeals_and_reads_the_answer(stage: S
     stage.look("keep-2-card")
     told = stage.direct("Alice", "Not in this channel")
     expect(told).to_contain_text(job_id)
-    expect(told).to_contain_text("Press Appeal under it to ask for a second look")
+    expect(told).to_contain_text(re.compile(r"Press Appeal under it \(https://\S+\) to ask"))
     stage.look("keep-3-told")
 
     stage.page.go_to("# art")
