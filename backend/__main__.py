@@ -35,6 +35,7 @@ from backend.db.clock import DatabaseClock
 from backend.db.migrate import upgrade
 from backend.db.sessions import Database
 from backend.db.stores import SqlJobStore, SqlQueueDocuments, SqlWithheldPictures
+from backend.delivery.cancel_flags import RedisCancelFlags
 from backend.delivery.group_reader import GroupReader
 from backend.delivery.outbox import Outbox
 from backend.delivery.outlooks import RedisOutlooks
@@ -182,6 +183,7 @@ async def open_dispatcher(
                 outbox=outbox,
                 clock=clock,
                 child_safety=make_child_safety(settings, database, standings, clock=clock),
+                cancel_flags=RedisCancelFlags(redis=redis),
                 start_lease_s=settings.start_lease_s,
                 progress_lease_s=settings.progress_lease_s,
             ),

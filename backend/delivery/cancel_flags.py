@@ -19,8 +19,8 @@ _log = structlog.get_logger(__name__)
 class RedisCancelFlags:
     """Raises flags that go down by themselves after an hour.
 
-    The job is cancelled in the store before its flag is raised; without the flag the worker draws
-    to the end and its report is refused. So a server that does not answer is no reason to fail.
+    The job is cancelled in the store before its flag is raised. Where that failed, it is raised at
+    the worker's next step that is reported. So a server that does not answer is no reason to fail.
     """
 
     def __init__(self, *, redis: Redis) -> None:

@@ -53,7 +53,8 @@ class Removals:
     ) -> Removal:
         """Begin to remove a picture with every copy of it, and do what can be done at once.
 
-        What only looks like it is put before moderators, and stays until they have decided.
+        What only looks like it is put before moderators, and stays until they have decided. A
+        removal that was begun before is gone on with, and returned.
 
         Raises:
             ModeratorsOnly: the requester is none.
@@ -64,6 +65,10 @@ class Removals:
         job = await self._jobs.get(job_id)
         if job is None:
             raise JobNotFound
+        begun = await self._store.of_picture(job_id, index)
+        if begun is not None:
+            # The job may list the picture no more; whoever begins again sees it to its end.
+            return await self._driven(begun)
         copies = await self._copies_of(job, image_of(job, index))
         places = await self._places_of(copies)
         # While there are files to take prints of; what is offered twice is one card.
@@ -79,8 +84,7 @@ class Removals:
                 places=tuple(places),
             )
         )
-        await self._drive(removal)
-        return await self._store.get(removal.id) or removal
+        return await self._driven(removal)
 
     async def get(self, removal_id: RemovalId, requester: Requester) -> Removal:
         """Return a removal with the confirmation of each place.
@@ -124,6 +128,10 @@ class Removals:
     async def note_message(self, job_id: JobId, channel_id: int, message_id: int) -> None:
         """Note a message in which pictures of a job were posted."""
         await self._store.note_message(job_id, channel_id, message_id)
+
+    async def _driven(self, removal: Removal) -> Removal:
+        await self._drive(removal)
+        return await self._store.get(removal.id) or removal
 
     async def _drive(self, removal: Removal) -> None:
         try:

@@ -36,7 +36,7 @@ from backend.domain.judgements import Found, PictureJudgement
 from backend.domain.requests import AccountId, JobId
 from backend.domain.results import GenerationResult, ImageRef, Timings
 from backend.service.child_safety import ChildSafety
-from backend.service.ports import Clock, EventBus, JobStore, OutboxPublisher
+from backend.service.ports import CancelFlags, Clock, EventBus, JobStore, OutboxPublisher
 
 BEATS_MAX = 1000
 
@@ -70,6 +70,7 @@ class Reports:
         outbox: OutboxPublisher,
         clock: Clock,
         child_safety: ChildSafety | None = None,
+        cancel_flags: CancelFlags | None = None,
         start_lease_s: float = 60.0,
         progress_lease_s: float = 20.0,
         write_every_s: float = 1.0,
@@ -79,6 +80,7 @@ class Reports:
         self._outbox = outbox
         self._clock = clock
         self._child_safety = child_safety
+        self._cancel_flags = cancel_flags
         self._start_lease = timedelta(seconds=start_lease_s)
         self._progress_lease = timedelta(seconds=progress_lease_s)
         self._write_every = timedelta(seconds=write_every_s)
@@ -147,6 +149,7 @@ class Reports:
             until = now + self._lease_for(progress, now, last)
             if await self._change(report, lambda job: _beat(job, report, now, until)) is None:
                 self._beats.pop(job_id, None)
+                await self._stop_if_cancelled(job_id)
                 return
             written_at = now
         self._remember(
@@ -155,6 +158,12 @@ class Reports:
         )
         if not is_again:
             await self._tell(job_id, report.attempt, progress, now)
+
+    async def _stop_if_cancelled(self, job_id: JobId) -> None:
+        """Ask whoever still draws a cancelled job to stop, in case nobody lived to ask before."""
+        job = await self._jobs.get(job_id)
+        if job is not None and job.state is JobState.CANCELLED and self._cancel_flags is not None:
+            await self._cancel_flags.raise_flag(job_id)
 
     async def _preview(self, report: RenderPreview) -> None:
         """Tell that there is something to look at, if that is still wanted."""

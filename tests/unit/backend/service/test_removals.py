@@ -123,6 +123,10 @@ async def test_a_removal_that_is_begun_twice_is_one() -> None:
     await reviews.appeals.report(job.id, 0, a_requester("bob"))
     await reviews.removals.note_message(job.id, 7, 8)
     first = await reviews.removals.remove(job.id, 0, MODERATOR, reason="x")
+    # The job lists the picture no more.
+    assert await reviews.removals.remove(job.id, 0, MODERATOR, reason="x") == first
+    (report,) = await reviews.reviews.open_cards(MODERATOR)
+    await reviews.reviews.remove(report.review.id, MODERATOR, reason="x")
     assert [place.name for _, place in await reviews.removals.messages_left()] == ["7/8"]
     (removal, place) = (await reviews.removals.messages_left())[0]
     await reviews.removals.message_gone(removal, place, proof="deleted")

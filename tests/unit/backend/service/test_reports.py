@@ -25,7 +25,7 @@ from backend.domain.requests import JobId
 from backend.domain.results import ImageVariant
 from backend.service.reports import Reports
 from tests.builders import a_birth, a_job, a_recipe, at
-from tests.fakes.events import MemoryEventBus, MemoryOutbox
+from tests.fakes.events import MemoryCancelFlags, MemoryEventBus, MemoryOutbox
 from tests.fakes.stores import MemoryJobStore
 
 JOB = JobId("gen_reported")
@@ -89,11 +89,13 @@ class Desk:
     def __init__(self) -> None:
         self.jobs = MemoryJobStore()
         self.bus = MemoryEventBus()
+        self.flags = MemoryCancelFlags()
         self.seconds = 0.0
         self.reports = Reports(
             jobs=self.jobs,
             events=self.bus,
             outbox=MemoryOutbox(jobs=self.jobs, bus=self.bus),
+            cancel_flags=self.flags,
             clock=lambda: at(self.seconds),
             start_lease_s=60,
             progress_lease_s=20,
@@ -321,6 +323,24 @@ async def test_a_report_of_cancelling_finds_the_job_cancelled(desk: Desk) -> Non
     await desk.jobs.change(JOB, lambda job: job.cancel(now=at(1)))
     before = await desk.job()
     assert await desk.apply(cancelled()) == before
+
+
+async def test_whoever_still_draws_a_cancelled_job_is_asked_again_to_stop(desk: Desk) -> None:
+    await desk.apply(started(), step(1))
+    assert desk.flags.raised == set()
+    await desk.jobs.change(JOB, lambda job: job.cancel(now=at(1)))
+    desk.seconds = 2
+    await desk.apply(step(2))
+    assert desk.flags.raised == {JOB}
+
+
+async def test_an_attempt_that_was_lost_stops_no_other(desk: Desk) -> None:
+    await desk.apply(started(), step(1))
+    desk.seconds = 2
+    await desk.apply(failed(is_retryable=True))
+    await desk.dispatch()
+    await desk.apply(started(attempt=2), step(2))
+    assert desk.flags.raised == set()
 
 
 async def test_pictures_of_a_cancelled_job_are_not_delivered(desk: Desk) -> None:
