@@ -153,7 +153,6 @@ async def open_dispatcher(
         Unavailable: no Redis-protocol server is configured.
 
     """
-    rules = rules or FairRules(tiers=settings.tier_policies)
     async with open_database(settings) as database, open_redis(settings) as redis:
         clock = DatabaseClock(database=database)
         jobs = SqlJobStore(database=database)
@@ -172,7 +171,7 @@ async def open_dispatcher(
                     jobs=jobs,
                     documents=SqlQueueDocuments(database=database),
                     clock=clock,
-                    rules=rules,
+                    rules=rules or FairRules(tiers=settings.tier_policies),
                 ),
                 clock=clock,
                 dispatch_lease_s=settings.dispatch_lease_s,
