@@ -1,6 +1,6 @@
 """Removals in SQL: places, confirmations, and the requests of people without an account."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -87,11 +87,12 @@ class SqlRemovalStore:
             removal_id = (await session.exec(query)).one_or_none()
         return None if removal_id is None else await self.get(RemovalId(removal_id))
 
-    async def unfinished(self, limit: int) -> list[Removal]:
+    async def unfinished(self, limit: int, kinds: Collection[PlaceKind]) -> list[Removal]:
         query = (
             select(RemovalRow.id)
             .join(RemovalPlaceRow, col(RemovalPlaceRow.removal_id) == col(RemovalRow.id))
             .where(col(RemovalPlaceRow.confirmed_at).is_(None))
+            .where(col(RemovalPlaceRow.kind).in_(kinds))
             .group_by(col(RemovalRow.id), col(RemovalRow.at))
             .order_by(col(RemovalRow.at), col(RemovalRow.id))
             .limit(limit)

@@ -1,10 +1,10 @@
 """What removing pictures needs from outside, as Protocols."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from backend.domain.removals import Removal, RemovalId, RemovalPlace, RemovalRequest
+from backend.domain.removals import PlaceKind, Removal, RemovalId, RemovalPlace, RemovalRequest
 from backend.domain.requests import JobId
 
 
@@ -20,8 +20,8 @@ class RemovalStore(Protocol):
     async def of_picture(self, job_id: JobId, index: int) -> Removal | None:
         """Return the removal of a picture, or None."""
 
-    async def unfinished(self, limit: int) -> list[Removal]:
-        """Return removals with a place that is not confirmed, oldest first."""
+    async def unfinished(self, limit: int, kinds: Collection[PlaceKind]) -> list[Removal]:
+        """Return removals with a place of these kinds that is not confirmed, oldest first."""
 
     async def confirm(
         self, removal_id: RemovalId, place: RemovalPlace, *, at: datetime, proof: str

@@ -18,6 +18,9 @@ from backend.service.ports import Clock, JobStore, MessageStore
 from backend.service.removal_ports import PictureFiles, RemovalStore
 
 BATCH = 50
+# Each is looked for by itself: however many wait for the bot, a picture's files do not.
+_OURS = (PlaceKind.FINGERPRINT, PlaceKind.GALLERY, PlaceKind.OBJECT)
+_THE_BOTS = (PlaceKind.MESSAGE,)
 _log = structlog.get_logger(__name__)
 
 
@@ -107,8 +110,8 @@ class Removals:
         return await self._store.of_picture(review.job_id, review.picture_index)
 
     async def drive(self) -> int:
-        """Go on with whatever is not finished; return how many removals that were."""
-        removals = await self._store.unfinished(BATCH)
+        """Go on with all but messages, which are the bot's; return how many removals that were."""
+        removals = await self._store.unfinished(BATCH, _OURS)
         for removal in removals:
             await self._drive(removal)
         return len(removals)
@@ -117,7 +120,7 @@ class Removals:
         """Return the messages that are still to be deleted."""
         return [
             (removal, place)
-            for removal in await self._store.unfinished(BATCH)
+            for removal in await self._store.unfinished(BATCH, _THE_BOTS)
             for place in _unconfirmed(removal, PlaceKind.MESSAGE)
         ]
 

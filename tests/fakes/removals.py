@@ -1,10 +1,10 @@
 """The twin of what is kept of removals, over the same `Memory` as the jobs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from backend.domain.removals import Removal, RemovalId, RemovalPlace, RemovalRequest
+from backend.domain.removals import PlaceKind, Removal, RemovalId, RemovalPlace, RemovalRequest
 from backend.domain.requests import JobId
 from backend.domain.reviews import Decision
 from backend.service import on_record
@@ -39,8 +39,12 @@ class MemoryRemovalStore:
                 return removal
         return None
 
-    async def unfinished(self, limit: int) -> list[Removal]:
-        found = [one for one in self.removals.values() if not one.is_finished]
+    async def unfinished(self, limit: int, kinds: Collection[PlaceKind]) -> list[Removal]:
+        found = [
+            one
+            for one in self.removals.values()
+            if any(place.kind in kinds and place.confirmed_at is None for place in one.places)
+        ]
         return sorted(found, key=lambda one: (one.at, one.id))[:limit]
 
     async def confirm(

@@ -57,7 +57,7 @@ async def test_the_first_removal_of_a_picture_is_the_one(stores: Stores):
     again = await stores.removals.begin(a_removal(job.id, "rem_2"))
     assert first.id == again.id == "rem_1"
     assert await stores.removals.get(RemovalId("rem_2")) is None
-    assert [one.id for one in await stores.removals.unfinished(9)] == ["rem_1"]
+    assert [one.id for one in await stores.removals.unfinished(9, PlaceKind)] == ["rem_1"]
 
 
 async def test_a_removal_is_unfinished_until_every_place_is_confirmed(stores: Stores):
@@ -70,8 +70,10 @@ async def test_a_removal_is_unfinished_until_every_place_is_confirmed(stores: St
     assert not found.is_finished
     (file,) = (place for place in found.places if place.kind is PlaceKind.OBJECT)
     assert (file.confirmed_at, file.proof) == (at(5), "sha256:1")
+    assert await stores.removals.unfinished(9, [PlaceKind.OBJECT]) == []
+    assert await stores.removals.unfinished(9, [PlaceKind.MESSAGE]) == [found]
     await stores.removals.confirm(removal.id, MESSAGE, at=at(7), proof="deleted")
-    assert await stores.removals.unfinished(9) == []
+    assert await stores.removals.unfinished(9, PlaceKind) == []
     told = [entry for entry in await stores.recorded() if entry.action == "picture.removed"]
     assert sorted(entry.detail["kind"] for entry in told) == ["message", "object"]
 
