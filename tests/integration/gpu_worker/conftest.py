@@ -30,7 +30,7 @@ from backend.contracts import (
 from tests.fakes.models import tiny_sdxl  # noqa: F401 - a fixture
 from tests.fakes.servers import dies_with_parent
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 POLL_S = 0.02
 FINAL = {"render_finished", "render_blocked", "render_failed", "render_cancelled"}
 

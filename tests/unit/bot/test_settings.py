@@ -14,6 +14,7 @@ from backend.service.services import Services
 from bot.__main__ import EXIT_BAD_SETTING, EXIT_UNAVAILABLE, main, point_at
 from bot.identity import account_of, user_id_of
 from bot.settings import BotSettings
+from tests.fakes.services import FakeWorkshop
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +91,7 @@ def test_a_discord_that_is_not_there_is_one_sentence(
 ) -> None:
     @asynccontextmanager
     async def open_services() -> AsyncIterator[Services]:
-        yield Services.__new__(Services)
+        yield FakeWorkshop().services
 
     monkeypatch.setattr("bot.__main__.open_services", open_services)
     monkeypatch.setattr("bot.__main__.log_as_json", lambda: None)
