@@ -114,8 +114,7 @@ class Town:
         """Run something as the bot's own work, and wait until the bot is quiet."""
         with self.env._bot_scope():
             task = asyncio.ensure_future(call())
-        # A busy machine may take longer than the five seconds of the simulator's own patience.
-        await self.env.settle(timeout=60)
+        await self.env.settle()
         await task
 
     # ---- the worker and the dispatcher
