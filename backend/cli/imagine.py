@@ -183,7 +183,7 @@ async def _imagine(
             job_id = await ask(services, steered)
         job = await wait(stack, services, job_id, request.requester, show=_show)
         show_progress("")
-        images = job.result.images if job.result else ()
+        images = job.images
         variant = FORMATS[arguments.format]
         pictures = [await services.generations.read_image(image, variant) for image in images]
     paths = [_path_of(arguments.out, job, image, arguments.format) for image in images]
@@ -266,7 +266,7 @@ def _report(job: Job, paths: Sequence[Path], variant: ImageVariant, *, as_json: 
 def _report_unwritten(settings: Settings, job: Job, why: str, *, as_json: bool) -> None:
     """Say that the pictures could not be written, and where they are kept."""
     root = f"s3://{settings.s3_bucket}" if settings.s3_bucket else str(settings.objects_folder)
-    images = job.result.images if job.result else ()
+    images = job.images
     kept = [f"{root}/{image.keys[ImageVariant.ORIGINAL]}" for image in images]
     message = f"{why} The pictures of {job.id} are kept: {', '.join(kept)}"
     if as_json:
@@ -280,7 +280,7 @@ def describe(
     job: Job, paths: Sequence[Path | None], variant: ImageVariant = ImageVariant.ORIGINAL
 ) -> dict[str, object]:
     """Describe an ended job for `--json`; a path is None where nothing was written."""
-    images = job.result.images if job.result else ()
+    images = job.images
     described: dict[str, object] = {
         "id": job.id,
         "state": job.state.value,

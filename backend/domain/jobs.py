@@ -14,7 +14,7 @@ from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.judgements import Judgement, PictureJudgement
 from backend.domain.prompts import PromptSpec
 from backend.domain.requests import GenerationRequest, JobId
-from backend.domain.results import GenerationResult
+from backend.domain.results import GenerationResult, ImageRef
 from backend.domain.ways_out import CHECK_FAILED
 
 LOSSES_MAX = 3
@@ -147,6 +147,15 @@ class Job:
     def is_waiting(self) -> bool:
         """Whether the job stands in line, not leased to anyone."""
         return self.state is JobState.QUEUED and self.lease is None
+
+    @property
+    def images(self) -> tuple[ImageRef, ...]:
+        """Its pictures, none before it is delivered."""
+        return self.result.images if self.result else ()
+
+    def image(self, index: int) -> ImageRef | None:
+        """Return one of its pictures, or None."""
+        return next((image for image in self.images if image.index == index), None)
 
     @property
     def is_not_checked(self) -> bool:

@@ -392,7 +392,7 @@ def image_of(job: Job, index: int) -> ImageRef:
     """
     if job.result is None:
         raise JobNotDelivered
-    for image in job.result.images:
-        if image.index == index:
-            return image
-    raise ImageNotFound
+    image = job.image(index)
+    if image is None:
+        raise ImageNotFound
+    return image

@@ -40,7 +40,7 @@ from backend.domain.requests import (
     Surface,
     UpscaleKind,
 )
-from backend.domain.results import ImageRef, ImageVariant
+from backend.domain.results import ImageVariant
 from backend.service.given_controls import check_controls, control_use
 from backend.service.ports import Clock, JobStore, UploadStore
 
@@ -185,7 +185,7 @@ class GivenPictures:
             upload = await self._uploads.get(ref.upload_id)
             return None if upload is None else upload.key
         job = await self._shown(ref.job_id)
-        image = None if job is None else _image_of(job, ref.index)
+        image = None if job is None else job.image(ref.index)
         return None if image is None else image.keys[ImageVariant.ORIGINAL]
 
     async def must_be_there(self, ref: PictureRef, requester: Requester) -> None:
@@ -204,7 +204,7 @@ class GivenPictures:
                 raise UploadNotFound
             return upload.width, upload.height
         job = await self._job_of(ref.job_id, requester)
-        image = _image_of(job, ref.index)
+        image = job.image(ref.index)
         if image is None:
             raise ImageNotFound
         return image.width, image.height
@@ -377,8 +377,3 @@ def _others(request: GenerationRequest) -> Sequence[PictureRef]:
 
 def _mask_use(mask: Mask, key: str | None) -> MaskUse:
     return MaskUse(key=key, boxes=tuple(BoxUse(**vars(box)) for box in mask.boxes))
-
-
-def _image_of(job: Job, index: int) -> ImageRef | None:
-    images = job.result.images if job.result else ()
-    return next((image for image in images if image.index == index), None)

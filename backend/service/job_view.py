@@ -69,7 +69,7 @@ class JobView:
 
     @property
     def _size_note(self) -> tuple[str, ...]:
-        images = self.job.result.images if self.job.result else ()
+        images = self.job.images
         asked = self.job.spec.aspect_ratio
         if not images:
             return ()

@@ -72,8 +72,7 @@ class LookAlikes:
     async def _is_there(self, job_id: JobId, index: int) -> bool:
         """Whether a picture is still shown: the registry remembers removed ones too."""
         job = await self._jobs.get(job_id)
-        images = job.result.images if job is not None and job.result is not None else ()
-        return any(image.index == index for image in images)
+        return job is not None and job.image(index) is not None
 
     async def _open(self, removed: tuple[Job, ImageRef], likeness: Likeness) -> None:
         job, image = removed

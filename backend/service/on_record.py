@@ -298,7 +298,7 @@ def _verdict(change: Change, action: str, outcome: str, detail: dict[str, str]) 
 
 def _pictures(job: Job) -> dict[str, str]:
     """Name the content of what leaves, and what a moderator had cleared it for."""
-    images = job.result.images if job.result else ()
+    images = job.images
     told = {f"sha256_{image.index}": image.sha256 for image in images}
     if job.clearances:
         told["cleared"] = ",".join(job.clearances)

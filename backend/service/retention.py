@@ -103,7 +103,7 @@ class Retention:
         if await self._audit.last(EXPIRED, subject) is not None:
             return True, False
         job = await self._jobs.get(picture.job_id)
-        image = None if job is None else _image_of(job, picture.index)
+        image = None if job is None else job.image(picture.index)
         if job is None or image is None:
             # Somebody else has removed it.
             return True, False
@@ -139,8 +139,3 @@ class Retention:
         )
         await self._audit.record(entry)
         return True
-
-
-def _image_of(job: Job, index: int) -> ImageRef | None:
-    images = job.result.images if job.result else ()
-    return next((image for image in images if image.index == index), None)

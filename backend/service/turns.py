@@ -285,7 +285,7 @@ def _gpu_s(job: Job | None) -> float | None:
 
 def _pixels(job: Job) -> int:
     """Return how many pixels each picture of a delivered job has."""
-    images = job.result.images if job.result is not None else ()
+    images = job.images
     return images[0].width * images[0].height if images else 0
 
 

@@ -34,7 +34,7 @@ def job_text(view: JobView, *, asker_id: int | None, progress: Progress | None =
 
 def facts_line(job: Job) -> str:
     """Return tier, family, size, seed and id of a job."""
-    images = job.result.images if job.result else ()
+    images = job.images
     size = f"{images[0].width}{_BY}{images[0].height}" if images else str(job.spec.aspect_ratio)
     spec = job.spec
     return f"{spec.tier} · {spec.family} · {size} · seed {job.seed} · `{job.id}`"

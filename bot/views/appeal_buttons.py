@@ -102,7 +102,7 @@ class ReportModal(discord.ui.Modal):
         super().__init__(title="Report a picture")
         self._job_id = job.id
         self._index = index
-        images = job.result.images if job.result else ()
+        images = job.images
         self._which: discord.ui.Select[ReportModal] | None = None
         if index is None and len(images) > 1:
             self._which = discord.ui.Select(

@@ -74,7 +74,7 @@ async def grid_uploads(
     generations: Generations, job: Job, *, limit_bytes: int
 ) -> AsyncIterator[Upload]:
     """Yield a job's pictures as one grid, a smaller one, links; a single one as it is."""
-    images = job.result.images if job.result else ()
+    images = job.images
     if len(images) == 1:
         async for upload in picture_uploads(generations, job, images[0], limit_bytes=limit_bytes):
             yield upload

@@ -64,10 +64,9 @@ async def show(request: web.Request, requester: Requester) -> web.Response:
     etag = _etag(request, view)
     if _is_known(request, etag):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=_caching(etag))
-    images = view.job.result.images if view.job.result else ()
     out = generation_of(
         view,
-        [await _image(request, view.job, image) for image in images],
+        [await _image(request, view.job, image) for image in view.job.images],
         request.app[PUBLIC_URL],
     )
     response = _json(out, headers=_caching(etag))
