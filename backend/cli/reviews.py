@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
 
 from backend.bootstrap import open_database
 from backend.bootstrap.backlog import count_backlog
@@ -31,7 +30,7 @@ def add_parser(subparsers: Subparsers) -> None:
 def _rules(arguments: argparse.Namespace) -> int:
     rules = asyncio.run(_read_rules(_opened()))
     if arguments.json:
-        say(json.dumps([describe_rule(rule) for rule in rules]))
+        say(json.dumps([rule.as_document() for rule in rules]))
         return 0
     for line in render_rules(rules):
         say(line)
@@ -58,12 +57,6 @@ def _opened() -> Settings:
 async def _read_rules(settings: Settings) -> list[RulePrecision]:
     async with open_database(settings) as database:
         return await SqlReviewStore(database=database).rules()
-
-
-def describe_rule(rule: RulePrecision) -> dict[str, Any]:
-    """Return what is told of a rule as JSON; shares are from 0 to 1, null while undecided."""
-    interval = rule.interval
-    return {**asdict(rule), "precision": rule.precision, "interval": interval and list(interval)}
 
 
 def render_rules(rules: Sequence[RulePrecision]) -> list[str]:

@@ -5,13 +5,12 @@ from collections.abc import Callable, Sequence
 
 from backend.delivery.foreign_pictures import read_picture
 from backend.delivery.uploads import blocked_for
-from backend.domain.child_safety import CHILD_SAFETY
 from backend.domain.errors import PictureBlocked
 from safety.errors import HashListsInvalid
 from safety.hash_list import HashList
 from safety.image_checks import WantedChecks, open_image_check
 from safety.screen_image import screen_image
-from safety.verdict import CHECK_FAILED
+from safety.verdict import CHECK_FAILED, CHILD_SAFETY
 
 # Reading a large picture takes a few hundred megabytes.
 _AT_ONCE = 2

@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from backend.domain.jobs import Change, Job
 from backend.domain.requests import AccountId
+from backend.domain.ways_out import CHILD_SAFETY
 
-CHILD_SAFETY = "child_safety"
 # For so long what was reported is kept.
 PRESERVED_FOR = timedelta(days=365)
 

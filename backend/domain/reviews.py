@@ -206,3 +206,9 @@ class RulePrecision:
         half = _SURE * sqrt(share * (1 - share) / decided + square / (4 * decided**2))
         whole = 1 + square / decided
         return max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
+
+    def as_document(self) -> dict[str, object]:
+        """Return what is told of it as JSON; shares are from 0 to 1, None while undecided."""
+        interval = self.interval
+        told = {"precision": self.precision, "interval": interval and list(interval)}
+        return {**vars(self), **told}

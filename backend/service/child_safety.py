@@ -1,6 +1,7 @@
 """The child safety workflow: a report on file, the account frozen, its other work ended."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Protocol
 
 from backend.domain.child_safety import (
@@ -9,6 +10,7 @@ from backend.domain.child_safety import (
     is_held_for_words,
     must_freeze,
 )
+from backend.domain.errors import PictureBlocked
 from backend.domain.jobs import Job
 from backend.domain.requests import AccountId
 from backend.domain.standing import HOUSE
@@ -84,13 +86,9 @@ class ChildSafety:
             Unavailable: the audit log cannot be written, so nothing may be decided.
 
         """
-        known = await self._store.get(report.id)
-        if known is not None and known.is_released:
-            return
-        if known is None:
-            await self._audit.record(found(report))
-            await self._store.add(report)
-        await self._standings.freeze(report.account_id, FREEZE_REASON)
+        kept = await self._keep(report)
+        if not kept.is_released:
+            await self._standings.freeze(report.account_id, FREEZE_REASON)
 
     async def file(self, report: SafetyReport) -> None:
         """Put a finding on file of somebody without an account, whom nothing can freeze.
@@ -99,9 +97,34 @@ class ChildSafety:
             Unavailable: the audit log cannot be written, so nothing may be decided.
 
         """
-        if await self._store.get(report.id) is None:
-            await self._audit.record(found(report))
-            await self._store.add(report)
+        await self._keep(report)
+
+    async def _keep(self, report: SafetyReport) -> SafetyReport:
+        """Put a finding on file, and return what stands there of it."""
+        known = await self._store.get(report.id)
+        if known is not None:
+            return known
+        await self._audit.record(found(report))
+        await self._store.add(report)
+        return report
+
+
+def report_on_sent(
+    blocked: PictureBlocked, *, report_id: str, account_id: AccountId, sha256: str, now: datetime
+) -> SafetyReport:
+    """Return what is kept of a picture that was sent: its facts; the bytes are dropped."""
+    copy = blocked.copy
+    return SafetyReport(
+        id=report_id,
+        account_id=account_id,
+        found_at=now,
+        rule=blocked.rule,
+        list_name=copy.list_name if copy else "",
+        entry=copy.entry if copy else "",
+        distance=copy.distance if copy else None,
+        fingerprint=copy.fingerprint if copy else "",
+        sha256=sha256,
+    )
 
 
 def found(report: SafetyReport) -> AuditEntry:

@@ -39,8 +39,14 @@ class Likenesses:
             known, settled, new = self._known, self._settled, self._new
         return await asyncio.to_thread(_nearest, telling, known, settled, new)
 
-    async def near(self, sought: Sequence[Fingerprint]) -> list[Likeness]:
-        """Return every delivered picture that looks like one of these, nearest first."""
+    async def near(self, prints: Sequence[str]) -> list[Likeness]:
+        """Return every delivered picture near to one of these, nearest first.
+
+        `prints` are in hexadecimal, as they are stored, and each is of a picture that tells enough.
+        """
+        if not prints:
+            return []
+        sought = [Fingerprint(bytes.fromhex(one), QUALITY_FLOOR + 1) for one in prints]
         async with self._reading:
             await self._read_on()
             known, settled, new = self._known, self._settled, self._new

@@ -17,7 +17,6 @@ from backend.service.likenesses import Likenesses
 from backend.service.moderation_ports import Complaint, ReviewStore
 from backend.service.ports import Clock, JobStore
 from backend.service.removal_ports import PictureFiles
-from safety.fingerprint import QUALITY_FLOOR, Fingerprint
 
 LOOK_ALIKES_MAX: Final = 20
 _log = structlog.get_logger(__name__)
@@ -66,8 +65,7 @@ class LookAlikes:
         prints = await self._files.prints_of_stored(image.keys[ImageVariant.ORIGINAL])
         if not prints and image.fingerprint:
             prints = (image.fingerprint,)
-        sought = [Fingerprint(bytes.fromhex(one), QUALITY_FLOOR + 1) for one in prints]
-        return await self._likenesses.near(sought) if sought else []
+        return await self._likenesses.near(prints)
 
     async def _is_there(self, job_id: JobId, index: int) -> bool:
         """Whether a picture is still shown: the registry remembers removed ones too."""

@@ -8,9 +8,8 @@ import hashlib
 import re
 import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from backend.domain.child_safety import CHILD_SAFETY, SafetyReport
 from backend.domain.errors import (
     PictureBlocked,
     RemovalRequestEmpty,
@@ -26,15 +25,15 @@ from backend.domain.removals import (
 )
 from backend.domain.requests import AccountId, JobId, Requester
 from backend.domain.reviews import Decision, Review, ReviewId
+from backend.domain.ways_out import CHILD_SAFETY
 from backend.service import on_record
-from backend.service.child_safety import ChildSafety
+from backend.service.child_safety import ChildSafety, report_on_sent
 from backend.service.likenesses import Likenesses
 from backend.service.moderation_ports import Complaint, ReviewStore
 from backend.service.moderators import must_moderate
 from backend.service.picture_ports import RateLimiter
 from backend.service.ports import AuditLog, Clock, JobStore
 from backend.service.removal_ports import ListedPictures, PictureFiles, RemovalStore
-from safety.fingerprint import QUALITY_FLOOR, Fingerprint
 
 CONTACT_MAX = 200
 MATCHES_MAX = 20
@@ -162,7 +161,13 @@ class RemovalRequests:
         except PictureBlocked as blocked:
             if blocked.category != CHILD_SAFETY:
                 raise
-            report = _report(blocked, request_id, picture, now=self._clock())
+            report = report_on_sent(
+                blocked,
+                report_id=f"removal-{request_id}",
+                account_id=_public(request_id),
+                sha256=hashlib.sha256(picture).hexdigest(),
+                now=self._clock(),
+            )
             await self._child_safety.file(report)
             return report.id
         return ""
@@ -208,8 +213,7 @@ class RemovalRequests:
         found: dict[tuple[JobId, int], None] = {}
         if sha256:
             found |= dict.fromkeys(await self._store.copies_of([sha256]))
-        sought = [Fingerprint(bytes.fromhex(one), QUALITY_FLOOR + 1) for one in fingerprints]
-        alike = await self._likenesses.near(sought)
+        alike = await self._likenesses.near(fingerprints)
         found |= dict.fromkeys((one.picture.job_id, one.picture.index) for one in alike)
         if link:
             found |= dict.fromkeys(await self._linked(link))
@@ -229,7 +233,7 @@ class RemovalRequests:
     async def _open(self, request_id: RequestId, job_id: JobId, index: int, words: str) -> Review:
         now = self._clock()
         complaint = Complaint(
-            account_id=AccountId(f"public:{request_id}"),
+            account_id=_public(request_id),
             job_id=job_id,
             picture_index=index,
             words=words,
@@ -239,22 +243,9 @@ class RemovalRequests:
         return await self._reviews.complain(complaint, most_since=(MATCHES_MAX, now))
 
 
-def _report(
-    blocked: PictureBlocked, request_id: RequestId, picture: bytes, *, now: datetime
-) -> SafetyReport:
-    """Return what is kept of a listed picture that came with a request: its facts alone."""
-    copy = blocked.copy
-    return SafetyReport(
-        id=f"removal-{request_id}",
-        account_id=AccountId(f"public:{request_id}"),
-        found_at=now,
-        rule=blocked.rule,
-        list_name=copy.list_name if copy else "",
-        entry=copy.entry if copy else "",
-        distance=copy.distance if copy else None,
-        fingerprint=copy.fingerprint if copy else "",
-        sha256=hashlib.sha256(picture).hexdigest(),
-    )
+def _public(request_id: RequestId) -> AccountId:
+    """Return what stands for whoever asked, who has no account here."""
+    return AccountId(f"public:{request_id}")
 
 
 def _digest(secret: str) -> str:

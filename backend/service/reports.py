@@ -19,7 +19,7 @@ from backend.contracts import (
     RenderReport,
     RenderStarted,
 )
-from backend.domain.child_safety import CHILD_SAFETY, SafetyReport
+from backend.domain.child_safety import SafetyReport
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.jobs import (
     LOSSES_MAX,
@@ -35,6 +35,7 @@ from backend.domain.jobs import (
 from backend.domain.judgements import Found, PictureJudgement
 from backend.domain.requests import AccountId, JobId
 from backend.domain.results import GenerationResult, ImageRef, Timings
+from backend.domain.ways_out import CHILD_SAFETY
 from backend.service.child_safety import ChildSafety
 from backend.service.ports import CancelFlags, Clock, EventBus, JobStore, OutboxPublisher
 

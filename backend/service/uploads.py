@@ -3,9 +3,8 @@
 import hashlib
 import secrets
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from backend.domain.child_safety import CHILD_SAFETY, SafetyReport
 from backend.domain.errors import (
     PictureBlocked,
     PictureTooLarge,
@@ -13,15 +12,16 @@ from backend.domain.errors import (
     Unavailable,
     UploadNotFound,
 )
-from backend.domain.requests import AccountId, Requester, UploadId
+from backend.domain.requests import Requester, UploadId
 from backend.domain.uploads import (
     UPLOAD_BYTES_MAX,
     UPLOAD_LIFETIME_S,
     UPLOADS_MAX,
     Upload,
 )
+from backend.domain.ways_out import CHILD_SAFETY
 from backend.service import on_record
-from backend.service.child_safety import ChildSafety
+from backend.service.child_safety import ChildSafety, report_on_sent
 from backend.service.ports import AdmittedPicture, AuditLog, Clock, UploadPictures, UploadStore
 from backend.service.standings import Standings
 
@@ -104,7 +104,14 @@ class Uploads:
             )
             await self._audit.record(held)
             if blocked.category == CHILD_SAFETY and self._child_safety is not None:
-                report = _safety_report(blocked, who, sha256=sha256, now=self._clock())
+                whose = hashlib.sha256(who.encode()).hexdigest()[:8]
+                report = report_on_sent(
+                    blocked,
+                    report_id=f"upload-{sha256[:24]}-{whose}",
+                    account_id=who,
+                    sha256=sha256,
+                    now=self._clock(),
+                )
                 await self._child_safety.open(report)
             raise
         cleared = on_record.upload_screened(who, "allow", sha256=sha256, at=self._clock())
@@ -137,22 +144,3 @@ class Uploads:
             await self._pictures.drop(upload.key)
             await self._store.remove(upload.id)
         return len(gone)
-
-
-def _safety_report(
-    blocked: PictureBlocked, who: AccountId, *, sha256: str, now: datetime
-) -> SafetyReport:
-    """Return what is kept of a picture that was sent: its facts; the bytes are dropped."""
-    copy = blocked.copy
-    whose = hashlib.sha256(who.encode()).hexdigest()[:8]
-    return SafetyReport(
-        id=f"upload-{sha256[:24]}-{whose}",
-        account_id=who,
-        found_at=now,
-        rule=blocked.rule,
-        list_name=copy.list_name if copy else "",
-        entry=copy.entry if copy else "",
-        distance=copy.distance if copy else None,
-        fingerprint=copy.fingerprint if copy else "",
-        sha256=sha256,
-    )

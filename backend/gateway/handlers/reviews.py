@@ -116,10 +116,7 @@ async def decide(request: web.Request, requester: Requester) -> web.Response:
 async def rules(request: web.Request, requester: Requester) -> web.Response:
     """Tell how often moderators agreed with each rule."""
     found = await request.app[SERVICES].moderation.reviews.rules(requester)
-    data = [
-        {**vars(rule), "precision": rule.precision, "interval": rule.interval} for rule in found
-    ]
-    return _json({"object": "list", "data": data})
+    return _json({"object": "list", "data": [rule.as_document() for rule in found]})
 
 
 async def requests(request: web.Request, requester: Requester) -> web.Response:
