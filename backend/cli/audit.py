@@ -7,9 +7,9 @@ from typing import Final
 
 from backend.bootstrap import open_database
 from backend.bootstrap.audit import make_audit_seal, open_pseudonyms
+from backend.cli.home import open_home
 from backend.cli.terminal import Subparsers, say
 from backend.db.audit_store import SqlAuditLog
-from backend.db.migrate import upgrade
 from backend.domain.errors import BadInput
 from backend.service.audit_export import Name, as_ecs
 from backend.settings import Settings
@@ -37,7 +37,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run_verify(arguments: argparse.Namespace) -> int:
     """Walk along the whole log and compare it with what was signed."""
-    settings = _ready()
+    settings = open_home()
     found = asyncio.run(_verify(settings))
     if arguments.json:
         told = {"entries": found.entries, "ok": found.ok, "first_bad": found.first_bad}
@@ -51,17 +51,10 @@ def run_export(arguments: argparse.Namespace) -> int:
     """Print the log, however long it is, a page in memory at a time."""
     if arguments.after < 0:
         raise BadInput("--after is 0 or more.", way_out="Leave it out to export everything.")
-    settings = _ready()
+    settings = open_home()
     name = None if arguments.plain_ids else open_pseudonyms(settings)
     asyncio.run(_export(settings, after=arguments.after, name=name))
     return 0
-
-
-def _ready() -> Settings:
-    settings = Settings()
-    settings.make_home()
-    upgrade(settings.database)
-    return settings
 
 
 async def _verify(settings: Settings) -> Verification:

@@ -5,6 +5,7 @@ import asyncio
 from typing import Final
 
 from backend.bootstrap import open_accounts
+from backend.cli.home import open_home
 from backend.cli.terminal import Subparsers, say
 from backend.db.migrate import upgrade
 from backend.domain.errors import BadInput
@@ -47,9 +48,7 @@ def run_create(arguments: argparse.Namespace) -> int:
 
 def run_revoke(arguments: argparse.Namespace) -> int:
     """Revoke a key."""
-    settings = Settings()
-    settings.make_home()
-    upgrade(settings.database)
+    settings = open_home()
     is_revoked = asyncio.run(_revoke(settings, arguments.id))
     say("Revoked." if is_revoked else "There is no such key.")
     return 0 if is_revoked else 2

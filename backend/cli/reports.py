@@ -11,9 +11,9 @@ from pydantic import TypeAdapter
 
 from backend.bootstrap import now, open_database, open_objects
 from backend.bootstrap.child_safety import make_safety_reports
+from backend.cli.home import open_home
 from backend.cli.terminal import Subparsers, say
 from backend.cli.unsealing import Unsealing, break_glass, forget
-from backend.db.migrate import upgrade
 from backend.domain.child_safety import SafetyReport
 from backend.service.safety_reports import SafetyReports
 from backend.settings import Settings
@@ -53,9 +53,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run one of the actions."""
-    settings = Settings()
-    settings.make_home()
-    upgrade(settings.database)
+    settings = open_home()
     found = asyncio.run(_act(settings, arguments))
     if arguments.json:
         told = [_REPORT.dump_python(one, mode="json") for one in found]

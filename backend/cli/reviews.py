@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 from backend.bootstrap import open_database
 from backend.bootstrap.backlog import count_backlog
+from backend.cli.home import open_home
 from backend.cli.terminal import Subparsers, say
-from backend.db.migrate import upgrade
 from backend.db.review_store import SqlReviewStore
 from backend.domain.reviews import Backlog, RulePrecision
 from backend.settings import Settings
@@ -28,7 +28,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def _rules(arguments: argparse.Namespace) -> int:
-    rules = asyncio.run(_read_rules(_opened()))
+    rules = asyncio.run(_read_rules(open_home()))
     if arguments.json:
         say(json.dumps([rule.as_document() for rule in rules]))
         return 0
@@ -38,20 +38,13 @@ def _rules(arguments: argparse.Namespace) -> int:
 
 
 def _waiting(arguments: argparse.Namespace) -> int:
-    backlog = asyncio.run(count_backlog(_opened(), now=datetime.now(UTC)))
+    backlog = asyncio.run(count_backlog(open_home(), now=datetime.now(UTC)))
     if arguments.json:
         say(json.dumps([asdict(one) for one in backlog]))
         return 0
     for one in backlog:
         say(_waiting_line(one))
     return 0
-
-
-def _opened() -> Settings:
-    settings = Settings()
-    settings.make_home()
-    upgrade(settings.database)
-    return settings
 
 
 async def _read_rules(settings: Settings) -> list[RulePrecision]:

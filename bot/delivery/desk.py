@@ -22,6 +22,7 @@ from backend.domain.reviews import Decision, Review
 from backend.service.moderation_ports import Card, Reminder
 from backend.service.reviews import ReviewCard
 from backend.service.services import Services
+from bot.delivery.nonces import nonce_of
 from bot.delivery.posting import Obstacle, obstacle_of
 from bot.delivery.request_cards import RequestCards
 from bot.identity import user_id_of
@@ -32,7 +33,6 @@ from bot.views.review_buttons import card_embed, review_buttons, veiled_files
 SWEEP_INTERVAL_S = 5.0
 _AT_ONCE = 100
 _LOOKED_BACK = 100
-_NONCE_CHARACTERS = 25
 # What was decided longer ago, while no bot ran, is news to nobody; answers to appeals always are.
 _NEWS = timedelta(days=1)
 _log = structlog.get_logger(__name__)
@@ -129,7 +129,7 @@ class Desk:
             view=review_buttons(shown) or discord.utils.MISSING,
             allowed_mentions=only(None),
             # Sent twice after a crash, it still appears once.
-            nonce=card.subject_id[:_NONCE_CHARACTERS],
+            nonce=nonce_of(card.subject_id),
         )
         return replace(card, message_id=message.id)
 
@@ -173,7 +173,7 @@ class Desk:
             reminder_text(reminder.review),
             reference=shown.to_reference(fail_if_not_exists=False),
             allowed_mentions=only(None),
-            nonce=f"r{reminder.count}{card.subject_id}"[:_NONCE_CHARACTERS],
+            nonce=nonce_of(f"r{reminder.count}{card.subject_id}"),
         )
         await self._services.moderation.cards.mark_reminded(reminder, self._clock())
 
@@ -221,7 +221,7 @@ class Desk:
                 text,
                 reference=lost.to_reference(fail_if_not_exists=False),
                 allowed_mentions=only(message.asker_id),
-                nonce=f"t{review.version}{review.id}"[:_NONCE_CHARACTERS],
+                nonce=nonce_of(f"t{review.version}{review.id}"),
             )
         except discord.HTTPException as error:
             if obstacle_of(error) is None:

@@ -9,6 +9,7 @@ import discord
 import structlog
 
 from backend.domain.deliveries import DiscordMessage
+from bot.delivery.nonces import nonce_of
 from bot.views.answers import only
 
 # Tokens die at 15 minutes; refused calls count toward Discord's ban limit, so none is risked.
@@ -17,7 +18,6 @@ _TOKEN_DEAD = frozenset({10015, 50027})
 _MESSAGE_GONE = frozenset({10008})
 # Unknown channel or guild, no access, no direct messages, no permission, archived thread.
 _NOT_LET_IN = frozenset({10003, 10004, 50001, 50007, 50013, 50083})
-_NONCE_CHARACTERS = 25
 _log = structlog.get_logger(__name__)
 
 
@@ -153,7 +153,7 @@ class Poster:
             view=post.view if post.view is not None else discord.utils.MISSING,
             allowed_mentions=only(message.asker_id),
             # Sent twice after a crash, it still appears once.
-            nonce=str(message.job_id)[:_NONCE_CHARACTERS],
+            nonce=nonce_of(message.job_id),
             reference=reference,  # type: ignore[arg-type]  # None is the library's own default
         )
 

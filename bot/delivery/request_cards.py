@@ -12,11 +12,11 @@ import structlog
 from backend.domain.removals import RemovalRequest
 from backend.service.moderation_ports import Card
 from backend.service.services import Moderation
+from bot.delivery.nonces import nonce_of
 from bot.presenters.removal_requests import request_embed
 from bot.views.answers import only
 from bot.views.request_buttons import request_buttons
 
-_NONCE_CHARACTERS = 25
 _log = structlog.get_logger(__name__)
 
 
@@ -55,7 +55,7 @@ class RequestCards:
             view=request_buttons(request),
             allowed_mentions=only(None),
             # Sent twice after a crash, it still appears once.
-            nonce=request.id[:_NONCE_CHARACTERS],
+            nonce=nonce_of(request.id),
         )
         await self._moderation.cards.mark_shown(
             replace(card, message_id=message.id, shown_version=0)
