@@ -1,6 +1,5 @@
 """What lies before moderators, over REST: for keys that moderate; and what members do about it."""
 
-import json
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -11,6 +10,7 @@ from pydantic import Field
 from backend.domain.requests import Requester
 from backend.domain.results import ImageVariant
 from backend.domain.reviews import APPEAL_WORDS_MAX, REPORT_WORDS_MAX, Review, ReviewId
+from backend.gateway.answers import json_answer
 from backend.gateway.app_keys import SERVICES
 from backend.gateway.bodies import read_body, read_query
 from backend.gateway.paths import image_index_of, job_id_of
@@ -72,13 +72,13 @@ async def list_open(request: web.Request, requester: Requester) -> web.Response:
     """List what is open: appeals by when they are due, then the rest, oldest first."""
     reviews = request.app[SERVICES].moderation.reviews
     cards = await reviews.open_cards(requester, limit=read_query(request, PageIn).limit)
-    return _json({"object": "list", "data": [_card(card) for card in cards]})
+    return json_answer({"object": "list", "data": [_card(card) for card in cards]})
 
 
 async def show(request: web.Request, requester: Requester) -> web.Response:
     """Tell of one review, decided or not."""
     reviews = request.app[SERVICES].moderation.reviews
-    return _json(_card(await reviews.card(_review_id(request), requester)))
+    return json_answer(_card(await reviews.card(_review_id(request), requester)))
 
 
 async def picture(request: web.Request, requester: Requester) -> web.Response:
@@ -110,13 +110,13 @@ async def decide(request: web.Request, requester: Requester) -> web.Response:
             card = await reviews.remove(review_id, requester, reason=body.reason)
         case None:
             card = await reviews.card(review_id, requester)
-    return _json(_card(card))
+    return json_answer(_card(card))
 
 
 async def rules(request: web.Request, requester: Requester) -> web.Response:
     """Tell how often moderators agreed with each rule."""
     found = await request.app[SERVICES].moderation.reviews.rules(requester)
-    return _json({"object": "list", "data": [rule.as_document() for rule in found]})
+    return json_answer({"object": "list", "data": [rule.as_document() for rule in found]})
 
 
 async def requests(request: web.Request, requester: Requester) -> web.Response:
@@ -134,7 +134,7 @@ async def requests(request: web.Request, requester: Requester) -> web.Response:
         }
         for asked, state in found
     ]
-    return _json({"object": "list", "data": data})
+    return json_answer({"object": "list", "data": data})
 
 
 async def remove_picture(request: web.Request, requester: Requester) -> web.Response:
@@ -153,7 +153,7 @@ async def remove_picture(request: web.Request, requester: Requester) -> web.Resp
         for place in removal.places
     ]
     out = {"id": removal.id, "is_finished": removal.is_finished, "places": places}
-    return _json(out, status=HTTPStatus.ACCEPTED)
+    return json_answer(out, status=HTTPStatus.ACCEPTED)
 
 
 async def appeal(request: web.Request, requester: Requester) -> web.Response:
@@ -168,7 +168,7 @@ async def appeal(request: web.Request, requester: Requester) -> web.Response:
         "state": "open",
         "answer_by": due.isoformat() if due else None,
     }
-    return _json(out, status=HTTPStatus.CREATED)
+    return json_answer(out, status=HTTPStatus.CREATED)
 
 
 async def report(request: web.Request, requester: Requester) -> web.Response:
@@ -177,7 +177,7 @@ async def report(request: web.Request, requester: Requester) -> web.Response:
     appeals = request.app[SERVICES].moderation.appeals
     job_id, index = job_id_of(request), image_index_of(request)
     await appeals.report(job_id, index, requester, words=body.reason)
-    return _json({"object": "report", "state": "open"}, status=HTTPStatus.CREATED)
+    return json_answer({"object": "report", "state": "open"}, status=HTTPStatus.CREATED)
 
 
 def _review_id(request: web.Request) -> ReviewId:
@@ -214,8 +214,3 @@ def _appeal(review: Review) -> dict[str, Any]:
         "appeal": review.appeal.words if review.appeal else None,
         "answer_by": review.due_at.isoformat() if review.due_at else None,
     }
-
-
-def _json(document: dict[str, Any], *, status: int = HTTPStatus.OK) -> web.Response:
-    body = json.dumps(document, ensure_ascii=False).encode()
-    return web.Response(status=status, body=body, content_type="application/json")

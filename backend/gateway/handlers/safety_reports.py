@@ -1,6 +1,5 @@
 """Estimates of child safety, for the moderators whom the settings name; facts, never a picture."""
 
-import json
 from typing import Annotated, Any
 
 from aiohttp import web
@@ -8,6 +7,7 @@ from pydantic import Field
 
 from backend.domain.child_safety import SafetyReport
 from backend.domain.requests import Requester
+from backend.gateway.answers import json_answer
 from backend.gateway.app_keys import SERVICES
 from backend.gateway.bodies import read_body
 from backend.gateway.shapes import Incoming, Text
@@ -23,7 +23,7 @@ class ReleaseIn(Incoming):
 async def list_estimates(request: web.Request, requester: Requester) -> web.Response:
     """List what stands and rests on an estimate, oldest first."""
     found = await request.app[SERVICES].moderation.safety.estimates(requester)
-    return _json({"object": "list", "data": [_facts(one) for one in found]})
+    return json_answer({"object": "list", "data": [_facts(one) for one in found]})
 
 
 async def release(request: web.Request, requester: Requester) -> web.Response:
@@ -31,7 +31,7 @@ async def release(request: web.Request, requester: Requester) -> web.Response:
     body = await read_body(request, ReleaseIn)
     safety, report_id = request.app[SERVICES].moderation.safety, request.match_info["report_id"]
     report = await safety.release_estimate(report_id, requester, reason=body.reason)
-    return _json(_facts(report))
+    return json_answer(_facts(report))
 
 
 def _facts(report: SafetyReport) -> dict[str, Any]:
@@ -47,8 +47,3 @@ def _facts(report: SafetyReport) -> dict[str, Any]:
         "state": report.state,
         "is_released": report.is_released,
     }
-
-
-def _json(document: dict[str, Any]) -> web.Response:
-    body = json.dumps(document, ensure_ascii=False).encode()
-    return web.Response(body=body, content_type="application/json")
