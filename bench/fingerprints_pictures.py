@@ -4,13 +4,12 @@ The pictures are those of `watermark_pictures.py`. A picture that tells nothing 
 plain and shaded ones) is not looked up, by the published rule; how many those are is counted.
 """
 
-import io
-import json
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 from PIL import Image, ImageDraw
+from watermark import add_row, jpeg, light, resize, rows_of, webp
 from watermark_pictures import find_photographs, photograph, synthetic
 
 from safety.fingerprint import Fingerprint, crops, dihedrals
@@ -34,14 +33,7 @@ def look_up(cache: Path, pictures: Path, each: int) -> None:
                 title: _distances(change(picture), own) for title, change in changes(random).items()
             }
             row["asked"] = [one.hex for one in _of_parts(picture) if one.is_telling]
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-
-
-def rows_of(path: Path) -> list[dict]:
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        add_row(path, row)
 
 
 def changes(random: Random) -> dict[str, Change]:
@@ -50,29 +42,29 @@ def changes(random: Random) -> dict[str, Change]:
     turned = {f"turned or mirrored, {way.name.lower()}": way for way in Image.Transpose}
     return {
         "as it was": lambda p: p,
-        "JPEG 80": lambda p: _through(p, "JPEG", 80),
-        "JPEG 50": lambda p: _through(p, "JPEG", 50),
-        "WebP 50": lambda p: _through(p, "WEBP", 50),
-        "resized to 50 %": lambda p: _resize(p, 0.5),
-        "resized to 200 %": lambda p: _resize(p, 2.0),
-        "brightness +30 %": lambda p: _light(p, 1.3),
-        "brightness -30 %": lambda p: _light(p, 0.7),
+        "JPEG 80": lambda p: jpeg(p, 80),
+        "JPEG 50": lambda p: jpeg(p, 50),
+        "WebP 50": lambda p: webp(p, 50),
+        "resized to 50 %": lambda p: resize(p, 0.5),
+        "resized to 200 %": lambda p: resize(p, 2.0),
+        "brightness +30 %": lambda p: light(p, 1.3),
+        "brightness -30 %": lambda p: light(p, 0.7),
         "cut to 98 % of each side": lambda p: _cut(p, 0.98, x, y),
         "cut to 95 % of each side": lambda p: _cut(p, 0.95, x, y),
         "cut to 90 % of each side": lambda p: _cut(p, 0.9, x, y),
         "set into a margin of 8 %": _framed,
         "caption bar, 12 % below": _captioned,
         **{title: lambda p, w=way: p.transpose(w) for title, way in turned.items()},
-        "50 %, JPEG 50": lambda p: _through(_resize(p, 0.5), "JPEG", 50),
-        "mirrored, 77 %, WebP 50": lambda p: _through(
-            _resize(p.transpose(Image.Transpose.FLIP_LEFT_RIGHT), 0.77), "WEBP", 50
+        "50 %, JPEG 50": lambda p: jpeg(resize(p, 0.5), 50),
+        "mirrored, 77 %, WebP 50": lambda p: webp(
+            resize(p.transpose(Image.Transpose.FLIP_LEFT_RIGHT), 0.77), 50
         ),
-        "turned, -30 %, JPEG 50": lambda p: _through(
-            _light(p.transpose(Image.Transpose.ROTATE_90), 0.7), "JPEG", 50
+        "turned, -30 %, JPEG 50": lambda p: jpeg(
+            light(p.transpose(Image.Transpose.ROTATE_90), 0.7), 50
         ),
-        "caption bar, 70 %, JPEG 50": lambda p: _through(_resize(_captioned(p), 0.7), "JPEG", 50),
-        "cut to 98 %, mirrored, JPEG 50": lambda p: _through(
-            _cut(p, 0.98, x, y).transpose(Image.Transpose.FLIP_LEFT_RIGHT), "JPEG", 50
+        "caption bar, 70 %, JPEG 50": lambda p: jpeg(resize(_captioned(p), 0.7), 50),
+        "cut to 98 %, mirrored, JPEG 50": lambda p: jpeg(
+            _cut(p, 0.98, x, y).transpose(Image.Transpose.FLIP_LEFT_RIGHT), 50
         ),
     }
 
@@ -108,21 +100,6 @@ def _pictures(folder: Path, each: int):
                 f"starter {number}",
                 lambda n=number: Image.open(drawn[n]).convert("RGB"),
             )
-
-
-def _through(picture: Image.Image, form: str, quality: int) -> Image.Image:
-    buffer = io.BytesIO()
-    picture.save(buffer, format=form, quality=quality)
-    return Image.open(buffer).convert("RGB")
-
-
-def _resize(picture: Image.Image, factor: float) -> Image.Image:
-    size = (round(picture.width * factor), round(picture.height * factor))
-    return picture.resize(size, Image.Resampling.BICUBIC)
-
-
-def _light(picture: Image.Image, factor: float) -> Image.Image:
-    return picture.point(lambda value: min(255, round(value * factor)))
 
 
 def _cut(picture: Image.Image, share: float, x: float, y: float) -> Image.Image:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from fingerprints_pictures import rows_of
+from watermark import rows_of
 
 from safety.fingerprint import MATCH_DISTANCE, Fingerprint, HashIndex
 

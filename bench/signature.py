@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import numpy
@@ -19,7 +18,7 @@ import torch
 from diffusers import AutoencoderKL
 from PIL import Image
 from watermark import KEY, TRANSFORMS, add_row, crop, jpeg, psnr_db, rows_of, ssim
-from watermark_pictures import MODELS, open_starter, starter_prompt
+from watermark_pictures import MODELS, open_starter, sample
 
 from gpu_worker.compose.signing import sign
 from gpu_worker.render.decode import to_pictures
@@ -131,15 +130,7 @@ def latents(pipeline, art: Path, each: int) -> Iterator[tuple[str, int, Any]]:
 
 
 def _drawn(pipeline, number: int) -> torch.Tensor:
-    found = pipeline(
-        starter_prompt(Random(f"signature {number}")),  # noqa: S311 repeatable on purpose
-        width=128,
-        height=128,
-        num_inference_steps=10,
-        guidance_scale=3.0,
-        generator=torch.Generator().manual_seed(number),
-        output_type="latent",
-    ).images
+    found = sample(pipeline, f"signature {number}", number, output_type="latent")
     return found / pipeline.vae.config.scaling_factor
 
 

@@ -67,15 +67,23 @@ def _draw(paths: list[Path], threads: int) -> None:
         MODELS / "upscaler" / "x4.safetensors", scale=4, device=torch.device("cpu")
     )
     for path in paths:
-        picture = pipeline(
-            starter_prompt(Random(f"watermark {path.stem}")),  # noqa: S311 repeatable on purpose
-            width=128,
-            height=128,
-            num_inference_steps=10,
-            guidance_scale=3.0,
-            generator=torch.Generator().manual_seed(int(path.stem)),
-        ).images[0]
+        picture = sample(pipeline, f"watermark {path.stem}", int(path.stem))[0]
         upscaler.enlarge([picture])[0].save(path)
+
+
+def sample(pipeline, name: str, seed: int, *, output_type: str = "pil"):
+    """Draw the scene of a name with the starter model, 128 px; return what the pipeline made."""
+    import torch
+
+    return pipeline(
+        starter_prompt(Random(name)),  # noqa: S311 repeatable on purpose
+        width=128,
+        height=128,
+        num_inference_steps=10,
+        guidance_scale=3.0,
+        generator=torch.Generator().manual_seed(seed),
+        output_type=output_type,
+    ).images
 
 
 def find_photographs(wheels: Path) -> list[tuple[str, Image.Image]]:
