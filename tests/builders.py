@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from backend.domain.child_safety import SafetyReport
 from backend.domain.events import JobEvent, JobEventKind
 from backend.domain.families import ModelFamily, Sampler
 from backend.domain.jobs import Change, Job
@@ -115,3 +116,17 @@ def a_worker(name: str = "w1", *, adapters: Iterable[str] = (), **fields: Any) -
     """Return a live worker of one slot that asks for one job."""
     values = {"family": ModelFamily.SDXL, "slots": 1, "wants": 1, **fields}
     return LiveWorker(name=name, adapters=frozenset(adapters), **values)
+
+
+def a_listed_finding(**fields: Any) -> SafetyReport:
+    return SafetyReport(
+        **{
+            "id": "gen_1",
+            "account_id": AccountId("discord:1"),
+            "found_at": NOW,
+            "rule": "known.test-bank",
+            "list_name": "test-bank",
+            "distance": 3,
+            **fields,
+        }
+    )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from safety.verdict import Finding
+from safety.verdict import Finding, Outcome
 
 
 class EachByItself:
@@ -15,3 +15,15 @@ class EachByItself:
 
     def look(self, pixels: Image.Image) -> list[Finding]:
         raise NotImplementedError
+
+
+class SureOf(EachByItself):
+    """A network that gives every picture one score."""
+
+    name = "nsfw"
+
+    def __init__(self, score: float) -> None:
+        self.score = score
+
+    def look(self, pixels: Image.Image) -> list[Finding]:
+        return [Finding(check=self.name, outcome=Outcome.ALLOW, score=self.score)]

@@ -1,6 +1,7 @@
 """What every `RemovalStore` promises."""
 
 from dataclasses import replace
+from typing import Any
 
 from backend.domain.jobs import Job, JobState
 from backend.domain.removals import (
@@ -125,7 +126,7 @@ async def test_messages_are_noted_once_by_job(stores: Stores):
     assert await stores.removals.messages_of(job_id) == [(7, 8)]
 
 
-async def test_a_request_is_unseen_until_its_card_is_posted_or_a_review_is_open(stores: Stores):
+def a_removal_request(**fields: Any) -> RemovalRequest:
     plain = RemovalRequest(
         id=RequestId("req_1"),
         token_digest="ab" * 32,
@@ -133,8 +134,13 @@ async def test_a_request_is_unseen_until_its_card_is_posted_or_a_review_is_open(
         contact="",
         sha256="",
         fingerprint="",
-        at=at(1),
+        at=at(0),
     )
+    return replace(plain, **fields)
+
+
+async def test_a_request_is_unseen_until_its_card_is_posted_or_a_review_is_open(stores: Stores):
+    plain = a_removal_request(at=at(1))
     later = replace(plain, id=RequestId("req_2"), token_digest="cd" * 32, at=at(2))
     matched = replace(
         plain, id=RequestId("req_3"), token_digest="ef" * 32, review_ids=("rev_1",), at=at(3)
@@ -150,16 +156,7 @@ async def test_a_request_is_unseen_until_its_card_is_posted_or_a_review_is_open(
 
 
 async def test_a_request_is_found_by_its_secrets_digest(stores: Stores):
-    request = RemovalRequest(
-        id=RequestId("req_1"),
-        token_digest="ab" * 32,
-        words="me",
-        contact="",
-        sha256="",
-        fingerprint="",
-        at=at(0),
-        review_ids=("rev_1",),
-    )
+    request = a_removal_request(at=at(0), review_ids=("rev_1",))
     await stores.removals.add_request(request)
     later = replace(request, id=RequestId("req_2"), token_digest="cd" * 32, at=at(9))
     await stores.removals.add_request(later)

@@ -9,21 +9,13 @@ import pytest
 from backend.bootstrap import open_database
 from backend.cli import main
 from backend.db.stores import SqlAuditLog, SqlSafetyReportStore, SqlStandingStore
-from backend.domain.child_safety import SafetyReport
 from backend.domain.requests import AccountId
 from backend.domain.standing import Sanction
 from backend.settings import Settings
 from safety.moderation.audit import AuditEntry
-from tests.builders import NOW
+from tests.builders import NOW, a_listed_finding
 
-REPORT = SafetyReport(
-    id="gen_1",
-    account_id=AccountId("discord:1"),
-    found_at=NOW,
-    rule="known.test-bank",
-    list_name="test-bank",
-    distance=3,
-)
+REPORT = a_listed_finding()
 
 
 @pytest.fixture

@@ -11,14 +11,12 @@ import pytest
 from backend.bootstrap import now, open_database, open_objects
 from backend.cli import main
 from backend.db.stores import SqlAuditLog, SqlSafetyReportStore
-from backend.domain.child_safety import SafetyReport
-from backend.domain.requests import AccountId
 from backend.settings import Settings
 from safety.moderation.audit import AuditEntry
 from safety.moderation.quarantine import load_or_create_quarantine_key, seal
 from storage.errors import ObjectNotFound
 from storage.sealed import SealedObjects
-from tests.builders import NOW
+from tests.builders import a_listed_finding
 
 PIXELS = b"pixels of nothing"
 REASON = "report T-77"
@@ -36,15 +34,7 @@ class House:
         for index, key in enumerate(self.keys):
             data = PIXELS + str(index).encode()
             self.sealed.keep(key, seal(data, to=self.key.public_key(), about=key))
-        self.report = SafetyReport(
-            id="gen_1",
-            account_id=AccountId("discord:1"),
-            found_at=NOW,
-            rule="known.test-bank",
-            list_name="test-bank",
-            distance=3,
-            evidence=self.keys,
-        )
+        self.report = a_listed_finding(evidence=self.keys)
         assert main(["reports", "list"]) == 0
         asyncio.run(self._file())
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from backend.contracts import ModelFamily, RenderJob, Tier
+from backend.contracts import RenderJob
 from backend.domain.errors import BadInput
 from backend.domain.requests import Place
 from backend.service.policies import Policies, policy_use
@@ -21,9 +21,10 @@ from safety.verdict import Finding, KnownMatch, Outcome
 from storage.image_store import ImageStore
 from storage.object_stores.memory import MemoryObjectStore
 from tests.builders import at
-from tests.fakes.image_checks import EachByItself
+from tests.fakes.image_checks import EachByItself, SureOf
 from tests.fakes.marks import a_marker
 from tests.fakes.policies import MemoryGuildPolicies
+from tests.unit.gpu_worker.conftest import a_render_job
 
 TRUSTED, NEWCOMER = "4711", "4712"
 HOUSE = f"""
@@ -88,18 +89,6 @@ def with_role(place: Place, role: str) -> Place:
     )
 
 
-class SureOf(EachByItself):
-    """A network that gives every picture one score."""
-
-    name = "nsfw"
-
-    def __init__(self, score: float) -> None:
-        self.score = score
-
-    def look(self, pixels: Image.Image) -> list[Finding]:
-        return [Finding(check=self.name, outcome=Outcome.ALLOW, score=self.score)]
-
-
 class Listed(EachByItself):
     """A list that knows every picture."""
 
@@ -125,16 +114,7 @@ async def a_job(
     policies = Policies(house=read_policy(house), guilds=MemoryGuildPolicies(), clock=lambda: at(0))
     if guild is not None:
         await policies.set("1", guild, author="ann")
-    sent = RenderJob(
-        job_id="gen_1",
-        attempt=1,
-        family=ModelFamily.SDXL,
-        tier=Tier.FAST,
-        prompt=prompt,
-        seed=7,
-        image_count=1,
-        policy=policy_use(await policies.at(place)),
-    )
+    sent = a_render_job(prompt=prompt, policy=policy_use(await policies.at(place)))
     return RenderJob.model_validate_json(sent.model_dump_json())
 
 
