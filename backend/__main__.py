@@ -29,6 +29,7 @@ from backend.bootstrap.child_safety import make_child_safety
 from backend.bootstrap.images import open_store
 from backend.bootstrap.log_stream import LogStream
 from backend.bootstrap.moderation import make_removals, make_standings
+from backend.bootstrap.provenance import make_likenesses
 from backend.bootstrap.upkeep import kept_up
 from backend.contracts import REPORT_STREAM
 from backend.db.clock import DatabaseClock
@@ -194,7 +195,12 @@ async def open_dispatcher(
             outlooks=RedisOutlooks(redis=redis),
             gauges=(gauges := open_gauges(redis)),
             uploads=make_uploads(database, settings, clock=clock),
-            removals=make_removals(database, stored=open_store(settings), clock=clock),
+            removals=make_removals(
+                database,
+                stored=open_store(settings),
+                clock=clock,
+                likenesses=make_likenesses(database),
+            ),
             clock=clock,
         )
         async with (

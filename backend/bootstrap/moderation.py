@@ -14,7 +14,6 @@ from backend.db.stores import (
     SqlCardStore,
     SqlJobStore,
     SqlMessageStore,
-    SqlPictureStore,
     SqlRemovalStore,
     SqlReviewStore,
     SqlStandingStore,
@@ -64,12 +63,14 @@ def make_moderation(
     outbox: OutboxPublisher,
     open_lists: OpenLists,
     clock: Clock,
+    *,
+    likenesses: Likenesses,
 ) -> Moderation:
     """Make what members and moderators do."""
     stored = open_store(settings)
     reviews, jobs = SqlReviewStore(database=database), SqlJobStore(database=database)
     cards = SqlCardStore(database=database)
-    removals = make_removals(database, stored=stored, clock=clock)
+    removals = make_removals(database, stored=stored, clock=clock, likenesses=likenesses)
     return Moderation(
         standings=standings,
         reviews=Reviews(
@@ -90,7 +91,7 @@ def make_moderation(
             reviews=reviews,
             jobs=jobs,
             files=make_files(stored, clock=clock),
-            likenesses=Likenesses(pictures=SqlPictureStore(database=database)),
+            likenesses=likenesses,
             limiter=MemoryLimiter(burst=5, per_minute=1, clock=time.monotonic),
             listed=VettedPictures(open_lists=open_lists),
             child_safety=make_child_safety(settings, database, standings, clock=clock),
@@ -109,7 +110,9 @@ def make_moderation(
     )
 
 
-def make_removals(database: Database, *, stored: OpenStore, clock: Clock) -> Removals:
+def make_removals(
+    database: Database, *, stored: OpenStore, clock: Clock, likenesses: Likenesses
+) -> Removals:
     """Make what removes pictures everywhere."""
     return Removals(
         store=SqlRemovalStore(database=database),
@@ -117,7 +120,7 @@ def make_removals(database: Database, *, stored: OpenStore, clock: Clock) -> Rem
         messages=SqlMessageStore(database=database),
         files=make_files(stored, clock=clock),
         look_alikes=LookAlikes(
-            likenesses=Likenesses(pictures=SqlPictureStore(database=database)),
+            likenesses=likenesses,
             reviews=SqlReviewStore(database=database),
             jobs=SqlJobStore(database=database),
             files=make_files(stored, clock=clock),

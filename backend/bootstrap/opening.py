@@ -19,7 +19,7 @@ from backend.bootstrap.images import open_images, open_objects
 from backend.bootstrap.links import open_named_pictures
 from backend.bootstrap.moderation import make_moderation, make_standings
 from backend.bootstrap.policies import make_policies
-from backend.bootstrap.provenance import make_provenance
+from backend.bootstrap.provenance import make_likenesses, make_provenance
 from backend.db.sessions import Database
 from backend.db.stores import (
     SqlAuditLog,
@@ -94,7 +94,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         fleet = _make_fleet(settings, redis)
         standings = make_standings(settings, database, redis, outbox, clock=now)
         given = make_given_pictures(database, clock=now)
-        lists = share_lists(settings)
+        lists, likenesses = share_lists(settings), make_likenesses(database)
         uploads = make_uploads(database, settings, clock=now, standings=standings, open_lists=lists)
         preferences = SavedPreferences(store=SqlPreferenceStore(database=database))
         reader = replace(
@@ -122,8 +122,10 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 clock=now,
             ),
             uploads=uploads,
-            provenance=make_provenance(settings, database),
-            moderation=make_moderation(settings, database, standings, outbox, lists, now),
+            provenance=make_provenance(settings, database, likenesses),
+            moderation=make_moderation(
+                settings, database, standings, outbox, lists, now, likenesses=likenesses
+            ),
             accounts=make_accounts(database),
             messages=SqlMessageStore(database=database),
             events=bus,

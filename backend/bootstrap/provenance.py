@@ -11,6 +11,7 @@ from backend.db.sessions import Database
 from backend.db.stores import SqlPictureStore
 from backend.delivery.examiner import FileExaminer
 from backend.limits.memory_limiter import MemoryLimiter
+from backend.service.likenesses import Likenesses
 from backend.service.provenance import ProvenanceChecks
 from backend.settings import Settings
 from safety.errors import CredentialsInvalid
@@ -28,7 +29,9 @@ _BURST = 10
 _PER_MINUTE = 10
 
 
-def make_provenance(settings: Settings, database: Database | None) -> ProvenanceChecks:
+def make_provenance(
+    settings: Settings, database: Database | None, likenesses: Likenesses | None
+) -> ProvenanceChecks:
     """Make the use case over the installation's own keys and, where there is one, its registry."""
     return ProvenanceChecks(
         examiner=FileExaminer(
@@ -39,19 +42,25 @@ def make_provenance(settings: Settings, database: Database | None) -> Provenance
             else None,
         ),
         pictures=None if database is None else SqlPictureStore(database=database),
+        likenesses=likenesses,
         limiter=MemoryLimiter(burst=_BURST, per_minute=_PER_MINUTE, clock=time.monotonic),
     )
+
+
+def make_likenesses(database: Database) -> Likenesses:
+    """Make the index over all delivered pictures: one a process, for all who look in it."""
+    return Likenesses(pictures=SqlPictureStore(database=database))
 
 
 @asynccontextmanager
 async def open_provenance(settings: Settings) -> AsyncIterator[ProvenanceChecks]:
     """Open the use case alone: with the registry, where there is a database."""
     if not settings.has_database:
-        yield make_provenance(settings, None)
+        yield make_provenance(settings, None, None)
         return
     database = Database(settings.database)
     try:
-        yield make_provenance(settings, database)
+        yield make_provenance(settings, database, make_likenesses(database))
     finally:
         await database.close()
 

@@ -17,7 +17,8 @@ _TRUSTED, _UNTRUSTED = "trusted", "untrusted"
 class ProvenanceChecks:
     """Tells of any file whether it was made here, and what of our marks has survived.
 
-    `pictures` is None where there is no registry to look into; marks are read all the same.
+    `pictures`, and the index `likenesses` over them, are None where there is no registry to look
+    into; marks are read all the same.
     """
 
     def __init__(
@@ -25,12 +26,13 @@ class ProvenanceChecks:
         *,
         examiner: Examiner,
         pictures: PictureStore | None,
+        likenesses: Likenesses | None = None,
         limiter: RateLimiter | None = None,
     ) -> None:
         self._examiner = examiner
         self._limiter = limiter
         self._pictures = pictures
-        self._likenesses = None if pictures is None else Likenesses(pictures=pictures)
+        self._likenesses = likenesses
 
     def must_be_welcome(self, client: str) -> None:
         """Count a question of a client, before its file is taken in.

@@ -311,13 +311,15 @@ def make_moderation(
     cards = MemoryCardStore(memory=memory)
     store = MemoryRemovalStore(memory=memory, cards=cards.cards)
     files = files or make_files(MemoryObjectStore(), clock=clock)
+    likenesses = Likenesses(pictures=MemoryPictureStore(memory=memory))
+    audit, reports = MemoryAuditLog(memory=memory), MemorySafetyReportStore(memory=memory)
     removals = Removals(
         store=store,
         jobs=jobs,
         messages=messages or MemoryMessageStore(),
         files=files,
         look_alikes=LookAlikes(
-            likenesses=Likenesses(pictures=MemoryPictureStore(memory=memory)),
+            likenesses=likenesses,
             reviews=reviews,
             jobs=jobs,
             files=files,
@@ -334,7 +336,7 @@ def make_moderation(
             removals=removals,
             standings=standings,
             outbox=outbox,
-            audit=MemoryAuditLog(memory=memory),
+            audit=audit,
             clock=clock,
         ),
         appeals=Appeals(reviews=reviews, jobs=jobs, clock=clock),
@@ -345,22 +347,17 @@ def make_moderation(
             reviews=reviews,
             jobs=jobs,
             files=files,
-            likenesses=Likenesses(pictures=MemoryPictureStore(memory=memory)),
+            likenesses=likenesses,
             limiter=MemoryLimiter(burst=5, per_minute=1, clock=lambda: clock().timestamp()),
             listed=VettedPictures(open_lists=lambda: hash_lists),
-            child_safety=ChildSafety(
-                store=MemorySafetyReportStore(memory=memory),
-                standings=standings,
-                audit=MemoryAuditLog(memory=memory),
-                clock=clock,
-            ),
-            audit=MemoryAuditLog(memory=memory),
+            child_safety=ChildSafety(store=reports, standings=standings, audit=audit, clock=clock),
+            audit=audit,
             clock=clock,
         ),
         safety=SafetyReports(
-            store=MemorySafetyReportStore(memory=memory),
+            store=reports,
             standings=MemoryStandingStore(memory=memory),
-            audit=MemoryAuditLog(memory=memory),
+            audit=audit,
             clock=clock,
             reviewers=[SAFETY_REVIEWER],
         ),
@@ -369,7 +366,7 @@ def make_moderation(
             jobs=jobs,
             pictures=pictures or MemoryPictures(),
             standings=standings,
-            audit=MemoryAuditLog(memory=memory),
+            audit=audit,
             clock=clock,
         ),
     )

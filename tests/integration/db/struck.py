@@ -24,6 +24,7 @@ from backend.bootstrap.audit import make_audit_seal
 from backend.bootstrap.checks import share_lists
 from backend.bootstrap.moderation import make_moderation, make_standings
 from backend.bootstrap.opening import open_bus
+from backend.bootstrap.provenance import make_likenesses
 from backend.db.audit_seal import AuditSeal
 from backend.db.sessions import Database
 from backend.db.stores import SqlJobStore
@@ -119,7 +120,9 @@ async def open_house(
     outbox = Outbox(jobs=jobs, bus=bus)
     standings = make_standings(settings, database, redis, outbox, clock=_now)
     lists = share_lists(settings)
-    moderation = make_moderation(settings, database, standings, outbox, lists, _now)
+    moderation = make_moderation(
+        settings, database, standings, outbox, lists, _now, likenesses=make_likenesses(database)
+    )
     try:
         yield House(
             home=home,
