@@ -53,6 +53,7 @@ from backend.gateway.readiness import Check
 from backend.scheduling.gpu_pools import open_gpu_pool
 from backend.scheduling.rules import FairRules
 from backend.service.line import Line
+from backend.service.ports import Clock
 from backend.service.reports import Reports
 from backend.service.turns import Turns
 from backend.settings import Settings, setting_problems
@@ -162,21 +163,7 @@ async def open_dispatcher(
         dispatcher = Dispatcher(
             redis=redis,
             jobs=jobs,
-            line=Line(
-                jobs=jobs,
-                pictures=make_given_pictures(database, clock=clock),
-                sent=RedisSentJobs(redis=redis),
-                policies=make_policies(database, settings, clock=clock),
-                open_turns=lambda family: Turns(
-                    family=family,
-                    jobs=jobs,
-                    documents=SqlQueueDocuments(database=database),
-                    clock=clock,
-                    rules=rules or FairRules(tiers=settings.tier_policies),
-                ),
-                clock=clock,
-                dispatch_lease_s=settings.dispatch_lease_s,
-            ),
+            line=_make_line(settings, database, redis, clock, rules),
             reports=Reports(
                 jobs=jobs,
                 events=bus,
@@ -208,6 +195,27 @@ async def open_dispatcher(
             kept_up(database, settings, gauges, clock=clock),
         ):
             yield dispatcher
+
+
+def _make_line(
+    settings: Settings, database: Database, redis: Redis, clock: Clock, rules: FairRules | None
+) -> Line:
+    jobs = SqlJobStore(database=database)
+    return Line(
+        jobs=jobs,
+        pictures=make_given_pictures(database, clock=clock),
+        sent=RedisSentJobs(redis=redis),
+        policies=make_policies(database, settings, clock=clock),
+        open_turns=lambda family: Turns(
+            family=family,
+            jobs=jobs,
+            documents=SqlQueueDocuments(database=database),
+            clock=clock,
+            rules=rules or FairRules(tiers=settings.tier_policies),
+        ),
+        clock=clock,
+        dispatch_lease_s=settings.dispatch_lease_s,
+    )
 
 
 def open_feed(redis: Redis) -> GroupReader:

@@ -62,9 +62,8 @@ def make_moderation(
     standings: Standings,
     outbox: OutboxPublisher,
     open_lists: OpenLists,
-    clock: Clock,
-    *,
     likenesses: Likenesses,
+    clock: Clock,
 ) -> Moderation:
     """Make what members and moderators do."""
     stored = open_store(settings)

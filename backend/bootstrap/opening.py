@@ -94,7 +94,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         fleet = _make_fleet(settings, redis)
         standings = make_standings(settings, database, redis, outbox, clock=now)
         given = make_given_pictures(database, clock=now)
-        lists, likenesses = share_lists(settings), make_likenesses(database)
+        lists, index = share_lists(settings), make_likenesses(database)
         uploads = make_uploads(database, settings, clock=now, standings=standings, open_lists=lists)
         preferences = SavedPreferences(store=SqlPreferenceStore(database=database))
         reader = replace(
@@ -122,10 +122,8 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 clock=now,
             ),
             uploads=uploads,
-            provenance=make_provenance(settings, database, likenesses),
-            moderation=make_moderation(
-                settings, database, standings, outbox, lists, now, likenesses=likenesses
-            ),
+            provenance=make_provenance(settings, database, index),
+            moderation=make_moderation(settings, database, standings, outbox, lists, index, now),
             accounts=make_accounts(database),
             messages=SqlMessageStore(database=database),
             events=bus,

@@ -121,7 +121,7 @@ async def open_house(
     standings = make_standings(settings, database, redis, outbox, clock=_now)
     lists = share_lists(settings)
     moderation = make_moderation(
-        settings, database, standings, outbox, lists, _now, likenesses=make_likenesses(database)
+        settings, database, standings, outbox, lists, make_likenesses(database), _now
     )
     try:
         yield House(
