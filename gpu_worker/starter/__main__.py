@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gpu_worker.starter import build_tiny_sdxl
 
 if TYPE_CHECKING:
-    from gpu_worker.starter.student import FamilyName
+    from gpu_worker.starter.students import FamilyName
     from gpu_worker.starter.workshop import Workshop
 
 _QUIET = {
@@ -90,7 +90,7 @@ def _add_train(train: argparse.ArgumentParser) -> None:
 
 def _work(chosen: argparse.Namespace) -> Path:
     from gpu_worker.starter.data import assemble
-    from gpu_worker.starter.student import FamilyName
+    from gpu_worker.starter.students import FamilyName
     from gpu_worker.starter.workshop import Workshop
 
     cache: Path = chosen.cache.expanduser()

@@ -8,8 +8,8 @@ import torch
 from gpu_worker.starter.checkpoints import load_checkpoint
 from gpu_worker.starter.companions import load_base
 from gpu_worker.starter.data import archive_in
-from gpu_worker.starter.sdxl import SdxlStudent
 from gpu_worker.starter.student import Student
+from gpu_worker.starter.students.sdxl import SdxlStudent
 from gpu_worker.starter.train_controlnet import (
     ControlnetStudent,
     export_controlnet,

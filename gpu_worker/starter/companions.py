@@ -13,7 +13,7 @@ from gpu_worker.starter.checkpoints import load_checkpoint
 from gpu_worker.starter.export import fill_card
 from gpu_worker.starter.gallery import Gallery, Painted, paint_through
 from gpu_worker.starter.scenes import Scene
-from gpu_worker.starter.sdxl import SdxlStudent
+from gpu_worker.starter.students.sdxl import SdxlStudent
 
 # Paints one scene: the scene, its picture [128, 128, RGB], and its edges [128, 128] if need be.
 PaintOne = Callable[[Random], tuple[Scene, numpy.ndarray, numpy.ndarray | None]]

@@ -1,11 +1,9 @@
 """What the training loop needs of a model family in small."""
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
-from pathlib import Path
 from random import Random
 from types import MappingProxyType
-from typing import Protocol, assert_never
+from typing import Protocol
 
 import torch
 from diffusers import AutoencoderKL, DiffusionPipeline
@@ -15,14 +13,6 @@ NATIVE_SIDE = 128  # pixels
 # How much larger pictures are shown; and in a part of a picture it would draw the whole again.
 DISPLAY = MappingProxyType({"display_scale": 4, "draws_parts": False, "preview": "preview"})
 SEQUENCE = 32  # tokens that the transformers' encoders read
-
-
-class FamilyName(StrEnum):
-    """The families that have a starter model."""
-
-    SDXL = "sdxl"
-    SD3 = "sd3"
-    FLUX = "flux"
 
 
 class Student(Protocol):
@@ -45,25 +35,6 @@ class Student(Protocol):
 
     def pipeline(self, autoencoder: AutoencoderKL) -> DiffusionPipeline:
         """Put the parts together as the pipeline that everyone knows."""
-
-
-def open_student(family: FamilyName, *, folder: Path) -> Student:
-    """Open a family's untrained parts; the folder is where their vocabulary is written."""
-    match family:
-        case FamilyName.SDXL:
-            from gpu_worker.starter.sdxl import SdxlStudent
-
-            return SdxlStudent(folder=folder)
-        case FamilyName.SD3:
-            from gpu_worker.starter.sd3 import Sd3Student
-
-            return Sd3Student(folder=folder)
-        case FamilyName.FLUX:
-            from gpu_worker.starter.flux import FluxStudent
-
-            return FluxStudent(folder=folder)
-        case _:
-            assert_never(family)
 
 
 def draw_noise(latents: torch.Tensor, random: Random) -> torch.Tensor:

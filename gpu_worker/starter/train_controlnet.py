@@ -23,7 +23,7 @@ from gpu_worker.starter.data import Art
 from gpu_worker.starter.edges import find_edges
 from gpu_worker.starter.gallery import Gallery
 from gpu_worker.starter.scenes import SIDE, Scene, draw_scene, paint
-from gpu_worker.starter.sdxl import SdxlStudent
+from gpu_worker.starter.students.sdxl import SdxlStudent
 from gpu_worker.starter.vocabulary import WHOLE_LESSON
 
 PICTURES = 8192

@@ -15,7 +15,7 @@ from gpu_worker.starter.companions import paint_companion_gallery, write_card
 from gpu_worker.starter.data import Art
 from gpu_worker.starter.gallery import Gallery
 from gpu_worker.starter.scenes import Scene, draw_scene, paint
-from gpu_worker.starter.sdxl import SdxlStudent
+from gpu_worker.starter.students.sdxl import SdxlStudent
 from gpu_worker.starter.styles import STYLE_WORDS, STYLES
 from gpu_worker.starter.vocabulary import WHOLE_LESSON
 

@@ -10,10 +10,11 @@ from diffusers import AutoencoderKL
 from gpu_worker.starter.adopt import adopt_autoencoder, adopt_model
 from gpu_worker.starter.data import Art, assemble, load_art
 from gpu_worker.starter.export import export_model
-from gpu_worker.starter.flux import FluxStudent
 from gpu_worker.starter.gallery import Gallery, paint_gallery
 from gpu_worker.starter.sheet import PROMPTS, draw_pictures, lay_out
-from gpu_worker.starter.student import FamilyName, Student, open_student
+from gpu_worker.starter.student import Student
+from gpu_worker.starter.students import FamilyName, open_student
+from gpu_worker.starter.students.flux import FluxStudent
 from gpu_worker.starter.train_autoencoder import AutoencoderRun, train_autoencoder, train_decoder
 from gpu_worker.starter.training import TrainingRun, graft_folder, restore, train
 from gpu_worker.starter.vocabulary import FIRST_LESSON, WHOLE_LESSON, Lesson, LessonName

@@ -49,7 +49,7 @@ def _work(chosen: argparse.Namespace) -> Iterator[object]:
     run_folder = cache / "run"
     if chosen.command == "watch":
         from gpu_worker.starter.judge.watch import watch
-        from gpu_worker.starter.student import FamilyName
+        from gpu_worker.starter.students import FamilyName
         from gpu_worker.starter.vocabulary import FIRST_LESSON, WHOLE_LESSON, LessonName
         from gpu_worker.starter.workshop import LESSONS
 

@@ -11,7 +11,7 @@ from gpu_worker.starter.judge.exam import ask, set_exam
 from gpu_worker.starter.judge.network import Judge
 from gpu_worker.starter.judge.scoring import Score, score
 from gpu_worker.starter.sheet import draw_pictures
-from gpu_worker.starter.student import FamilyName, open_student
+from gpu_worker.starter.students import FamilyName, open_student
 from gpu_worker.starter.vocabulary import Lesson
 
 _SEED = 1000

@@ -9,9 +9,9 @@ from diffusers import AutoencoderKL
 import gpu_worker.starter
 from gpu_worker.starter.adopt import adopt_autoencoder, adopt_model, read_parts
 from gpu_worker.starter.checkpoints import load_checkpoint
-from gpu_worker.starter.flux import FluxStudent, pack, unpack
-from gpu_worker.starter.sd3 import Sd3Student
-from gpu_worker.starter.sdxl import SdxlStudent
+from gpu_worker.starter.students.flux import FluxStudent, pack, unpack
+from gpu_worker.starter.students.sd3 import Sd3Student
+from gpu_worker.starter.students.sdxl import SdxlStudent
 
 MODELS = Path(gpu_worker.starter.__file__).with_name("models")
 SDXL, SD3 = MODELS / "sdxl", MODELS / "sd3"

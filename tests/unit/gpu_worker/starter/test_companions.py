@@ -14,8 +14,8 @@ from gpu_worker.starter.data import Art
 from gpu_worker.starter.edges import find_edges
 from gpu_worker.starter.palette import COLOURS
 from gpu_worker.starter.scenes import SIDE, Figure, Scene, paint
-from gpu_worker.starter.sdxl import SdxlStudent
 from gpu_worker.starter.sheet import draw_pictures
+from gpu_worker.starter.students.sdxl import SdxlStudent
 from gpu_worker.starter.styles import PIXEL, STYLE_WORDS, STYLES, to_line_drawing, to_pixel_art
 from gpu_worker.starter.train_controlnet import (
     ControlnetStudent,

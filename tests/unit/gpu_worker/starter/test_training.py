@@ -13,12 +13,12 @@ from gpu_worker.compose.model_files import check_model_folder, read_sidecar
 from gpu_worker.starter.autoencoder import build_autoencoder, encode_mean, fold_statistics
 from gpu_worker.starter.data import Art
 from gpu_worker.starter.export import export_model
-from gpu_worker.starter.flux import FluxStudent, pack, unpack
 from gpu_worker.starter.gallery import Gallery, load_gallery, paint_gallery
-from gpu_worker.starter.sd3 import Sd3Student
-from gpu_worker.starter.sdxl import SdxlStudent
 from gpu_worker.starter.sheet import draw_pictures, lay_out
 from gpu_worker.starter.student import Student
+from gpu_worker.starter.students.flux import FluxStudent, pack, unpack
+from gpu_worker.starter.students.sd3 import Sd3Student
+from gpu_worker.starter.students.sdxl import SdxlStudent
 from gpu_worker.starter.train_autoencoder import (
     AutoencoderRun,
     train_autoencoder,
