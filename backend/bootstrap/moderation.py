@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from backend.bootstrap.checks import OpenLists
 from backend.bootstrap.child_safety import make_child_safety, make_safety_reports
 from backend.bootstrap.images import OpenStore, open_store
+from backend.bootstrap.moderators import make_moderators
 from backend.db.sessions import Database
 from backend.db.stores import (
     SqlAuditLog,
@@ -46,6 +47,7 @@ def make_standings(
         store=SqlStandingStore(database=database),
         cancel_flags=RedisCancelFlags(redis=redis),
         outbox=outbox,
+        moderators=make_moderators(database, clock=clock),
         clock=clock,
         rules=StandingRules(
             strike_for=timedelta(days=policy.strike_days),
@@ -68,6 +70,7 @@ def make_moderation(
     """Make what members and moderators do."""
     stored = open_store(settings)
     reviews, jobs = SqlReviewStore(database=database), SqlJobStore(database=database)
+    moderators = make_moderators(database, clock=clock)
     cards = SqlCardStore(database=database)
     removals = make_removals(database, stored=stored, clock=clock, likenesses=likenesses)
     return Moderation(
@@ -78,6 +81,7 @@ def make_moderation(
             cards=cards,
             removals=removals,
             standings=standings,
+            moderators=moderators,
             outbox=outbox,
             audit=SqlAuditLog(database=database),
             clock=clock,
@@ -90,6 +94,7 @@ def make_moderation(
             reviews=reviews,
             jobs=jobs,
             files=make_files(stored, clock=clock),
+            moderators=moderators,
             likenesses=likenesses,
             limiter=MemoryLimiter(burst=5, per_minute=1, clock=time.monotonic),
             listed=VettedPictures(open_lists=open_lists),
@@ -97,12 +102,13 @@ def make_moderation(
             audit=SqlAuditLog(database=database),
             clock=clock,
         ),
-        safety=make_safety_reports(settings, database, clock=clock),
+        safety=make_safety_reports(settings, database, moderators, clock=clock),
         looking=ReviewPictures(
             reviews=reviews,
             jobs=jobs,
             pictures=StoredPictures(images=stored.images, clock=clock),
             standings=standings,
+            moderators=moderators,
             audit=SqlAuditLog(database=database),
             clock=clock,
         ),
@@ -117,6 +123,7 @@ def make_removals(
         store=SqlRemovalStore(database=database),
         jobs=SqlJobStore(database=database),
         messages=SqlMessageStore(database=database),
+        moderators=make_moderators(database, clock=clock),
         files=make_files(stored, clock=clock),
         look_alikes=LookAlikes(
             likenesses=likenesses,

@@ -18,6 +18,7 @@ from backend.bootstrap.child_safety import make_child_safety
 from backend.bootstrap.images import open_images, open_objects
 from backend.bootstrap.links import open_named_pictures
 from backend.bootstrap.moderation import make_moderation, make_standings
+from backend.bootstrap.moderators import make_moderators
 from backend.bootstrap.policies import make_policies
 from backend.bootstrap.provenance import make_likenesses, make_provenance
 from backend.db.sessions import Database
@@ -116,6 +117,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 predictions=predictions,
                 fleet=fleet,
                 standings=standings,
+                moderators=make_moderators(database, clock=now),
                 child_safety=make_child_safety(settings, database, standings, clock=now),
                 audit=SqlAuditLog(database=database),
                 policies=settings.tier_policies,

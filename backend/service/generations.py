@@ -24,6 +24,7 @@ from backend.service.fingerprints import fingerprint
 from backend.service.fleet import Fleet
 from backend.service.given_pictures import settled
 from backend.service.job_view import JobView
+from backend.service.moderators import Moderators, may_touch
 from backend.service.named_pictures import Taken
 from backend.service.ports import (
     AuditLog,
@@ -69,6 +70,7 @@ class Generations:
         predictions: Predictions,
         fleet: Fleet,
         standings: Standings,
+        moderators: Moderators,
         child_safety: ChildSafety,
         audit: AuditLog,
         policies: Mapping[Tier, TierPolicy] = TIER_POLICIES,
@@ -86,6 +88,7 @@ class Generations:
         self._predictions = predictions
         self._fleet = fleet
         self._standings = standings
+        self._moderators = moderators
         self._child_safety = child_safety
         self._audit = audit
         self._policies = policies
@@ -176,7 +179,7 @@ class Generations:
         """
         await self._standings.must_not_be_frozen(requester.account_id)
         view = await self.snapshot(job_id)
-        if not may_touch(view.job, requester):
+        if not may_touch(view.job, await self._moderators.as_of_now(requester)):
             raise JobNotFound
         await self._standings.must_be_shown(view.job)
         if view.job.request.requester.account_id != requester.account_id:
@@ -217,6 +220,7 @@ class Generations:
             JobNotFound, NotYours, JobFinished.
 
         """
+        requester = await self._moderators.as_of_now(requester)
 
         def move(job: Job) -> Change:
             if not may_touch(job, requester):
@@ -375,11 +379,6 @@ class Generations:
 def _count_of(origin: Job) -> int | None:
     """Return how many pictures a descendant has; an enlarged one was alone for that reason only."""
     return origin.request.image_count if origin.request.upscale else origin.spec.image_count
-
-
-def may_touch(job: Job, requester: Requester) -> bool:
-    """Say whether the requester owns the job or moderates."""
-    return requester.is_moderator or job.request.requester.account_id == requester.account_id
 
 
 def image_of(job: Job, index: int) -> ImageRef:

@@ -12,7 +12,7 @@ from backend.domain.reviews import Review, ReviewId
 from backend.service import on_record
 from backend.service.generations import image_of
 from backend.service.moderation_ports import ReviewStore
-from backend.service.moderators import must_moderate
+from backend.service.moderators import Moderators
 from backend.service.ports import AuditLog, Clock, JobStore, Pictures
 from backend.service.standings import Standings
 
@@ -28,6 +28,7 @@ class ReviewPictures:
         pictures: Pictures,
         standings: Standings,
         audit: AuditLog,
+        moderators: Moderators,
         clock: Clock,
     ) -> None:
         self._reviews = reviews
@@ -35,6 +36,7 @@ class ReviewPictures:
         self._pictures = pictures
         self._standings = standings
         self._audit = audit
+        self._moderators = moderators
         self._clock = clock
 
     async def on_card(self, review: Review) -> bytes | None:
@@ -51,7 +53,7 @@ class ReviewPictures:
         """Return a review's picture small, grey and blurred, as WebP.
 
         Raises:
-            ModeratorsOnly, ReviewNotFound.
+            ModeratorsOnly, AccountSuspended, ReviewNotFound.
             DecisionImpossible: it has no picture that anybody may look at.
             JobNotFound, ImageNotFound: it is removed, or its owner is frozen.
             Unavailable: it cannot be put on record, so nothing is shown.
@@ -72,7 +74,7 @@ class ReviewPictures:
     async def _looked_at(
         self, review_id: ReviewId, moderator: Requester, *, is_veiled: bool
     ) -> tuple[Job, ImageRef]:
-        must_moderate(moderator)
+        await self._moderators.must_moderate(moderator)
         review = await self._reviews.get(review_id)
         if review is None:
             raise ReviewNotFound

@@ -1,15 +1,54 @@
-"""Who may decide about others."""
+"""Who may decide about others: moderators, as long as nothing was decided against them.
+
+Whether somebody is one is the surface's to say; whether they may act on it now is said here, for
+all doors. Whoever is muted, banned or frozen would else lift that from themselves.
+"""
+
+from dataclasses import replace
 
 from backend.domain.errors import ModeratorsOnly
+from backend.domain.jobs import Job
 from backend.domain.requests import Requester
+from backend.domain.standing import must_be_welcome
+from backend.service import on_record
+from backend.service.moderation_ports import StandingStore
+from backend.service.ports import AuditLog, Clock
 
 
-def must_moderate(requester: Requester) -> None:
-    """Refuse anyone but moderators.
+class Moderators:
+    """Says who moderates now. A moderator who is refused for their standing goes on record."""
 
-    Raises:
-        ModeratorsOnly: the requester is none.
+    def __init__(self, *, standings: StandingStore, audit: AuditLog, clock: Clock) -> None:
+        self._standings = standings
+        self._audit = audit
+        self._clock = clock
 
-    """
-    if not requester.is_moderator:
-        raise ModeratorsOnly
+    async def must_moderate(self, requester: Requester) -> None:
+        """Refuse anyone but moderators who are under no sanction.
+
+        Raises:
+            ModeratorsOnly: the requester is none.
+            AccountMuted, AccountBanned, AccountFrozen: they are one, and under that.
+            Unavailable: it cannot be put on record that one was refused.
+
+        """
+        if not requester.is_moderator:
+            raise ModeratorsOnly
+        now = self._clock()
+        standing = await self._standings.get(requester.account_id)
+        if found := standing.sanction(now):
+            refused = on_record.moderation_refused(requester.account_id, found[0], at=now)
+            await self._audit.record(refused)
+            must_be_welcome(standing, now=now)
+
+    async def as_of_now(self, requester: Requester) -> Requester:
+        """Return the requester; a moderator under a sanction is a member like others."""
+        if not requester.is_moderator:
+            return requester
+        standing = await self._standings.get(requester.account_id)
+        return replace(requester, is_moderator=standing.sanction(self._clock()) is None)
+
+
+def may_touch(job: Job, requester: Requester) -> bool:
+    """Say whether the requester owns the job or moderates."""
+    return requester.is_moderator or job.request.requester.account_id == requester.account_id

@@ -11,6 +11,7 @@ from backend.domain.policies import PolicyRevision
 from backend.domain.removals import Removal, RemovalId, RemovalPlace, RemovalRequest, RequestId
 from backend.domain.requests import AccountId, JobId
 from backend.domain.reviews import Decision, Review, ReviewId
+from backend.domain.standing import SanctionKind
 from backend.service.moderation_ports import Complaint
 from safety.moderation.audit import AuditEntry
 
@@ -229,6 +230,17 @@ def standing(
         subject=about_account(account_id),
         outcome=outcome,
         detail={"ended_jobs": str(len(ended)), **(detail or {})},
+    )
+
+
+def moderation_refused(moderator: AccountId, sanction: SanctionKind, *, at: datetime) -> AuditEntry:
+    """Return the entry for a moderator who is under a sanction and would decide about others."""
+    return AuditEntry(
+        action="moderation.refused",
+        actor=moderator,
+        subject=about_account(moderator),
+        outcome=sanction,
+        at=at,
     )
 
 

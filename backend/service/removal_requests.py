@@ -30,7 +30,7 @@ from backend.service import on_record
 from backend.service.child_safety import ChildSafety, report_on_sent
 from backend.service.likenesses import Likenesses
 from backend.service.moderation_ports import Complaint, ReviewStore
-from backend.service.moderators import must_moderate
+from backend.service.moderators import Moderators
 from backend.service.picture_ports import RateLimiter
 from backend.service.ports import AuditLog, Clock, JobStore
 from backend.service.removal_ports import ListedPictures, PictureFiles, RemovalStore
@@ -55,6 +55,7 @@ class RemovalRequests:
         jobs: JobStore,
         files: PictureFiles,
         likenesses: Likenesses,
+        moderators: Moderators,
         clock: Clock,
         listed: ListedPictures,
         child_safety: ChildSafety,
@@ -70,6 +71,7 @@ class RemovalRequests:
         self._jobs = jobs
         self._files = files
         self._likenesses = likenesses
+        self._moderators = moderators
         self._clock = clock
 
     def must_be_welcome(self, client: str) -> None:
@@ -122,11 +124,11 @@ class RemovalRequests:
         """Put on record that a moderator has looked at a request.
 
         Raises:
-            ModeratorsOnly: the requester is none.
+            ModeratorsOnly, AccountSuspended: the requester may not decide.
             Unavailable: it cannot be put on record.
 
         """
-        must_moderate(requester)
+        await self._moderators.must_moderate(requester)
         seen = on_record.removal_request_seen(requester.account_id, request_id, at=self._clock())
         await self._audit.record(seen)
 
@@ -188,10 +190,10 @@ class RemovalRequests:
         """Return the requests of a year with what became of them, newest first.
 
         Raises:
-            ModeratorsOnly: the requester is none.
+            ModeratorsOnly, AccountSuspended: the requester may not decide.
 
         """
-        must_moderate(requester)
+        await self._moderators.must_moderate(requester)
         since = self._clock() - _KEPT_FOR
         requests = await self._store.requests(since=since, limit=200)
         return [(request, await self._state_of(request)) for request in requests]

@@ -13,7 +13,7 @@ from backend.domain.results import ImageRef, ImageVariant
 from backend.domain.reviews import Decision, Review
 from backend.service.generations import image_of
 from backend.service.look_alikes import LookAlikes
-from backend.service.moderators import must_moderate
+from backend.service.moderators import Moderators
 from backend.service.ports import Clock, JobStore, MessageStore
 from backend.service.removal_ports import PictureFiles, RemovalStore
 
@@ -40,6 +40,7 @@ class Removals:
         messages: MessageStore,
         files: PictureFiles,
         look_alikes: LookAlikes,
+        moderators: Moderators,
         clock: Clock,
         make_id: Callable[[], RemovalId] = new_removal_id,
     ) -> None:
@@ -48,6 +49,7 @@ class Removals:
         self._messages = messages
         self._files = files
         self._look_alikes = look_alikes
+        self._moderators = moderators
         self._clock = clock
         self._make_id = make_id
 
@@ -60,11 +62,11 @@ class Removals:
         removal that was begun before is gone on with, and returned.
 
         Raises:
-            ModeratorsOnly: the requester is none.
+            ModeratorsOnly, AccountSuspended: the requester may not decide.
             JobNotFound, JobNotDelivered, ImageNotFound: there is no such picture.
 
         """
-        must_moderate(requester)
+        await self._moderators.must_moderate(requester)
         job = await self._jobs.get(job_id)
         if job is None:
             raise JobNotFound
@@ -93,11 +95,11 @@ class Removals:
         """Return a removal with the confirmation of each place.
 
         Raises:
-            ModeratorsOnly: the requester is none.
+            ModeratorsOnly, AccountSuspended: the requester may not decide.
             ImageNotFound: there is no such removal.
 
         """
-        must_moderate(requester)
+        await self._moderators.must_moderate(requester)
         removal = await self._store.get(removal_id)
         if removal is None:
             raise ImageNotFound

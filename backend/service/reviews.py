@@ -13,7 +13,7 @@ from backend.domain.reviews import Decision, Review, ReviewId, ReviewKind, RuleP
 from backend.domain.standing import AccountStanding
 from backend.service import on_record
 from backend.service.moderation_ports import CardStore, ReviewStore
-from backend.service.moderators import must_moderate
+from backend.service.moderators import Moderators
 from backend.service.ports import AuditLog, Clock, JobStore, OutboxPublisher
 from backend.service.removals import Removals
 from backend.service.standings import Standings
@@ -50,6 +50,7 @@ class Reviews:
         standings: Standings,
         outbox: OutboxPublisher,
         audit: AuditLog,
+        moderators: Moderators,
         clock: Clock,
     ) -> None:
         self._reviews = reviews
@@ -59,6 +60,7 @@ class Reviews:
         self._standings = standings
         self._outbox = outbox
         self._audit = audit
+        self._moderators = moderators
         self._clock = clock
 
     async def open_cards(self, requester: Requester, *, limit: int = 5) -> list[ReviewCard]:
@@ -67,11 +69,11 @@ class Reviews:
         That they were seen is on record.
 
         Raises:
-            ModeratorsOnly: the requester is none.
+            ModeratorsOnly, AccountSuspended: the requester may not decide.
             Unavailable: it cannot be put on record, so nothing is shown.
 
         """
-        must_moderate(requester)
+        await self._moderators.must_moderate(requester)
         reviews = await self._reviews.open_reviews(limit)
         jobs = await self._jobs.many([review.job_id for review in reviews])
         shown = [review for review in reviews if review.job_id in jobs]
@@ -83,10 +85,10 @@ class Reviews:
         """Return one review, decided or not.
 
         Raises:
-            ModeratorsOnly, ReviewNotFound.
+            ModeratorsOnly, AccountSuspended, ReviewNotFound.
 
         """
-        must_moderate(requester)
+        await self._moderators.must_moderate(requester)
         review = await self._reviews.get(review_id)
         job = None if review is None else await self._jobs.get(review.job_id)
         if review is None or job is None:
@@ -100,7 +102,7 @@ class Reviews:
         """Put the held job back in line at its old place, cleared for what it was held for.
 
         Raises:
-            ModeratorsOnly, ReviewNotFound, ReviewNotReleasable.
+            ModeratorsOnly, AccountSuspended, ReviewNotFound, ReviewNotReleasable.
             DecisionImpossible: the asker is banned or frozen meanwhile.
 
         """
@@ -122,11 +124,11 @@ class Reviews:
         """Close the review of a held job and leave the job blocked; `reason` is for the asker.
 
         Raises:
-            ModeratorsOnly, ReviewNotFound.
+            ModeratorsOnly, AccountSuspended, ReviewNotFound.
             DecisionImpossible: it is a report.
 
         """
-        must_moderate(requester)
+        await self._moderators.must_moderate(requester)
         return await self._decide(review_id, Decision.KEPT, requester, reason, must=_must_be_held)
 
     async def dismiss(
@@ -135,11 +137,11 @@ class Reviews:
         """Close the review of a report and leave the picture where it is.
 
         Raises:
-            ModeratorsOnly, ReviewNotFound.
+            ModeratorsOnly, AccountSuspended, ReviewNotFound.
             DecisionImpossible: it is no report.
 
         """
-        must_moderate(requester)
+        await self._moderators.must_moderate(requester)
         return await self._decide(
             review_id, Decision.DISMISSED, requester, reason, must=_must_be_a_report
         )
@@ -148,7 +150,7 @@ class Reviews:
         """Remove the picture of a report everywhere, and close its review.
 
         Raises:
-            ModeratorsOnly, ReviewNotFound.
+            ModeratorsOnly, AccountSuspended, ReviewNotFound.
             DecisionImpossible: it is of no picture.
 
         """
@@ -170,7 +172,7 @@ class Reviews:
         """Warn, strike, mute or ban whoever asked for what a review is of.
 
         Raises:
-            ModeratorsOnly, ReviewNotFound.
+            ModeratorsOnly, AccountSuspended, ReviewNotFound.
 
         """
         card = await self.card(review_id, requester)
@@ -196,20 +198,20 @@ class Reviews:
         """Return what became of all that was held, by rule.
 
         Raises:
-            ModeratorsOnly: the requester is none.
+            ModeratorsOnly, AccountSuspended: the requester may not decide.
 
         """
-        must_moderate(requester)
+        await self._moderators.must_moderate(requester)
         return await self._reviews.rules()
 
     async def show_in(self, requester: Requester, guild_id: int, channel_id: int | None) -> None:
         """Choose the channel in which a guild's moderators see cards, or none.
 
         Raises:
-            ModeratorsOnly: the requester is none.
+            ModeratorsOnly, AccountSuspended: the requester may not decide.
 
         """
-        must_moderate(requester)
+        await self._moderators.must_moderate(requester)
         await self._cards.set_channel(guild_id, channel_id)
 
     async def newest_of(self, job_id: JobId) -> Review | None:

@@ -14,7 +14,7 @@ from backend.domain.standing import HOUSE, AccountStanding, Sanction
 from backend.service import on_record
 from backend.service.child_safety import FREEZE_REASON, SafetyReportStore, entry_of
 from backend.service.moderation_ports import StandingStore
-from backend.service.moderators import must_moderate
+from backend.service.moderators import Moderators
 from backend.service.ports import AuditLog, Clock
 from safety.moderation.audit import AuditEntry
 
@@ -30,6 +30,7 @@ class SafetyReports:
         store: SafetyReportStore,
         standings: StandingStore,
         audit: AuditLog,
+        moderators: Moderators,
         clock: Clock,
         reviewers: Collection[AccountId] = (),
         rules: FreezeRules | None = None,
@@ -37,6 +38,7 @@ class SafetyReports:
         self._store = store
         self._standings = standings
         self._audit = audit
+        self._moderators = moderators
         self._clock = clock
         self._reviewers = frozenset(reviewers)
         self._rules = rules or FreezeRules()
@@ -137,10 +139,10 @@ class SafetyReports:
         """Return what stands and rests on no list, oldest first; looking goes on record.
 
         Raises:
-            ModeratorsOnly: the requester is none, or none whom the settings name for this.
+            ModeratorsOnly, AccountSuspended: the requester may not, or is not named for this.
 
         """
-        self._must_review(reviewer)
+        await self._must_review(reviewer)
         found = [
             one
             for one in await self._store.all()
@@ -157,12 +159,12 @@ class SafetyReports:
         """Note that an estimate was wrong.
 
         Raises:
-            ModeratorsOnly: the requester is none, or none whom the settings name for this.
+            ModeratorsOnly, AccountSuspended: the requester may not, or is not named for this.
             DecisionImpossible: it is a copy of a listed picture, or about the reviewer themselves.
             BadInput: there is none of this id, or no reason.
 
         """
-        self._must_review(reviewer)
+        await self._must_review(reviewer)
         report = await self._known(report_id)
         if report.basis is Basis.LIST or report.account_id == reviewer.account_id:
             raise DecisionImpossible
@@ -176,8 +178,8 @@ class SafetyReports:
             )
         return report
 
-    def _must_review(self, requester: Requester) -> None:
-        must_moderate(requester)
+    async def _must_review(self, requester: Requester) -> None:
+        await self._moderators.must_moderate(requester)
         if requester.account_id not in self._reviewers:
             raise ModeratorsOnly
 

@@ -18,7 +18,7 @@ from backend.domain.standing import (
 )
 from backend.service import on_record
 from backend.service.moderation_ports import StandingStore
-from backend.service.moderators import must_moderate
+from backend.service.moderators import Moderators
 from backend.service.ports import CancelFlags, Clock, OutboxPublisher
 from safety.moderation.audit import AuditEntry
 
@@ -43,12 +43,14 @@ class Standings:
         store: StandingStore,
         cancel_flags: CancelFlags,
         outbox: OutboxPublisher,
+        moderators: Moderators,
         clock: Clock,
         rules: StandingRules | None = None,
     ) -> None:
         self._store = store
         self._cancel_flags = cancel_flags
         self._outbox = outbox
+        self._moderators = moderators
         self._clock = clock
         self._rules = rules or StandingRules()
 
@@ -96,10 +98,10 @@ class Standings:
         """Add a strike, with what it comes to.
 
         Raises:
-            ModeratorsOnly: `by` is none.
+            ModeratorsOnly, AccountSuspended: `by` may not decide.
 
         """
-        must_moderate(by)
+        await self._moderators.must_moderate(by)
         strike = self._strike(by.account_id, reason=reason, rule=rule, job_id=job_id)
         return await self._change(
             account_id,
@@ -119,10 +121,10 @@ class Standings:
         """Note a warning, which counts for nothing and expires like a strike.
 
         Raises:
-            ModeratorsOnly: `by` is none.
+            ModeratorsOnly, AccountSuspended: `by` may not decide.
 
         """
-        must_moderate(by)
+        await self._moderators.must_moderate(by)
         warning = self._strike(by.account_id, reason=reason, rule=rule, job_id=job_id)
         return await self._change(
             account_id,
@@ -136,10 +138,10 @@ class Standings:
         """Keep an account from asking for a while; what it has in line goes on.
 
         Raises:
-            ModeratorsOnly: `by` is none.
+            ModeratorsOnly, AccountSuspended: `by` may not decide.
 
         """
-        must_moderate(by)
+        await self._moderators.must_moderate(by)
         now = self._clock()
         until = now + (for_ or self._rules.mute_for)
         mute = Sanction(reason=reason, by=by.account_id, at=now, until=until)
@@ -150,10 +152,10 @@ class Standings:
         """Keep an account from asking, and end what it has in line or being drawn.
 
         Raises:
-            ModeratorsOnly: `by` is none.
+            ModeratorsOnly, AccountSuspended: `by` may not decide.
 
         """
-        must_moderate(by)
+        await self._moderators.must_moderate(by)
         ban = Sanction(reason=reason, by=by.account_id, at=self._clock())
         act = _Act(action="account.banned", by=by.account_id)
         return await self._change(account_id, lambda old: old.banned(ban), act)
@@ -162,10 +164,10 @@ class Standings:
         """Lift mute and ban, and take back the strikes; a freeze stays.
 
         Raises:
-            ModeratorsOnly: `by` is none.
+            ModeratorsOnly, AccountSuspended: `by` may not decide.
 
         """
-        must_moderate(by)
+        await self._moderators.must_moderate(by)
         act = _Act(action="account.lifted", by=by.account_id)
         return await self._change(account_id, lambda old: old.lifted(), act)
 

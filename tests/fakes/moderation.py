@@ -29,6 +29,7 @@ from backend.service.likenesses import Likenesses
 from backend.service.look_alikes import LookAlikes
 from backend.service.looking import ReviewPictures
 from backend.service.moderation_ports import Card, Complaint, Reminder, ReviewStore
+from backend.service.moderators import Moderators
 from backend.service.ports import Clock, JobStore, MessageStore, OutboxPublisher, Pictures
 from backend.service.removal_ports import PictureFiles
 from backend.service.removal_requests import RemovalRequests
@@ -275,6 +276,15 @@ class MemoryWithheldPictures:
         )
 
 
+def make_moderators(*, memory: Memory, clock: Clock) -> Moderators:
+    """Make what says who moderates now, in memory."""
+    return Moderators(
+        standings=MemoryStandingStore(memory=memory),
+        audit=MemoryAuditLog(memory=memory),
+        clock=clock,
+    )
+
+
 def make_standings(
     *,
     memory: Memory,
@@ -288,6 +298,7 @@ def make_standings(
         store=MemoryStandingStore(memory=memory),
         cancel_flags=flags,
         outbox=outbox,
+        moderators=make_moderators(memory=memory, clock=clock),
         clock=clock,
         rules=rules,
     )
@@ -312,12 +323,14 @@ def make_moderation(
     store = MemoryRemovalStore(memory=memory, cards=cards.cards)
     files = files or make_files(MemoryObjectStore(), clock=clock)
     likenesses = Likenesses(pictures=MemoryPictureStore(memory=memory))
+    moderators = make_moderators(memory=memory, clock=clock)
     audit, reports = MemoryAuditLog(memory=memory), MemorySafetyReportStore(memory=memory)
     removals = Removals(
         store=store,
         jobs=jobs,
         messages=messages or MemoryMessageStore(),
         files=files,
+        moderators=moderators,
         look_alikes=LookAlikes(
             likenesses=likenesses,
             reviews=reviews,
@@ -335,6 +348,7 @@ def make_moderation(
             cards=cards,
             removals=removals,
             standings=standings,
+            moderators=moderators,
             outbox=outbox,
             audit=audit,
             clock=clock,
@@ -347,6 +361,7 @@ def make_moderation(
             reviews=reviews,
             jobs=jobs,
             files=files,
+            moderators=moderators,
             likenesses=likenesses,
             limiter=MemoryLimiter(burst=5, per_minute=1, clock=lambda: clock().timestamp()),
             listed=VettedPictures(open_lists=lambda: hash_lists),
@@ -358,6 +373,7 @@ def make_moderation(
             store=reports,
             standings=MemoryStandingStore(memory=memory),
             audit=audit,
+            moderators=moderators,
             clock=clock,
             reviewers=[SAFETY_REVIEWER],
         ),
@@ -366,6 +382,7 @@ def make_moderation(
             jobs=jobs,
             pictures=pictures or MemoryPictures(),
             standings=standings,
+            moderators=moderators,
             audit=audit,
             clock=clock,
         ),

@@ -41,6 +41,7 @@ from tests.fakes.moderation import (
     MemoryStandingStore,
     make_files,
     make_moderation,
+    make_moderators,
     make_standings,
 )
 from tests.fakes.provenance import make_provenance
@@ -155,6 +156,7 @@ class FakeWorkshop:
                 predictions=Predictions(documents=self.documents),
                 fleet=self.fleet,
                 standings=self.standings,
+                moderators=make_moderators(memory=self.memory, clock=self.clock),
                 child_safety=self.child_safety,
                 audit=self.audit,
                 clock=self.clock,

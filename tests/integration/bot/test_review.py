@@ -9,6 +9,8 @@ from simcord.backend.errors import SetupError
 from backend.domain.jobs import JobState
 from backend.domain.requests import JobId
 from backend.domain.reviews import Decision
+from bot.identity import account_of
+from tests.builders import a_requester
 from tests.fakes.discord import EDIT_INTERVAL_S, FORBIDDEN_WORD, Town, labels
 
 
@@ -178,3 +180,39 @@ class TestWithNamedRoles:
         answer = await town.moderator.slash(town.channel, "mod queue")
         said = answer.response or answer.followups[0]
         assert "Only moderators can do that" in said.content
+
+
+@pytest.mark.parametrize(
+    ("sanction", "said"),
+    [
+        ("freeze", "This account is suspended"),
+        ("ban", "until that is lifted (spam)"),
+        ("mute", "may not ask for pictures until 20"),
+    ],
+)
+async def test_a_moderator_under_a_sanction_presses_in_vain(
+    town: Town, sanction: str, said: str
+) -> None:
+    await held(town)
+    card = (await town.moderator.slash(town.channel, "mod queue")).response
+    assert card is not None
+    own = account_of(town.moderator.id)
+    other = a_requester("other-mod", is_moderator=True)
+    if sanction == "freeze":
+        await town.standings.freeze(own, "child_safety")
+    else:
+        await getattr(town.standings, sanction)(own, reason="spam", by=other)
+    answers = [
+        await town.moderator.click(card, label="Release"),
+        await town.moderator.click(card, label="Keep blocked"),
+        await town.moderator.slash(town.channel, "mod queue"),
+        await town.moderator.slash(town.channel, "mod lift", member=town.moderator),
+    ]
+    for answer in answers:
+        told = [one for one in (answer.response, *answer.followups) if one is not None]
+        assert all(one.ephemeral for one in told)
+        assert any(said in one.content for one in told), [one.content for one in told]
+    [review] = town.memory.reviews.values()
+    assert review.is_open
+    assert town.newest_job().state is JobState.BLOCKED
+    assert (await town.standings.standing_of(own)).sanction(town.now()) is not None

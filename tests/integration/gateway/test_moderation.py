@@ -279,3 +279,23 @@ async def test_the_picture_of_a_frozen_account_is_looked_at_by_nobody(
     for query in ("", "?view=clear"):
         response = await workshop.client.get(url + query, headers=moderator)
         assert (response.status, (await response.json())["code"]) == (404, "job_not_found")
+
+
+async def test_the_key_of_a_banned_moderator_decides_nothing(
+    workshop: Workshop, moderator: dict[str, str]
+) -> None:
+    job_id = await held(workshop)
+    review = await the_review(workshop, moderator)
+    other = a_requester("other-mod", is_moderator=True)
+    standings = workshop.services.moderation.standings
+    await standings.ban(AccountId("api:mod"), reason="spam", by=other)
+    path = f"/v1/reviews/{review['id']}/decision"
+    status, problem = await post(workshop, path, moderator, decision="approve")
+    assert (status, problem["code"]) == (403, "account_banned")
+    for path in ("/v1/reviews", "/v1/reviews/rules", "/v1/removal-requests", "/v1/safety-reports"):
+        response = await workshop.client.get(path, headers=moderator)
+        assert (response.status, (await response.json())["code"]) == (403, "account_banned")
+    seen = await workshop.client.get(f"/v1/generations/{job_id}", headers=moderator)
+    assert seen.status == 404
+    shown = await workshop.client.get(f"/v1/generations/{job_id}", headers=workshop.alice)
+    assert (await shown.json())["status"] == "blocked"

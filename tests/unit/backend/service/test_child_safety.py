@@ -13,7 +13,7 @@ from backend.service.reports import Reports
 from backend.service.safety_reports import SafetyReports
 from tests.builders import a_request, a_requester
 from tests.fakes.child_safety import MemorySafetyReportStore
-from tests.fakes.moderation import MemoryStandingStore
+from tests.fakes.moderation import MemoryStandingStore, make_moderators
 from tests.fakes.services import FakeWorkshop
 
 EVIDENCE = "quarantine/sealed/gen-1/0.sealed"
@@ -38,6 +38,7 @@ class Desk:
             store=self.store,
             standings=self.standings,
             audit=workshop.audit,
+            moderators=make_moderators(memory=workshop.memory, clock=workshop.now),
             clock=workshop.now,
         )
 

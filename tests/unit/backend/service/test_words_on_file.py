@@ -13,7 +13,7 @@ from safety.prompt_checks.blocklist.check import BlocklistPromptCheck
 from safety.prompt_checks.blocklist.lexicon import read_lexicon
 from tests.builders import a_request, a_requester
 from tests.fakes.child_safety import MemorySafetyReportStore
-from tests.fakes.moderation import MemoryStandingStore
+from tests.fakes.moderation import MemoryStandingStore, make_moderators
 from tests.fakes.services import FakeWorkshop
 from tests.unit.safety.lexicons import SENTINELS
 
@@ -33,6 +33,7 @@ class Desk:
             store=MemorySafetyReportStore(memory=workshop.memory),
             standings=MemoryStandingStore(memory=workshop.memory),
             audit=workshop.audit,
+            moderators=make_moderators(memory=workshop.memory, clock=workshop.now),
             clock=workshop.now,
             rules=rules,
         )
