@@ -19,6 +19,7 @@ from backend.prompt.replay import Source, Tally, Trial
 from backend.service.policies import laid_over, must_be_fit
 from backend.settings import Settings
 from safety.errors import PolicyInvalid
+from safety.grades import Circumstances
 from safety.overlay import overlay, read_guild_policy
 from safety.policy import Policy, read_policy
 from safety.prompt_checks import open_prompt_checks, rules_version
@@ -31,6 +32,7 @@ _TOLD = {
     Source.NEVER_STORED: "judged anew, as no findings are stored of them",
     Source.WORDS_GONE: "not judged, as their words are erased",
 }
+_UNKNOWN_PLACE = "channel or role, which was not stored with them"
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -79,12 +81,15 @@ class _Trying:
     wanted: Policy
     guild_document: str | None = None
 
-    def policies(self, revision: PolicyRevision | None) -> tuple[Policy, Policy]:
-        """Return what holds for a job of a guild, and what would."""
-        before = laid_over(self.house, revision)
+    def policies(
+        self, revision: PolicyRevision | None, there: Circumstances
+    ) -> tuple[Policy, Policy]:
+        """Return what holds for a job of a guild in its circumstances, and what would."""
+        before = laid_over(self.house, revision, there)
         if self.guild_document is not None:
-            return before, overlay(self.house, read_guild_policy(self.guild_document))
-        return before, laid_over(self.wanted, revision)
+            wish = read_guild_policy(self.guild_document)
+            return before, overlay(self.house.graded(there), wish.graded(there))
+        return before, laid_over(self.wanted, revision, there)
 
     @property
     def names(self) -> tuple[str, str]:
@@ -113,15 +118,18 @@ def read_policy_document(text: str) -> Policy:
 async def _try(settings: Settings, arguments: argparse.Namespace, trying: _Trying) -> Trial:
     checks = settings.prompt_check_settings
     trial = Trial(open_checks=partial(open_prompt_checks, checks), rules=rules_version(checks))
-    known: dict[str | None, tuple[Policy, Policy]] = {None: trying.policies(None)}
+    revisions: dict[str | None, PolicyRevision | None] = {None: None}
+    known: dict[tuple[str | None, Circumstances], tuple[Policy, Policy]] = {}
     async with open_database(settings) as database:
         policies = make_policies(database, settings, clock=now)
         jobs = SqlJudgements(database=database)
         async for job in jobs.last(arguments.last, guild_id=arguments.guild):
-            guild_id = job.guild_id
-            if guild_id is not None and guild_id not in known:
-                known[guild_id] = trying.policies(await policies.newest(guild_id))
-            before, after = known[guild_id]
+            guild_id, where = job.guild_id, (job.guild_id, job.circumstances)
+            if guild_id is not None and guild_id not in revisions:
+                revisions[guild_id] = await policies.newest(guild_id)
+            if where not in known:
+                known[where] = trying.policies(revisions[guild_id], job.circumstances)
+            before, after = known[where]
             trial.add(job, before=before, after=after)
     return trial
 
@@ -130,6 +138,8 @@ def _lines(trial: Trial, trying: _Trying) -> Iterator[str]:
     yield f"{trial.sources.total()} prompts by {trying.names[0]} and by {trying.names[1]}"
     for source, count in sorted(trial.sources.items()):
         yield f"{count:6} {_TOLD[source]}"
+    if trial.of_unknown_place:
+        yield f"{trial.of_unknown_place:6} judged without grades of {_UNKNOWN_PLACE}"
     yield from _tally_lines("prompts", trial.prompts)
     if trial.pictures.judged:
         yield f"{trial.pictures.judged} jobs' pictures, from stored scores"
@@ -149,6 +159,7 @@ def _as_json(trial: Trial, trying: _Trying) -> dict[str, object]:
     return {
         "policies": list(trying.names),
         "sources": {source.value: trial.sources[source] for source in Source},
+        "without_grades": trial.of_unknown_place,
         **_tally_as_json(trial.prompts),
         "pictures": _tally_as_json(trial.pictures),
     }

@@ -10,6 +10,7 @@ from backend.db.codecs import JUDGEMENT, PICTURE_JUDGEMENT, SPEC, decode
 from backend.db.sessions import Database
 from backend.db.tables import JobRow
 from backend.prompt.replay import Judged
+from safety.grades import NO_PLACE, Circumstances
 
 PAGE: Final = 200
 
@@ -41,6 +42,7 @@ class SqlJudgements:
                 col(JobRow.sequence),
                 col(JobRow.id),
                 col(JobRow.guild_id),
+                col(JobRow.request),
                 col(JobRow.spec),
                 col(JobRow.judgement),
                 col(JobRow.picture_judgement),
@@ -62,15 +64,34 @@ def _judged(
     _sequence: int,
     job_id: str,
     guild_id: str | None,
+    request: dict[str, Any],
     spec: dict[str, Any],
     judgement: dict[str, Any] | None,
     pictures: dict[str, Any] | None,
 ) -> Judged:
+    circumstances, is_place_known = _circumstances(request["requester"])
     return Judged(
         id=job_id,
         guild_id=guild_id,
+        circumstances=circumstances,
+        is_place_known=is_place_known,
         # Words are looked at only where nothing else tells what was found in them.
         spec=lambda: SPEC.validate_python(spec, strict=False),
         judgement=decode(JUDGEMENT, judgement),
         pictures=decode(PICTURE_JUDGEMENT, pictures),
     )
+
+
+def _circumstances(requester: dict[str, Any]) -> tuple[Circumstances, bool]:
+    """Return where a job was asked for, and whether all of that is stored.
+
+    Old releases wrote down no place, and less old ones a place without the asker's roles.
+    """
+    place = requester.get("place")
+    if place is None:
+        return NO_PLACE, "place" in requester
+    there = Circumstances(
+        is_restricted=place.get("is_age_restricted", False),
+        roles=frozenset(place.get("roles", ())),
+    )
+    return there, {"is_age_restricted", "roles"} <= place.keys()

@@ -20,6 +20,7 @@ from backend.prompt.judging import (
     judge_pictures_again,
     judge_words,
 )
+from safety.grades import NO_PLACE, Circumstances
 from safety.policy import Policy
 from safety.prompt_check import PromptCheck
 from safety.verdict import Finding
@@ -37,10 +38,16 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A job as it is tried: what was found, and what it means; `guild_id` says whose rules held."""
+    """A job as it is tried: what was found, and what it means; `guild_id` says whose rules held.
+
+    `circumstances` are those in which it was asked for, as far as they are stored with it;
+    `is_place_known` says whether all of them are.
+    """
 
     id: str
     guild_id: str | None
+    circumstances: Circumstances = NO_PLACE
+    is_place_known: bool = True
     spec: Callable[[], PromptSpec]
     judgement: Judgement | None
     pictures: PictureJudgement | None
@@ -86,9 +93,11 @@ class Trial:
         self.prompts = Tally()
         self.pictures = Tally()
         self.sources: Counter[Source] = Counter()
+        self.of_unknown_place = 0
 
     def add(self, job: Judged, *, before: Policy, after: Policy) -> None:
-        """Judge a job by the policy that holds for it and by the one that would."""
+        """Judge a job by the policy that holds for it and by the one that would, both graded."""
+        self.of_unknown_place += not job.is_place_known
         source, verdicts = self._judge(job, before, after)
         self.sources[source] += 1
         if verdicts is not None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -43,12 +45,14 @@ async def keep(*jobs):
             await store.add(a_birth(job), fingerprint="f")
 
 
-def a_judged_job(prompt, *, guild=None, rules=None, **fields):
+def a_judged_job(prompt, *, guild=None, rules=None, restricted=False, roles=(), **fields):
     """Return a job whose prompt was judged by the real checks."""
     spec = a_spec(prompt)
     version = rules_version() if rules is None else rules
     screen = SafetyScreen(checks=CHECKS, policy=DEFAULT_POLICY, rules=version)
-    place = Place(guild_id=guild, channel_id="1") if guild else None
+    place = guild and Place(
+        guild_id=guild, channel_id="1", is_age_restricted=restricted, roles=roles
+    )
     request = a_request(prompt, requester=a_requester(place=place))
     judgement = judge_words(spec, screen)[1]
     return a_job(**{"request": request, "spec": spec, "judgement": judgement, **fields})
@@ -135,6 +139,87 @@ def test_a_guilds_policy_is_tried_on_that_guilds_jobs(tmp_path, capsys):
         'version = 1\nid = "h"\n[at_least]\nliving_artist = "review"', encoding="utf-8"
     )
     assert here.id not in [flip["job"] for flip in tried(capsys, house)["flips"]]
+
+
+GRADED = """
+version = 1
+id = "graded"
+[[grades]]
+restricted = true
+scores = { nsfw_review = 0.9, nsfw_block = 0.95 }
+[[grades]]
+roles = ["4711"]
+at_most = { sexual = "review" }
+"""
+
+
+def test_grades_are_tried_by_the_circumstances_that_are_stored_with_each_job(tmp_path, capsys):
+    assert main(["policy", "show"]) == 0
+    seen = PictureJudgement(
+        policy="house-1",
+        version="v",
+        pictures=((Found(check="nsfw", outcome="allow", score=0.7),),),
+    )
+    words = "a naked woman"
+    plain = a_judged_job(words, guild="7", picture_judgement=seen)
+    for_adults = a_judged_job(words, guild="7", restricted=True, picture_judgement=seen)
+    artist = a_judged_job(words, guild="7", roles=("12", "4711"), picture_judgement=seen)
+    over_rest = a_judged_job(words, picture_judgement=seen)
+    asyncio.run(keep(plain, for_adults, artist, over_rest))
+    path = tmp_path / "graded.toml"
+    path.write_text(GRADED, encoding="utf-8")
+    capsys.readouterr()
+    told = tried(capsys, path)
+    assert [(one["job"], one["after"]) for one in told["flips"]] == [(artist.id, "review")]
+    pictures = told["pictures"]["flips"]
+    assert [(one["job"], one["after"]) for one in pictures] == [(for_adults.id, "spoiler")]
+    assert told["without_grades"] == 0
+    assert main(["policy", "try", str(path)]) == 0
+    assert "without grades" not in capsys.readouterr().out
+
+
+def test_a_guilds_grades_are_tried_too_and_held_to_the_deployments(tmp_path, capsys):
+    assert main(["policy", "show"]) == 0
+    prompt = "portrait by greg rutkowski"
+    plain = a_judged_job(prompt, guild="7")
+    pupil = a_judged_job(prompt, guild="7", roles=("4711",))
+    asyncio.run(keep(plain, pupil))
+    path = tmp_path / "guild.toml"
+    path.write_text(
+        'version = 1\nid = "school"\n'
+        '[[grades]]\nroles = ["4711"]\nat_least = { living_artist = "review" }',
+        encoding="utf-8",
+    )
+    capsys.readouterr()
+    assert [one["job"] for one in tried(capsys, path, "--guild", "7")["flips"]] == [pupil.id]
+    assert main(["policy", "set", str(path), "--guild", "7", "--by", "ann"]) == 0
+    capsys.readouterr()
+    assert tried(capsys, path, "--guild", "7")["flips"] == []
+
+
+def test_jobs_whose_place_was_not_stored_are_judged_without_grades_and_counted(tmp_path, capsys):
+    assert main(["policy", "show"]) == 0
+    whole = a_judged_job("a naked woman", guild="7", roles=("4711",))
+    older = a_judged_job("a naked woman", guild="7", roles=("4711",))
+    oldest = a_judged_job("a naked woman")
+    asyncio.run(keep(whole, older, oldest))
+
+    def forget(name, job):
+        with closing(sqlite3.connect(Settings().home / "impasto.db")) as database, database:
+            database.execute(
+                "UPDATE jobs SET request = json_remove(request, ?) WHERE id = ?", (name, job.id)
+            )
+
+    forget("$.requester.place.roles", older)
+    forget("$.requester.place", oldest)
+    path = tmp_path / "graded.toml"
+    path.write_text(GRADED, encoding="utf-8")
+    capsys.readouterr()
+    told = tried(capsys, path)
+    assert [one["job"] for one in told["flips"]] == [whole.id]
+    assert (told["judged"], told["without_grades"]) == (3, 2)
+    assert main(["policy", "try", str(path)]) == 0
+    assert "2 judged without grades of channel or role" in capsys.readouterr().out
 
 
 def test_a_guilds_document_that_would_be_refused_is_not_tried(document, capsys):
