@@ -48,10 +48,11 @@ async def write_waiting(session: AsyncSession) -> None:
 
 async def _chain(session: AsyncSession, entries: list[AuditEntry]) -> None:
     tip = (await session.exec(select(AuditTipRow).with_for_update())).one()
-    for entry in entries:
-        at = entry.at or datetime.now(UTC)
+    for waiting in entries:
+        at = waiting.at or datetime.now(UTC)
+        entry = _timed(waiting, at)
         tip.entries += 1
-        tip.hash = chain(tip.hash, _timed(entry, at))
+        tip.hash = chain(tip.hash, entry)
         session.add(
             AuditEntryRow(
                 number=tip.entries,

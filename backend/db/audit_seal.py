@@ -15,8 +15,8 @@ from backend.service.meanwhile import meanwhile
 from backend.service.ports import Clock
 from safety.errors import AnchorUnusable, AuditKeysUnusable
 from safety.moderation.audit import Head, Verification, Verifier
-from safety.moderation.audit_anchor import append_head, read_heads
-from safety.moderation.audit_keys import load_audit_keys, load_or_create_audit_keys
+from safety.moderation.audit_anchor import append_head, newest_head, read_heads
+from safety.moderation.audit_keys import AuditKeys, load_audit_keys, load_or_create_audit_keys
 
 SEAL_EVERY_S: Final = 60.0
 
@@ -34,22 +34,33 @@ class AuditSeal:
     async def seal(self, clock: Clock) -> Head | None:
         """Sign how far the log has come, unless nothing was added or what was does not verify.
 
+        It is gone on from the newest head that is genuine. A head in the database that is not, or
+        one missing there that the anchor has, is somebody's work, and nothing is signed over it.
+
         Raises:
             Unavailable: the database does not answer.
             AuditKeysUnusable, AnchorUnusable: a file cannot be used.
 
         """
+        # Before the database, where each head is written first.
+        anchored = await asyncio.to_thread(newest_head, self._anchor_file)
         async with self._audit.reading() as reading:
-            newest = await reading.newest_head()
-            found = await _walk(reading, Verifier(expected=await _most(reading), start=newest))
-            tip = await reading.tip()
-        if not found.ok:
+            newest, tip = await reading.newest_head(), await reading.tip()
+            if newest is None and not tip.entries and anchored is None:
+                return None
+            keys = await asyncio.to_thread(load_or_create_audit_keys, self._keys_file)
+            doubt = _doubt(keys, newest, anchored)
+            verifier = Verifier(expected=tip.entries, start=newest)
+            found = await _walk(reading, verifier)
+        why = doubt or found.reason
+        if not why and verifier.last_hash != tip.hash:
+            why = "the end of the log is not its last entry"
+        if why:
             # A signature would vouch for what somebody has made of the log.
-            _log.error("audit_log_does_not_verify", first_bad=found.first_bad, why=found.reason)
+            _log.error("audit_log_does_not_verify", first_bad=found.first_bad, why=why)
             return None
         if tip.entries <= (newest.entries if newest else 0):
             return None
-        keys = await asyncio.to_thread(load_or_create_audit_keys, self._keys_file)
         head = keys.sign(entries=tip.entries, last_hash=tip.hash, at=clock())
         await self._audit.add_head(head)
         await asyncio.to_thread(append_head, self._anchor_file, head)
@@ -65,9 +76,9 @@ class AuditSeal:
 
         """
         async with self._audit.reading() as reading:
-            heads = await reading.heads()
+            heads, tip = await reading.heads(), await reading.tip()
             genuine, others, trouble = await asyncio.to_thread(self._sort, heads)
-            found = await _walk(reading, Verifier(genuine, expected=await _most(reading)))
+            found = await _walk(reading, Verifier(genuine, expected=tip.entries))
         if found.ok and trouble:
             return replace(found, ok=False, reason=trouble)
         return _doubted(found, others) if others else found
@@ -77,7 +88,9 @@ class AuditSeal:
         try:
             heads = [*heads, *read_heads(self._anchor_file)]
             if not heads:
-                return [], [], ""
+                # Its key is made together with the first head, and heads are never taken away.
+                is_gone = self._keys_file.exists()
+                return [], [], "its signed heads are gone" if is_gone else ""
             return *load_audit_keys(self._keys_file).sort(heads), ""
         except (AuditKeysUnusable, AnchorUnusable) as error:
             return [], [], str(error)
@@ -103,14 +116,26 @@ class AuditSeal:
             _log.warning("audit_log_not_sealed", why=str(error) or type(error).__name__)
 
 
-async def _most(reading: AuditReading) -> int:
-    return (await reading.tip()).entries
-
-
 async def _walk(reading: AuditReading, verifier: Verifier) -> Verification:
     async for chained in reading.entries(after=verifier.entries):
         verifier.add(chained)
     return verifier.finish()
+
+
+def _doubt(keys: AuditKeys, newest: Head | None, anchored: Head | None) -> str:
+    """Return why nobody should go on from the database's newest head, "" if all is well."""
+    for head in (newest, anchored):
+        if head is not None and not keys.is_genuine(head):
+            return _stranger(head)
+    if anchored is None or (newest is not None and anchored.entries < newest.entries):
+        return ""
+    if newest is None or (anchored.entries, anchored.hash) != (newest.entries, newest.hash):
+        return f"the head of {anchored.entries} entries is not in the database, as it should be"
+    return ""
+
+
+def _stranger(head: Head) -> str:
+    return f"the head of {head.entries} entries is signed by no key that is known here"
 
 
 def _doubted(found: Verification, others: list[Head]) -> Verification:
@@ -118,5 +143,4 @@ def _doubted(found: Verification, others: list[Head]) -> Verification:
     doubtful = min(others, key=lambda head: head.entries)
     if not found.ok and (found.first_bad or 0) <= doubtful.entries:
         return found
-    reason = f"the head of {doubtful.entries} entries is signed by no key that is known here"
-    return replace(found, ok=False, first_bad=doubtful.entries, reason=reason)
+    return replace(found, ok=False, first_bad=doubtful.entries, reason=_stranger(doubtful))

@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Row
 from sqlalchemy import select as sa_select
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -16,6 +17,9 @@ from backend.db.sessions import Database
 from safety.moderation.audit import AuditEntry, ChainedEntry, Head
 
 PAGE: Final = 500
+# What reading ends in where a row holds what was never written into it.
+_SPOILT: Final = (ValueError, TypeError)
+_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _COLUMNS: Final = (
     col(AuditEntryRow.number),
@@ -105,22 +109,36 @@ class AuditReading:
         return [_head_of(row) for row in await self._session.exec(query)]
 
     async def entries(self, *, after: int = 0) -> AsyncIterator[ChainedEntry]:
-        """Yield the entries behind a number, in order, a page in memory at a time."""
-        connection = await self._session.connection()
+        """Yield the entries behind a number, in order, a page in memory at a time.
+
+        One that cannot be read as an entry any more has no hash, so that nothing fits it.
+        """
         while True:
-            query = (
-                sa_select(*_COLUMNS)
-                .where(col(AuditEntryRow.number) > after)
-                .order_by(col(AuditEntryRow.number))
-                .limit(PAGE)
-            )
-            page = (await connection.execute(query)).all()
-            for row in page:
-                chained = _chained(row)
+            page = await self._page(after)
+            for chained in page:
                 after = chained.number
                 yield chained
             if len(page) < PAGE:
                 return
+
+    async def _page(self, after: int) -> list[ChainedEntry]:
+        connection = await self._session.connection()
+        number = col(AuditEntryRow.number)
+        query = sa_select(*_COLUMNS).where(number > after).order_by(number).limit(PAGE)
+        try:
+            return [_chained(row) for row in await connection.execute(query)]
+        except _SPOILT:
+            numbers = sa_select(number).where(number > after).order_by(number).limit(PAGE)
+            found = (await connection.execute(numbers)).scalars().all()
+            return [await self._one(connection, one) for one in found]
+
+    async def _one(self, connection: AsyncConnection, number: int) -> ChainedEntry:
+        query = sa_select(*_COLUMNS).where(col(AuditEntryRow.number) == number)
+        try:
+            return _chained((await connection.execute(query)).one())
+        except _SPOILT:
+            entry = AuditEntry(action="entry.spoilt", actor="", subject="", outcome="", at=_NEVER)
+            return ChainedEntry(number=number, entry=entry, hash="")
 
 
 async def _tip_of(session: AsyncSession) -> Tip:
@@ -131,8 +149,17 @@ async def _tip_of(session: AsyncSession) -> Tip:
 
 def _chained(row: Row[int, datetime, str, str, str, str, dict[str, Any], str]) -> ChainedEntry:
     number, at, action, actor, subject, outcome, detail, last_hash = row
+    words = (action, actor, subject, outcome, last_hash)
+    if not all(isinstance(word, str) for word in words) or not isinstance(detail, dict):
+        raise TypeError("an entry is words")
     entry = AuditEntry(
-        action=action, actor=actor, subject=subject, outcome=outcome, detail=detail, at=at
+        action=action,
+        actor=actor,
+        subject=subject,
+        outcome=outcome,
+        detail=detail,
+        at=at,
+        is_stored=True,
     )
     return ChainedEntry(number=number, entry=entry, hash=last_hash)
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
@@ -35,7 +35,8 @@ class AuditEntry:
 
     `subject` is a kind and an id, as `job:gen_…`. `detail` holds ids, categories and numbers,
     never a prompt, a token or a link; what looks like one in a value is struck out, and a value is
-    cut at `LONGEST_VALUE` characters. `at` is when; None stands for when it is recorded.
+    cut at `LONGEST_VALUE` characters. `at` is when; None stands for when it is recorded. One that
+    `is_stored` already is taken letter by letter: what was put into it since must show.
 
     Raises:
         ValueError: the action is no lower-case words with dots, a key of the detail is the name of
@@ -49,8 +50,12 @@ class AuditEntry:
     outcome: str
     detail: Mapping[str, str] = field(default_factory=dict)
     at: datetime | None = None
+    is_stored: InitVar[bool] = False
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, is_stored: bool) -> None:
+        if is_stored:
+            object.__setattr__(self, "detail", MappingProxyType(dict(self.detail)))
+            return
         if not _ACTION.fullmatch(self.action) or len(self.action) > LONGEST_VALUE:
             raise ValueError(f"no action: {self.action[:80]!r}")
         forbidden = _FORBIDDEN_KEYS.intersection(self.detail)
@@ -157,6 +162,11 @@ class Verifier:
     def entries(self) -> int:
         """How many entries it has seen, or need not see."""
         return self._entries
+
+    @property
+    def last_hash(self) -> str:
+        """The hash of the last entry that fits."""
+        return self._hash
 
     def add(self, chained: ChainedEntry) -> None:
         """Take the next entry."""

@@ -8,9 +8,13 @@ import json
 import os
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from safety.errors import AnchorUnusable
 from safety.moderation.audit import Head
+
+# Several times as long as any line.
+_TAIL_BYTES: Final = 4096
 
 
 def append_head(path: Path, head: Head) -> None:
@@ -45,10 +49,31 @@ def read_heads(path: Path) -> list[Head]:
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     except (OSError, UnicodeDecodeError) as error:
         raise AnchorUnusable(f"cannot read {path}") from error
-    return [_head_of(line, path, number) for number, line in enumerate(lines, start=1)]
+    return [_head_of(line, path, f"line {number}") for number, line in enumerate(lines, start=1)]
 
 
-def _head_of(line: str, path: Path, number: int) -> Head:
+def newest_head(path: Path) -> Head | None:
+    """Return the head that was written last, its signature unchecked; None where there is none.
+
+    Of a file that grows for years only the end is read.
+
+    Raises:
+        AnchorUnusable: it cannot be read, or its last line is no head.
+
+    """
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise AnchorUnusable(f"cannot read {path}: {error.strerror}") from error
+    return _head_of(lines[-1], path, "the last line") if lines else None
+
+
+def _head_of(line: str, path: Path, which: str) -> Head:
     try:
         told = json.loads(line)
         return Head(
@@ -59,4 +84,4 @@ def _head_of(line: str, path: Path, number: int) -> Head:
             signature=str(told["signature"]),
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise AnchorUnusable(f"line {number} of {path} is no head of an audit log") from error
+        raise AnchorUnusable(f"{which} of {path} is no head of an audit log") from error
