@@ -30,6 +30,8 @@ _DECODE_ERRORS: Final = (
     EOFError,
     SyntaxError,
     ValueError,
+    # What the AVIF decoder says to a damaged file.
+    RuntimeError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,

@@ -216,11 +216,11 @@ def _bound(binding: SoftBinding) -> dict[str, Any]:
 
 
 def _reading(document: dict[str, Any], state: str) -> C2paReading:
-    manifest = document.get("manifests", {}).get(document.get("active_manifest"), {})
-    results = document.get("validation_results", {}).get("activeManifest", {})
-    signature = manifest.get("signature_info", {})
-    generators = manifest.get("claim_generator_info") or [{}]
-    actions = _data_of(manifest, "c2pa.actions").get("actions") or [{}]
+    manifest = _table(_table(document.get("manifests")).get(document.get("active_manifest")))
+    results = _table(_table(document.get("validation_results")).get("activeManifest"))
+    signature = _table(manifest.get("signature_info"))
+    generators = _tables(manifest.get("claim_generator_info")) or [{}]
+    actions = _tables(_data_of(manifest, "c2pa.actions").get("actions")) or [{}]
     model = _data_of(manifest, MODEL_LABEL)
     return C2paReading(
         state=_STATES.get(state, C2paState.INVALID),
@@ -233,7 +233,9 @@ def _reading(document: dict[str, Any], state: str) -> C2paReading:
         model=str(model.get("model", "")),
         made_at=str(actions[-1].get("when", "")),
         soft_bindings=_soft_bindings(manifest),
-        problems=tuple(sorted({one["code"] for one in results.get("failure", ())})),
+        problems=tuple(
+            sorted({str(one.get("code", "")) for one in _tables(results.get("failure"))})
+        ),
     )
 
 
@@ -242,18 +244,26 @@ _STATES: Final = {"Trusted": C2paState.TRUSTED, "Valid": C2paState.UNTRUSTED}
 
 
 def _data_of(manifest: dict[str, Any], label: str) -> dict[str, Any]:
-    for assertion in manifest.get("assertions", ()):
+    for assertion in _tables(manifest.get("assertions")):
         if str(assertion.get("label", "")).startswith(label):
-            data = assertion.get("data")
-            return data if isinstance(data, dict) else {}
+            return _table(assertion.get("data"))
     return {}
+
+
+def _table(value: object) -> dict[str, Any]:
+    """Return what a stranger's manifest has where we have a table; {} if it is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def _tables(value: object) -> list[dict[str, Any]]:
+    return [_table(one) for one in value] if isinstance(value, list) else []
 
 
 def _soft_bindings(manifest: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple(
         (str(data.get("alg", "")), str(block.get("value", "")))
-        for assertion in manifest.get("assertions", ())
+        for assertion in _tables(manifest.get("assertions"))
         if str(assertion.get("label", "")).startswith("c2pa.soft-binding")
-        and isinstance(data := assertion.get("data"), dict)
-        for block in data.get("blocks", ())
+        for data in (_table(assertion.get("data")),)
+        for block in _tables(data.get("blocks"))
     )

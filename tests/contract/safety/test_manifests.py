@@ -1,6 +1,7 @@
 """What a manifest promises, in every format in which pictures leave."""
 
 import json
+from contextlib import closing
 from datetime import timedelta
 from io import BytesIO
 
@@ -167,3 +168,38 @@ def test_what_is_no_picture_is_not_signed():
     with pytest.raises(NotMarked) as caught:
         a_signer().sign(b"not a picture", "image/png", FACTS)
     assert caught.value.reason == "not_signed"
+
+
+def foreign(*assertions: dict[str, object]) -> bytes:
+    """Return a file whose manifest somebody else wrote, in whatever shape they liked."""
+    drawn = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+    created = {"action": "c2pa.created", "digitalSourceType": drawn}
+    told = [{"label": "c2pa.actions.v2", "data": {"actions": [created]}}, *assertions]
+    credentials = some_credentials()
+    info = c2pa.C2paSignerInfo(
+        alg=c2pa.C2paSigningAlg.ES256,
+        sign_cert=credentials.chain_pem.encode(),
+        private_key=credentials.key_pem.encode(),
+        ta_url=None,
+    )
+    signed = BytesIO()
+    manifest = json.dumps({"claim_generator_info": [{"name": "X"}], "assertions": told})
+    with (
+        closing(c2pa.Context.from_dict({"verify": {"verify_after_sign": False}})) as context,
+        closing(c2pa.Builder.from_json(manifest, context)) as builder,
+        closing(c2pa.Signer.from_info(info)) as signer,
+    ):
+        builder.sign(signer, "image/png", BytesIO(encode_png(a_picture())), signed)
+    return signed.getvalue()
+
+
+@pytest.mark.parametrize("blocks", ["abc", 7, [1, "x", {"value": "12"}], {"value": "12"}])
+def test_a_strangers_manifest_may_say_anything_in_any_shape(blocks: object):
+    file = foreign(
+        {"label": "c2pa.soft-binding", "data": {"alg": "spread", "blocks": blocks}},
+        {"label": "impasto.model", "data": ["no", "table"]},
+    )
+    reading = read(file, "image/png", anchors_pem=ANCHORS)
+    assert reading.generator == "X"
+    assert reading.model == ""
+    assert all(isinstance(value, str) for _, value in reading.soft_bindings)

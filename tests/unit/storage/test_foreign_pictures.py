@@ -107,3 +107,15 @@ def test_a_truncated_file_is_refused_or_read_but_never_breaks(form: str, part: f
 def test_text_is_no_picture():
     with pytest.raises(InvalidImage):
         read_foreign(b"<svg onload=alert(1)>", **LIMITS)
+
+
+@pytest.mark.parametrize("place", range(0, 100, 3))
+def test_a_damaged_avif_is_refused_or_read_but_never_breaks(place: int):
+    buffer = bytearray(as_file(a_picture(), "AVIF"))
+    begin = len(buffer) * place // 100
+    buffer[begin : begin + 8] = b"\xff" * 8
+    try:
+        read = read_foreign(bytes(buffer), **LIMITS)
+    except InvalidImage:
+        return
+    assert read.mode == "RGB"
