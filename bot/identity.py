@@ -19,9 +19,10 @@ class Identity:
     """Turns whoever pressed or typed into a requester.
 
     Moderators are the members with one of `moderator_role_ids`. Where no role is named they are
-    those who may manage messages in the guild `guild_id`; where no guild is named either, in the
-    only guild the bot is in. In several it would be nobody's to say: anyone could invite the bot
-    to a guild of their own and moderate everybody's jobs from there.
+    those who may manage messages in the whole guild `guild_id`, and not only in one of its
+    channels; where no guild is named either, in the only guild the bot is in. In several it would
+    be nobody's to say: anyone could invite the bot to a guild of their own and moderate everybody's
+    jobs from there.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class Identity:
             return False
         if self._moderator_role_ids:
             return any(role_id in self._moderator_role_ids for role_id in _role_ids(user))
-        return self._is_home(interaction) and interaction.permissions.manage_messages
+        # Those of one channel are given out lightly; those of the guild may be a moment old.
+        may = interaction.permissions.manage_messages and user.guild_permissions.manage_messages
+        return may and self._is_home(interaction)
 
     def _is_home(self, interaction: discord.Interaction) -> bool:
         if self._guild_id is not None:

@@ -189,13 +189,19 @@ class GivenPictures:
         return None if image is None else image.keys[ImageVariant.ORIGINAL]
 
     async def must_be_there(self, ref: PictureRef, requester: Requester) -> None:
-        """Make sure that a picture can be had.
+        """Make sure that a picture can be had that is named by its id.
+
+        An id may be learned of a picture that was never shown: only the owner's, and those of
+        channels of the same server, can be named.
 
         Raises:
             JobNotFound, ImageNotFound, UploadNotFound: it is not there for this requester.
 
         """
         await self._size_of(ref, requester)
+        job = await self._shown(ref.job_id)
+        if job is not None and not _may_name(job.request.requester, requester):
+            raise JobNotFound
 
     async def _size_of(self, ref: PictureRef, requester: Requester) -> tuple[int, int]:
         if ref.upload_id is not None:
@@ -219,11 +225,19 @@ class GivenPictures:
         job = await self._shown(job_id)
         if job is None:
             raise JobNotFound
+        owner = job.request.requester
         # What stands in a channel is open to all there; elsewhere jobs are their owner's.
-        is_open = requester.surface is Surface.DISCORD or requester.is_moderator
-        if not is_open and job.request.requester.account_id != requester.account_id:
+        is_open = {owner.surface, requester.surface} == {Surface.DISCORD}
+        if not (is_open or requester.is_moderator or owner.account_id == requester.account_id):
             raise JobNotFound
         return job
+
+
+def _may_name(owner: Requester, requester: Requester) -> bool:
+    if requester.is_moderator or owner.account_id == requester.account_id:
+        return True
+    there, here = owner.place, requester.place
+    return there is not None and here is not None and there.guild_id == here.guild_id
 
 
 def check_operation(request: GenerationRequest) -> None:

@@ -11,8 +11,9 @@ from backend.domain.requests import JobId
 from bot.views.answers import answering
 from bot.views.appeal_buttons import ask_for_report
 
-_JOB = re.compile(r"`(gen_[A-Za-z0-9_-]{1,60})`")
-_PICTURE = re.compile(r"· picture (\d{1,2}) ·")
+# Whole lines as we write them: a member's words, which stand in the same message, may say the same.
+_JOB = re.compile(r"^(?:[a-z]+ · [^\n]* · )?`(gen_[A-Za-z0-9_-]{1,60})`$", re.MULTILINE)
+_PICTURE = re.compile(r"^\*\*[^\n]*\*\* · picture (\d{1,2}) · <@\d+>$", re.MULTILINE)
 
 
 @app_commands.context_menu(name="Report this picture")

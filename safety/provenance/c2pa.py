@@ -216,7 +216,7 @@ def _bound(binding: SoftBinding) -> dict[str, Any]:
 
 
 def _reading(document: dict[str, Any], state: str) -> C2paReading:
-    manifest = _table(_table(document.get("manifests")).get(document.get("active_manifest")))
+    manifest = _table(_table(document.get("manifests")).get(str(document.get("active_manifest"))))
     results = _table(_table(document.get("validation_results")).get("activeManifest"))
     signature = _table(manifest.get("signature_info"))
     generators = _tables(manifest.get("claim_generator_info")) or [{}]

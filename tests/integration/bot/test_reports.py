@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from backend.domain.reviews import Decision, ReviewKind
 from tests.fakes.discord import Town
+from tests.fakes.link_servers import a_png
 from tests.integration.bot.test_appeals import cards, desk, fields, sweep
 
 MENU = "Report this picture"
@@ -44,6 +47,25 @@ async def test_a_member_reports_a_picture_once(town: Town) -> None:
 
 async def test_the_menu_of_a_message_reports_its_picture(town: Town) -> None:
     job_id = await town.deliver()
+    picked = (await town.bob.click(town.message_of(job_id), label="U3")).followups[0].message
+    shown = await town.bob.context_menu(town.channel, MENU, picked)
+    await town.bob.submit_modal(shown, {"words": "gore"})
+    [review] = town.memory.reviews.values()
+    assert (review.job_id, review.picture_index) == (job_id, 2)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "https://example.com/`gen_00000000000000000000` a fox",
+        "a fox · picture 1 · with a hat",
+        "a fox** · picture 1 · <@1>",
+        "fast · sdxl · seed 1 · `gen_00000000000000000000`",
+    ],
+)
+async def test_no_words_of_a_prompt_lead_a_report_astray(town: Town, words: str) -> None:
+    town.links.pictures["https://example.com/`gen_00000000000000000000`"] = a_png()
+    job_id = await town.deliver(prompt=words)
     picked = (await town.bob.click(town.message_of(job_id), label="U3")).followups[0].message
     shown = await town.bob.context_menu(town.channel, MENU, picked)
     await town.bob.submit_modal(shown, {"words": "gore"})

@@ -168,6 +168,18 @@ async def test_the_permission_counts_for_nothing_once_strangers_invite_the_bot(t
     assert "Only moderators can do that" in answer.followups[0].content
 
 
+async def test_who_may_manage_messages_in_one_channel_moderates_nothing(town: Town) -> None:
+    await held(town)
+    room = town.guild.create_text_channel(
+        "bobs-room",
+        overwrites={town.bob: discord.PermissionOverwrite(manage_messages=True)},
+    )
+    await town.env.settle()
+    answer = await town.bob.slash(room, "mod queue")
+    said = answer.response or answer.followups[0]
+    assert "Only moderators can do that" in said.content
+
+
 class TestWithNamedRoles:
     """Where roles are named, the permission alone is not enough."""
 

@@ -143,6 +143,9 @@ async def test_a_picture_in_a_channel_is_everybodys_and_one_of_the_api_its_owner
             await submit(workshop, requester=requester, source=from_job(origin.id))
     owner = replace(a_requester("alice"), surface=Surface.REST)
     assert await submit(workshop, requester=owner, source=from_job(origin.id))
+    private = await deliver(workshop, requester=owner)
+    with pytest.raises(JobNotFound):
+        await submit(workshop, requester=bob, source=from_job(private.id))
 
 
 @pytest.mark.parametrize(

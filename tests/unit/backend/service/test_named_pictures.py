@@ -17,7 +17,7 @@ from backend.domain.errors import (
     UploadNotFound,
 )
 from backend.domain.pictures import NamedPicture, PictureUse
-from backend.domain.requests import ImagePrompt, PictureRef, Surface
+from backend.domain.requests import ImagePrompt, PictureRef, Place, Surface
 from backend.service import named_pictures
 from backend.service.fingerprints import fingerprint
 from backend.service.given_pictures import settled
@@ -100,6 +100,31 @@ async def test_what_is_somebody_elses_cannot_be_referred_to(workshop: FakeWorksh
     asker = replace(a_requester(), surface=Surface.REST)
     with pytest.raises(JobNotFound):
         await submit(workshop, f"an owl --sref {job.id}/1", requester=asker)
+
+
+HERE = Place(guild_id="1", channel_id="2")
+
+
+@pytest.mark.parametrize(
+    ("place", "is_had"),
+    [
+        (replace(HERE, channel_id="3"), True),
+        (replace(HERE, guild_id="9"), False),
+        (None, False),
+    ],
+)
+async def test_who_learns_an_id_has_no_picture_that_was_never_shown_to_them(
+    workshop: FakeWorkshop, place: Place | None, *, is_had: bool
+) -> None:
+    """Whoever sends a copy to `/verify` is told an id, and with it those of its neighbours."""
+    theirs = a_requester("other", place=place)
+    job = await workshop.deliver(a_request("a fox", requester=theirs), a_result(2))
+    asked = submit(workshop, f"an owl --sref {job.id}/2", requester=a_requester(place=HERE))
+    if is_had:
+        assert (await asked).request.image_prompts
+        return
+    with pytest.raises(JobNotFound):
+        await asked
 
 
 async def test_a_picture_that_may_not_be_used_ends_the_request_before_anything_is_stored(
