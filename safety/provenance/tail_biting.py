@@ -12,6 +12,7 @@ from typing import Final
 import numpy
 from numpy.typing import NDArray
 
+from safety.provenance.products import product
 from safety.provenance.watermark import PAYLOAD_BITS
 
 Floats = NDArray[numpy.float32]
@@ -57,7 +58,7 @@ class TailBitingCode:
         metric = numpy.zeros((count, _STATES), dtype=numpy.float32)
         choices = []
         for step in range(_ROUNDS * PAYLOAD_BITS + _RUN_OUT):
-            gain = steps[:, step % PAYLOAD_BITS] @ self._signs.T  # [candidates, 2 * states]
+            gain = product(steps[:, step % PAYLOAD_BITS], self._signs.T)  # [candidates, 2 * states]
             total = (numpy.repeat(metric, 2, axis=1) + gain).reshape(count, 2, _STATES)
             choices.append(total[:, 1] > total[:, 0])
             metric = total.max(axis=1)
@@ -67,7 +68,7 @@ class TailBitingCode:
     def leads(self, soft: Floats, payload: int) -> Floats:
         """Return by how much soft signs [48 * rate] like a payload more than each one near it."""
         _, differing = self._slips
-        leads: Floats = 2 * (differing @ (soft * self.encode(payload)))
+        leads: Floats = 2 * product(differing, soft * self.encode(payload))
         return leads
 
     def _climb(self, soft: Floats, payload: int) -> int:

@@ -13,6 +13,7 @@ import numpy
 from numpy.typing import NDArray
 from PIL import Image
 
+from safety.provenance.products import product
 from safety.provenance.tail_biting import Floats
 from safety.provenance.watermarks.spread.carriers import Carriers, Complexes
 from safety.provenance.watermarks.spread.places import likeness, moved
@@ -26,6 +27,7 @@ _TILE_GROWS_FROM_PX: Final = 1024
 _LONGEST_SIDE_PX: Final = 512  # enough to see which place is best
 _PLACES: Final = 96
 _CORRECTIONS: Final = 2
+_ROWS_AT_ONCE: Final = 32
 _MEASURED_ROWS: Final = 3  # one in so many; what is drawn seldom repeats with it
 
 # A level above it is white after +30 %; how softly the change sets in.
@@ -53,9 +55,31 @@ def embed(pixels: Image.Image, carriers: Carriers, payload: int) -> Image.Image:
     before = numpy.asarray(pixels)
     waves = _placed(pixels, carriers, carriers.waves(carriers.signs(payload)))
     pattern = _pattern(carriers, waves, *pixels.size) * _quietness(brightness(pixels))
-    change = (_willingness() * BRIGHTNESS_OF_RGB)[before, numpy.arange(3)]
-    change *= pattern[..., None]
-    return Image.fromarray(_added(before, _strength(before, change) * change))
+    measured = before[::_MEASURED_ROWS]
+    willing = _willingness() * BRIGHTNESS_OF_RGB
+    planes = [
+        willing[measured[..., colour], colour] * pattern[::_MEASURED_ROWS]
+        for colour in range(measured.shape[-1])
+    ]
+    strength = _strength(measured, numpy.stack(planes, axis=-1))
+    return Image.fromarray(_changed(before, pattern, willing, strength))
+
+
+def _changed(
+    before: NDArray[numpy.uint8], pattern: Floats, willing: Floats, strength: float
+) -> NDArray[numpy.uint8]:
+    """Return the levels, each changed by the pattern as far as it is willing: [256, colours]."""
+    after = numpy.empty_like(before)
+    # A few rows of one colour at a time stay in a processor's own memory.
+    for top in range(0, len(before), _ROWS_AT_ONCE):
+        rows = slice(top, top + _ROWS_AT_ONCE)
+        for colour in range(before.shape[-1]):
+            levels = before[rows, :, colour]
+            change = willing[:, colour].take(levels)
+            change *= pattern[rows]
+            change *= strength
+            after[rows, :, colour] = _added(levels, change)
+    return after
 
 
 def _placed(pixels: Image.Image, carriers: Carriers, waves: Complexes) -> Complexes:
@@ -94,7 +118,6 @@ def _quietness(plane: Floats) -> Floats:
 
 def _strength(before: NDArray[numpy.uint8], change: Floats) -> float:
     """Return what to multiply a change by for the set cost."""
-    before, change = before[::_MEASURED_ROWS], change[::_MEASURED_ROWS]
     deviation = 255 * 10 ** (-TARGET_PSNR_DB / 20)
     strength = deviation / math.sqrt(float(numpy.square(change).mean()))
     for _ in range(_CORRECTIONS):  # for what rounding adds, and white and black swallow
@@ -120,7 +143,8 @@ def _pattern(carriers: Carriers, waves: Complexes, width: int, height: int) -> F
     turns = 2j * numpy.pi / tile_px(width, height)
     down = numpy.exp(turns * numpy.outer(numpy.arange(height), numpy.arange(-reach, reach + 1)))
     across = numpy.exp(turns * numpy.outer(numpy.arange(reach + 1), numpy.arange(width)))
-    rows = down.astype(numpy.complex64) @ grid
+    rows = product(down.astype(numpy.complex64), grid)
     across = across.astype(numpy.complex64)
-    laid: Floats = rows.real @ across.real - rows.imag @ across.imag
+    laid: Floats = product(rows.real, across.real)
+    laid -= product(rows.imag, across.imag)
     return laid

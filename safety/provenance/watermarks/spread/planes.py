@@ -1,9 +1,13 @@
 """Brightness as a plane of numbers, and the local means everything else is made of."""
 
+from typing import Final
+
 import numpy
 from PIL import Image
 
 from safety.provenance.tail_biting import Floats
+
+_ROWS_AT_ONCE: Final = 48
 
 BRIGHTNESS_OF_RGB = numpy.array([0.299, 0.587, 0.114], dtype=numpy.float32)
 
@@ -15,15 +19,18 @@ def brightness(pixels: Image.Image) -> Floats:
 
 def local_mean(plane: Floats, reach: int) -> Floats:
     """Return the mean over a square of `reach` pixels to each side; the edge is repeated."""
-    height, width = plane.shape
-    # A few whole planes added are ten times faster than running sums down the columns.
-    padded = numpy.pad(plane, ((reach, reach), (0, 0)), mode="edge")
-    total = padded[:height].copy()
-    for start in range(1, 2 * reach + 1):
-        total += padded[start : start + height]
-    padded = numpy.pad(total, ((0, 0), (reach, reach)), mode="edge")
-    total = padded[:, :width].copy()
-    for start in range(1, 2 * reach + 1):
-        total += padded[:, start : start + width]
-    total /= (2 * reach + 1) ** 2
-    return total
+    means = numpy.empty_like(plane)
+    padded = numpy.pad(plane, reach, mode="edge")
+    width, count = plane.shape[1], 2 * reach + 1
+    # Rows added to rows are ten times faster than running sums down the columns, and some rows at
+    # a time, which stay in a processor's own memory, twice as fast again.
+    for top in range(0, len(plane), _ROWS_AT_ONCE):
+        some = means[top : top + _ROWS_AT_ONCE]
+        total = padded[top : top + len(some)].copy()
+        for start in range(top + 1, top + count):
+            total += padded[start : start + len(some)]
+        some[:] = total[:, :width]
+        for start in range(1, count):
+            some += total[:, start : start + width]
+        some /= count**2
+    return means

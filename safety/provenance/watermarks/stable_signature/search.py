@@ -7,6 +7,7 @@ from typing import Final
 import numpy
 from PIL import Image, ImageFilter
 
+from safety.provenance.products import product
 from safety.provenance.watermarks.stable_signature.extractor import Floats
 
 _MOST_WAVES: Final = 3  # to a cell's side; a decoder's finer ones do not survive
@@ -95,8 +96,10 @@ def _best_places(
     high, wide = numpy.arange(_MOST_WAVES + 1), numpy.arange(-_MOST_WAVES, _MOST_WAVES + 1)
     down = _turns(high, _cells_along(flat.shape[1], scale, cell))
     across = _turns(wide, _cells_along(flat.shape[2], scale, cell))
-    # Two real products are much faster than one of complex numbers with a real plane.
-    rows = down.real @ flat + 1j * (down.imag @ flat)
+    # Products of real numbers are much faster than one of complex numbers with a real plane.
+    both = numpy.concatenate([down.real, down.imag])
+    found = numpy.stack([product(both, plane) for plane in flat])
+    rows = found[:, : len(down)] + 1j * found[:, len(down) :]
     seen = rows @ across.T / flat[0].size
     own = numpy.arange(cell) / cell
     expected = _turns(high, own) @ trace @ _turns(wide, own).T
