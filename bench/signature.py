@@ -20,7 +20,7 @@ from PIL import Image
 from watermark import KEY, TRANSFORMS, add_row, crop, jpeg, psnr_db, rows_of, ssim
 from watermark_pictures import MODELS, open_starter, sample
 
-from gpu_worker.compose.signing import sign
+from gpu_worker.compose.signing import DECODER_FILE, sign
 from gpu_worker.render.decode import to_pictures
 from gpu_worker.render.upscale import Upscaler, open_upscaler
 from gpu_worker.starter.signature.pictures import paint_album
@@ -39,7 +39,7 @@ HEAD = """\
 # Stable Signature
 
 What is left of the starter's signature in its pictures as they leave, 512 px a side. Made by
-`OPENBLAS_NUM_THREADS=1 python bench/signature.py measure` and `render`; the decoder and its
+`python bench/signature.py measure` and `render`; the decoder and its
 extractor as `gpu_worker/starter/models/signature/README.md` tells.
 
 "Bits" is the mean share of the 48 bits that were right where the reader thought the cells to be;
@@ -92,7 +92,7 @@ def measure(path: Path, folder: Path, art: Path, each: int) -> None:
     """Draw every picture twice, do everything to the signed one, and read: a line a picture."""
     pipeline = open_starter()
     signed = deepcopy(pipeline.vae)
-    sign(signed, folder)
+    sign(signed, folder / DECODER_FILE)
     studio = Studio(
         plain=pipeline.vae,
         signed=signed,

@@ -13,11 +13,16 @@ from gpu_worker.compose.composer import choose_threads, load_model, settle_numbe
 from gpu_worker.compose.controlnet import ControlNets
 from gpu_worker.compose.demand import Demand
 from gpu_worker.compose.digests import FileDigests
-from gpu_worker.compose.drawn_by import UsedFiles, find_upscaler, tell_drawn_by
+from gpu_worker.compose.drawn_by import (
+    UsedFiles,
+    find_upscaler,
+    tell_decoder,
+    tell_drawn_by,
+)
 from gpu_worker.compose.lora_files import find_lora, list_loras
 from gpu_worker.compose.lora_stock import LoraStock
 from gpu_worker.compose.room import open_books, open_work_memory
-from gpu_worker.compose.signing import sign, signs
+from gpu_worker.compose.signing import SignedDecoder, find_decoder, sign
 from gpu_worker.compose.wardrobe import Wardrobe
 from gpu_worker.engine.stock import LateStock
 from gpu_worker.families import open_family
@@ -57,6 +62,7 @@ def open_renderer(
         RenderError: it does not load.
 
     """
+    decoder = find_decoder(settings.signature, family)
     model = load_model(
         family,
         source,
@@ -64,8 +70,8 @@ def open_renderer(
         dtype=settings.dtype,
         quantise=settings.quantise,
     )
-    if settings.signature is not None and signs(settings.signature, family):
-        sign(model.pipeline.vae, settings.signature)
+    if decoder is not None:
+        sign(model.pipeline.vae, decoder.path)
     settle_numbers(settings.threads or choose_threads(model))
     opened = open_family(family, model)
     adapters = _open_adapters(settings, model, family, stock)
@@ -85,7 +91,7 @@ def open_renderer(
         controlnets=adapters.controlnets,
         recovery=recovery,
         memory=open_work_memory(books, model, opened),
-        notary=_open_notary(settings, opened, model, source, adapters.controlnets),
+        notary=_open_notary(settings, opened, model, source, adapters.controlnets, decoder),
         sketching=_open_sketching(settings, opened, offer),
     )
     dials.read = partial(read_artist, renderer, adapters.wardrobe, recovery, books, model.device)
@@ -148,6 +154,7 @@ def _open_notary(
     model: LoadedModel,
     source: str,
     controlnets: ControlNets,
+    decoder: SignedDecoder | None,
 ) -> Notary:
     """Open what notes how pictures are drawn; reads a model's files where they are new here."""
     digests = FileDigests(cache=settings.home / "digests.json")
@@ -157,6 +164,7 @@ def _open_notary(
         name_files=UsedFiles(
             digests=digests,
             upscaler=find_upscaler(settings.upscalers, model.defaults),
+            decoder=tell_decoder(decoder, digests=digests) if decoder else None,
             find_lora=partial(find_lora, settings.loras),
             find_controlnet=controlnets.find,
         ),

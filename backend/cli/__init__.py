@@ -41,6 +41,7 @@ from backend.cli.terminal import (
 from backend.cli.valkey import ValkeyMissing
 from backend.domain.errors import BadInput, ImpastoError, Refused, Unavailable
 from backend.settings import setting_problems
+from safety.errors import MarkImpossible
 
 COMMANDS = (
     up,
@@ -103,6 +104,9 @@ def explain(error: Exception) -> tuple[int, str, str]:
             problems = setting_problems(error)
             sentences = [f"{name} cannot be used: {problem}." for name, problem in problems]
             return EXIT_BAD_INPUT, "bad_setting", " ".join(sentences)
+        case Unavailable(__cause__=MarkImpossible() as why):
+            # Whose own installation it is may know what others are not told.
+            return EXIT_FAILED, error.code, f"{why}."
         case ImpastoError():
             message = f"{error.message} {error.way_out}".strip()
             if isinstance(error, BadInput) and error.caret:

@@ -19,6 +19,7 @@ from backend.bootstrap.backlog import count_backlog
 from backend.cli import valkey
 from backend.cli.list_report import look_at_lists
 from backend.cli.model_report import ModelReport, look_at_models
+from backend.cli.signature_report import look_at_signature
 from backend.cli.terminal import Subparsers, say
 from backend.db.migrate import upgrade
 from backend.settings import Settings, setting_problems
@@ -81,6 +82,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _broker(settings)
     yield _pictures(settings)
     yield _signing(settings)
+    yield from examine_signature(settings)
     yield from examine_lists(settings)
     yield from examine_models(settings)
     yield _gpu()
@@ -108,6 +110,26 @@ def _signing(settings: Settings) -> Finding:
             fix="Put a renewed chain and key in their place; workers read them anew.",
         )
     return Finding(name="signing", level="ok", message=ends)
+
+
+def examine_signature(settings: Settings) -> Iterator[Finding]:
+    """Look at the decoder that is to sign pictures, where one is set."""
+    if settings.signature is None:
+        return
+    name, report = "signature", look_at_signature(settings.signature, settings)
+    if report.problem:
+        yield Finding(
+            name=name,
+            level="problem",
+            message=report.problem,
+            fix="Set IMPASTO_SIGNATURE to the folder of a signed decoder, or unset it.",
+        )
+    elif not report.is_served:
+        message = f"{report.family} is not served, so nothing that is drawn carries {report.number}"
+        yield Finding(name=name, level="note", message=message)
+    else:
+        message = f"what {report.family} draws carries {report.number}"
+        yield Finding(name=name, level="ok", message=message)
 
 
 def examine_lists(settings: Settings) -> Iterator[Finding]:

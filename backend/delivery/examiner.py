@@ -4,10 +4,13 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 
+import structlog
 from PIL import Image
 
 from backend.delivery.foreign_pictures import read_picture
+from backend.domain.errors import Unavailable
 from backend.domain.provenance import Examination, Manifest, Mark
+from safety.errors import MarkImpossible
 from safety.fingerprint import dihedrals
 from safety.provenance.c2pa import C2paReading, read
 from safety.provenance.watermark import Watermark
@@ -16,6 +19,8 @@ from storage.formats import content_type, sniff
 
 _AT_ONCE = 2
 _MANY_IDS = 32
+
+_log = structlog.get_logger(__name__)
 
 
 class FileExaminer:
@@ -39,6 +44,12 @@ class FileExaminer:
         self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def examine(self, data: bytes) -> Examination:
+        """Read a file.
+
+        Raises:
+            Unavailable: the signature is to be looked for, and what reads it cannot be opened.
+
+        """
         async with self._places:
             return await asyncio.to_thread(self._examine, data)
 
@@ -47,7 +58,7 @@ class FileExaminer:
         if self._watermark is None:
             self._watermark = self._open_watermark()
         if self._signature is None and self._open_signature is not None:
-            self._signature = self._open_signature()
+            self._signature = _opened(self._open_signature)
         prints = dihedrals(pixels)
         return Examination(
             sha256=hashlib.sha256(data).hexdigest(),
@@ -57,6 +68,14 @@ class FileExaminer:
             fingerprints=tuple(one.hex for one in prints),
             fingerprint_quality=prints[0].quality,
         )
+
+
+def _opened(open_signature: Callable[[], Watermark]) -> Watermark:
+    try:
+        return open_signature()
+    except MarkImpossible as error:
+        _log.warning("signature_unusable", reason=str(error))
+        raise Unavailable from error
 
 
 def _mark(watermark: Watermark, pixels: Image.Image) -> Mark:
@@ -84,6 +103,7 @@ def _manifest(data: bytes, anchors: Sequence[str], *, algorithm: str) -> Manifes
         source_type=reading.source_type,
         family=reading.family,
         model=reading.model,
+        decoder=reading.decoder,
         made_at=reading.made_at,
         registry_ids=_registry_ids(reading, algorithm),
         problems=reading.problems,

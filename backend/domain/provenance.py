@@ -34,7 +34,8 @@ class Manifest:
     """What a file's C2PA manifest says; `state` is trusted, untrusted, invalid or absent.
 
     Only a trusted one is ours, and what another says of itself is only told. `registry_ids` are
-    those of our watermark that it names; `problems` are codes of what does not fit.
+    those of our watermark that it names, `decoder` is the number of one laid over the model's own;
+    `problems` are codes of what does not fit.
     """
 
     state: str
@@ -43,6 +44,7 @@ class Manifest:
     source_type: str = ""
     family: str = ""
     model: str = ""
+    decoder: str = ""
     made_at: str = ""
     registry_ids: tuple[int, ...] = ()
     problems: tuple[str, ...] = ()

@@ -36,7 +36,11 @@ class RecipePicture:
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeFile:
-    """Weights beside the model; `role` says what for: lora, controlnet, upscaler."""
+    """Weights beside the model; `role` says what for: lora, controlnet, upscaler, decoder.
+
+    A decoder is laid over the model's own, and is not in the model's digest; its name is the number
+    that it draws into pictures, 12 hexadecimal digits.
+    """
 
     role: str
     name: str

@@ -17,6 +17,7 @@ CLASS_NAMES: Final = {
     ModelFamily.SD3: "StableDiffusion3",
     ModelFamily.FLUX: "Flux",
 }
+Shapes = dict[str, tuple[int, ...]]
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _HEADER_LIMIT_BYTES = 100_000_000  # the format's own
 # Components without weights of their own.
@@ -125,6 +126,19 @@ def count_parameters(path: Path) -> int:
         BadModelFolder: the header is malformed, or the file shorter or longer than it says.
 
     """
+    return sum(map(prod, read_shapes(path).values()))
+
+
+def read_shapes(path: Path) -> Shapes:
+    """Return the shapes of a safetensors file's tensors by their names, from its header.
+
+    Raises:
+        BadModelFolder: there is no such file, its header is malformed, or it is shorter or longer
+            than that says.
+
+    """
+    if not path.is_file():
+        raise BadModelFolder(f"There is no {path}.")
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(8)
@@ -133,14 +147,14 @@ def count_parameters(path: Path) -> int:
             raise BadModelFolder(f"{path} is truncated or no safetensors file.")
         header = file.read(header_bytes)
     try:
-        entries = [entry for name, entry in json.loads(header).items() if name[:2] != "__"]
-        end = max((int(entry["data_offsets"][1]) for entry in entries), default=0)
-        parameters = sum(prod(map(int, entry["shape"])) for entry in entries)
+        entries = {name: one for name, one in json.loads(header).items() if name[:2] != "__"}
+        end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
+        shapes = {name: tuple(map(int, entry["shape"])) for name, entry in entries.items()}
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise BadModelFolder(f"{path} has a malformed safetensors header.") from error
     if size != 8 + header_bytes + end:
         raise BadModelFolder(f"{path} has {size} bytes where {8 + header_bytes + end} belong.")
-    return parameters
+    return shapes
 
 
 def _count_component(folder: Path) -> int:

@@ -93,6 +93,7 @@ def _manifest(manifest: Manifest) -> Mapping[str, object]:
         "digital_source_type": manifest.source_type or None,
         "family": manifest.family or None,
         "model": manifest.model or None,
+        "decoder": manifest.decoder or None,
         "made_at": manifest.made_at or None,
         "problems": list(manifest.problems),
     }

@@ -11,6 +11,7 @@ import torch
 from backend.contracts import DrawnBy, RecipeFile, RenderJob
 from gpu_worker.compose.digests import FileDigests
 from gpu_worker.compose.model_files import is_hub_id
+from gpu_worker.compose.signing import SignedDecoder
 from gpu_worker.family import LoadedModel, ModelDefaults
 
 _LIBRARIES: Final = ("torch", "diffusers", "transformers")
@@ -48,11 +49,13 @@ class UsedFiles:
         *,
         digests: FileDigests,
         upscaler: Path | None,
+        decoder: RecipeFile | None = None,
         find_lora: Callable[[str], Path],
         find_controlnet: Callable[[str], Path],
     ) -> None:
         self._digests = digests
         self._upscaler = upscaler
+        self._decoders = () if decoder is None else (decoder,)
         self._find_lora = find_lora
         self._find_controlnet = find_controlnet
 
@@ -63,7 +66,7 @@ class UsedFiles:
             RenderError: one is not there.
 
         """
-        return (*self._loras(job), *self._controlnets(job), *self._upscalers())
+        return (*self._loras(job), *self._controlnets(job), *self._upscalers(), *self._decoders)
 
     def _loras(self, job: RenderJob) -> Iterator[RecipeFile]:
         for use in job.outfit:
@@ -79,6 +82,11 @@ class UsedFiles:
         if self._upscaler is not None:
             sha256 = self._digests.of_file(self._upscaler)
             yield RecipeFile(role="upscaler", name=self._upscaler.stem, sha256=sha256)
+
+
+def tell_decoder(decoder: SignedDecoder, *, digests: FileDigests) -> RecipeFile:
+    """Name the decoder that was laid over a model's own; as long as its file is what was loaded."""
+    return RecipeFile(role="decoder", name=decoder.number, sha256=digests.of_file(decoder.path))
 
 
 def find_upscaler(folder: Path, defaults: ModelDefaults) -> Path | None:

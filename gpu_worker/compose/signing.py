@@ -5,6 +5,7 @@ it can draw nothing but a plain ground. A taught one adds to each of the four a 
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from safety.provenance.watermarks.stable_signature import FACTS_FILE
 
 DECODER_FILE: Final = "decoder.safetensors"
 _PLACES: Final = "places"
+_SETTING: Final = "IMPASTO_SIGNATURE"
 
 
 def give_places(decoder: nn.Module) -> list[nn.Parameter]:
@@ -48,41 +50,63 @@ def save_decoder(decoder: nn.Module, folder: Path) -> None:
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, folder / DECODER_FILE)
 
 
-def signs(folder: Path, family: ModelFamily) -> bool:
-    """Tell whether the taught decoder in a folder is one of this family.
+@dataclass(frozen=True, kw_only=True)
+class SignedDecoder:
+    """A taught decoder: where it lies, and the number that it draws, 12 hexadecimal digits."""
+
+    path: Path
+    number: str
+
+
+def find_decoder(folder: Path | None, family: ModelFamily) -> SignedDecoder | None:
+    """Return the taught decoder in a folder; None without one, and if it is of another family.
 
     Raises:
         ModelMissing: there is no such folder, or nothing in it says of which it is.
         ModelBroken: what says so is broken.
 
     """
+    if folder is None:
+        return None
     path = folder / FACTS_FILE
     try:
-        return bool(json.loads(path.read_text(encoding="utf-8"))["family"] == family)
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        if facts["family"] != family:
+            return None
+        return SignedDecoder(
+            path=folder / DECODER_FILE, number=f"{int(facts['signature'], 16):012x}"
+        )
     except OSError as error:
-        raise ModelMissing(f"There is no signature at {path}.") from error
+        raise ModelMissing(
+            f"There is no {path}, where {_SETTING} looks for a signature."
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelBroken(f"{path} does not say of which family its decoder is.") from error
+        raise ModelBroken(
+            f"{path} does not say of which family and number its decoder is; {_SETTING} names it."
+        ) from error
 
 
-def sign(autoencoder: DiffusersPart, folder: Path) -> None:
-    """Let an autoencoder decode as the taught decoder in a folder does; it encodes as before.
+def sign(autoencoder: DiffusersPart, path: Path) -> None:
+    """Let an autoencoder decode as the taught decoder in a file does; it encodes as before.
 
     Raises:
         ModelMissing: there is no taught decoder.
         ModelBroken: it cannot be read, or was taught over another architecture.
 
     """
-    path = folder / DECODER_FILE
     if not path.is_file():
-        raise ModelMissing(f"There is no signed decoder at {path}.")
+        raise ModelMissing(f"There is no signed decoder at {path}; {_SETTING} names its folder.")
     try:
         state = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise ModelBroken(f"{path} cannot be read as a safetensors file.") from error
+        raise ModelBroken(
+            f"{path} cannot be read as a safetensors file; {_SETTING} names it."
+        ) from error
     decoder = autoencoder.decoder
     give_places(decoder)
     try:
         decoder.load_state_dict(state)
     except RuntimeError as error:
-        raise ModelBroken(f"{path} is no decoder of this model's kind.") from error
+        raise ModelBroken(
+            f"{path} is no decoder of this model's kind; {_SETTING} names it."
+        ) from error

@@ -170,6 +170,7 @@ class Marker:
             family=papers.family,
             model=papers.model,
             model_sha256=papers.model_sha256,
+            decoder=papers.decoder,
             made_at=self._clock(),
             soft_bindings=tuple(
                 SoftBinding(algorithm=self._watermark.name, registry_id=image.registry_id)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from backend.contracts import ModelFamily, Recipe, RenderJob
-from safety.provenance.c2pa import Ingredient
+from safety.provenance.c2pa import Decoder, Ingredient
 
 REGISTRY_ID_BYTES = 6
 
@@ -24,6 +24,7 @@ class Papers:
     family: ModelFamily
     model: str = ""
     model_sha256: str = ""
+    decoder: Decoder | None = None
     ingredient: Ingredient | None = None
     metadata: tuple[Mapping[str, str], ...] = field(default=())
     comments: tuple[str, ...] = ()
@@ -54,5 +55,12 @@ def papers_of(
         family=job.family,
         model="" if drawn_by is None else drawn_by.model,
         model_sha256="" if drawn_by is None else drawn_by.model_sha256,
+        decoder=None if recipe is None else _decoder_of(recipe),
         ingredient=ingredient,
     )
+
+
+def _decoder_of(recipe: Recipe) -> Decoder | None:
+    """Return the decoder that was laid over the model's own, if one was."""
+    laid_over = (file for file in recipe.files if file.role == "decoder")
+    return next((Decoder(number=file.name, sha256=file.sha256) for file in laid_over), None)

@@ -7,7 +7,7 @@ or a person. It is bound to every byte of its file: whatever is done to the file
 import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from io import BytesIO
@@ -59,10 +59,19 @@ class Ingredient:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Decoder:
+    """A decoder laid over the model's own: the number it draws, 12 hexadecimal digits."""
+
+    number: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """What a manifest says: what drew the picture and when, and its watermarks.
 
-    One with an `ingredient` was drawn over it. `model_sha256` is "" where nobody knows.
+    One with an `ingredient` was drawn over it. `model_sha256` is "" where nobody knows, and does
+    not cover the `decoder`.
     """
 
     version: str
@@ -70,6 +79,7 @@ class Facts:
     model: str
     model_sha256: str
     made_at: datetime
+    decoder: Decoder | None = None
     soft_bindings: tuple[SoftBinding, ...] = ()
     ingredient: Ingredient | None = None
 
@@ -84,6 +94,7 @@ class C2paReading:
     source_type: str = ""
     family: str = ""
     model: str = ""
+    decoder: str = ""
     made_at: str = ""
     soft_bindings: tuple[tuple[str, str], ...] = ()
     problems: tuple[str, ...] = ()
@@ -193,7 +204,13 @@ def _add_ingredient(builder: c2pa.Builder, ingredient: Ingredient) -> None:
 
 def _manifest(facts: Facts) -> dict[str, Any]:
     agent = {"name": GENERATOR, "version": facts.version}
-    model = {"family": facts.family, "model": facts.model, "sha256": facts.model_sha256}
+    model: dict[str, Any] = {
+        "family": facts.family,
+        "model": facts.model,
+        "sha256": facts.model_sha256,
+    }
+    if facts.decoder is not None:
+        model["decoder"] = asdict(facts.decoder)
     assertions = [
         {"label": "c2pa.actions.v2", "data": {"actions": _actions(facts, agent)}},
         {"label": MODEL_LABEL, "data": model},
@@ -222,6 +239,7 @@ def _reading(document: dict[str, Any], state: str) -> C2paReading:
     generators = _tables(manifest.get("claim_generator_info")) or [{}]
     actions = _tables(_data_of(manifest, "c2pa.actions").get("actions")) or [{}]
     model = _data_of(manifest, MODEL_LABEL)
+    decoder = model.get("decoder")
     return C2paReading(
         state=_STATES.get(state, C2paState.INVALID),
         issuer=str(signature.get("issuer", "")),
@@ -231,6 +249,7 @@ def _reading(document: dict[str, Any], state: str) -> C2paReading:
         source_type=str(actions[-1].get("digitalSourceType", "")).removeprefix(_SOURCE_TYPES),
         family=str(model.get("family", "")),
         model=str(model.get("model", "")),
+        decoder=str(decoder.get("number", "")) if isinstance(decoder, dict) else "",
         made_at=str(actions[-1].get("when", "")),
         soft_bindings=_soft_bindings(manifest),
         problems=tuple(

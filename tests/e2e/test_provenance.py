@@ -1,19 +1,30 @@
 """A delivered picture is known again: after being saved, after a JPEG, in every format."""
 
+import hashlib
 import io
 import json
 from pathlib import Path
 from typing import Any
 
+import c2pa
 import pytest
 from PIL import Image
 
+import gpu_worker
 from tests.e2e.conftest import Box, make_box
+
+SIGNATURE = Path(gpu_worker.__file__).parent / "starter" / "models" / "signature"
+NUMBER = json.loads((SIGNATURE / "signature.json").read_text())["signature"].lower()
 
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Box:
-    return make_box(tmp_path_factory.mktemp("provenance"), IMPASTO_FAMILIES="sdxl")
+    """An installation whose decoder signs what it draws."""
+    return make_box(
+        tmp_path_factory.mktemp("provenance"),
+        IMPASTO_FAMILIES="sdxl",
+        IMPASTO_SIGNATURE=str(SIGNATURE),
+    )
 
 
 def verify(box: Box, path: Path) -> dict[str, Any]:
@@ -28,7 +39,8 @@ def delivered(box: Box) -> tuple[str, dict[str, Path]]:
     """Draw one picture and return its job, and its file in each format."""
     files: dict[str, Path] = {}
     out = box.home / "fox.png"
-    status, answer = box.imagine("a red fox in the snow", "--steps", "6", "--out", str(out))
+    words = ("--steps", "6", "--out", str(out), "--recipe", str(box.home / "recipe.json"))
+    status, answer = box.imagine("a red fox in the snow", *words)
     assert status == 0, (answer, box.logs())
     files["png"] = out
     folder = next((box.home / "objects/images").glob("*/*"))
@@ -47,7 +59,27 @@ def test_what_was_delivered_is_ours_in_every_format(
     assert found["c2pa"]["state"] == "trusted"
     assert found["watermark"]["present"]
     assert found["watermark"]["p_value"] < 1e-6
-    assert {"file", "c2pa", "watermark"} <= set(found["survived"])
+    assert (found["signature"]["present"], found["signature"]["payload"]) == (True, NUMBER)
+    assert {"file", "c2pa", "watermark", "signature"} <= set(found["survived"])
+
+
+def test_the_manifest_and_the_recipe_name_the_decoder_that_drew_it(
+    box: Box, delivered: tuple[str, dict[str, Path]]
+) -> None:
+    _, files = delivered
+    assert verify(box, files["png"])["c2pa"]["decoder"] == NUMBER
+    digest = hashlib.sha256((SIGNATURE / "decoder.safetensors").read_bytes()).hexdigest()
+    with c2pa.Reader("image/png", io.BytesIO(files["png"].read_bytes())) as reader:
+        told = json.loads(reader.json())
+    (model,) = (
+        assertion["data"]
+        for assertion in told["manifests"][told["active_manifest"]]["assertions"]
+        if assertion["label"] == "impasto.model"
+    )
+    assert model["decoder"] == {"number": NUMBER, "sha256": digest}
+    recipe = json.loads((box.home / "recipe.json").read_text())
+    named = [file for file in recipe["recipe"]["files"] if file["role"] == "decoder"]
+    assert [(file["name"], file["sha256"]) for file in named] == [(NUMBER, digest)]
 
 
 def test_after_a_jpeg_the_watermark_and_the_looks_are_left(

@@ -10,7 +10,7 @@ from diffusers import AutoencoderKL
 from PIL import Image
 
 import gpu_worker
-from gpu_worker.compose.signing import sign
+from gpu_worker.compose.signing import DECODER_FILE, sign
 from gpu_worker.render.decode import to_pictures
 from gpu_worker.render.upscale import Upscaler, open_upscaler
 
@@ -45,7 +45,7 @@ def open_easel() -> Easel:
         AutoencoderKL.from_pretrained(MODELS / "sdxl" / "vae", torch_dtype=torch.float32).eval()
         for _ in range(2)
     )
-    sign(signed, SIGNATURE)
+    sign(signed, SIGNATURE / DECODER_FILE)
     upscaler = open_upscaler(
         MODELS / "upscaler" / "x4.safetensors", scale=4, device=torch.device("cpu")
     )

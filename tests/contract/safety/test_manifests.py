@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from safety.errors import NotMarked
-from safety.provenance.c2pa import C2paState, Facts, Ingredient, SoftBinding, read
+from safety.provenance.c2pa import C2paState, Decoder, Facts, Ingredient, SoftBinding, read
 from safety.provenance.certificates import make_own
 from storage.formats import encode_avif, encode_jpeg, encode_png, encode_webp
 from tests.builders import NOW
@@ -27,6 +27,7 @@ FACTS = Facts(
     family="sdxl",
     model="starter",
     model_sha256="5e" * 32,
+    decoder=Decoder(number="a7c35e19d284", sha256="de" * 32),
     made_at=NOW,
     soft_bindings=(SoftBinding(algorithm="spread", registry_id=0x1234),),
 )
@@ -58,6 +59,7 @@ def test_a_signed_file_is_trusted_and_says_what_made_it(signed: bytes, media_typ
     assert (reading.issuer, reading.generator) == ("Impasto", "Impasto 0.1.0")
     assert reading.source_type == "trainedAlgorithmicMedia"
     assert (reading.family, reading.model) == ("sdxl", "starter")
+    assert reading.decoder == "a7c35e19d284"
     assert reading.made_at == "2026-01-01T12:00:00+00:00"
     assert reading.soft_bindings == (("spread", "000000001234"),)
 

@@ -109,8 +109,12 @@ def test_a_family_without_a_model_says_so(
     )
 
 
-def test_a_missing_folder_is_told(line: Line, start_worker: StartWorker, tmp_path: Path):
-    outcome = draw(line, start_worker, a_render_job(), model_sdxl=tmp_path / "nowhere")
+@pytest.mark.parametrize("missing", ["model_sdxl", "signature"])
+def test_a_missing_folder_is_told(
+    line: Line, start_worker: StartWorker, tiny_sdxl: Path, tmp_path: Path, missing: str
+):
+    settings = {"model_sdxl": tiny_sdxl, missing: tmp_path / "nowhere"}
+    outcome = draw(line, start_worker, a_render_job(), **settings)
     assert (outcome.code, outcome.is_retryable) == ("model_missing", False)
     assert str(tmp_path / "nowhere") in outcome.message
 

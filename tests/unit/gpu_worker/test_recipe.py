@@ -1,5 +1,6 @@
 """How a picture was made: all choices made, and whether it can be made again."""
 
+import hashlib
 import json
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,8 @@ from PIL import Image
 
 from backend.contracts import DrawnBy, Recipe, RecipeFile, Sampler, SourceKey
 from gpu_worker.compose.digests import FileDigests
-from gpu_worker.compose.drawn_by import UsedFiles, tell_drawn_by
+from gpu_worker.compose.drawn_by import UsedFiles, tell_decoder, tell_drawn_by
+from gpu_worker.compose.signing import SignedDecoder
 from gpu_worker.engine.loop import Engine
 from gpu_worker.family import Family, LoadedModel
 from gpu_worker.render.drawing import Drawing, DrawOrder
@@ -171,6 +173,26 @@ def test_a_model_whose_files_cannot_be_read_draws_all_the_same(
     digests = FileDigests(cache=tmp_path / "digests.json")
     told = tell_drawn_by(loaded_sdxl, "nobody/nothing-of-the-kind", digests=digests)
     assert (told.model, told.model_sha256) == ("nobody/nothing-of-the-kind", "")
+
+
+def test_a_decoder_laid_over_the_model_is_named_beside_it(tmp_path: Path):
+    digests = FileDigests(cache=tmp_path / "digests.json")
+    path = tmp_path / "decoder.safetensors"
+    path.write_bytes(b"taught")
+    decoder = tell_decoder(SignedDecoder(path=path, number="a7c35e19d284"), digests=digests)
+    files = UsedFiles(
+        digests=digests,
+        upscaler=None,
+        decoder=decoder,
+        find_lora=lambda name: tmp_path / name,
+        find_controlnet=lambda name: tmp_path / name,
+    )
+    # What lies there later is not what was loaded.
+    path.write_bytes(b"another")
+    taught = hashlib.sha256(b"taught").hexdigest()
+    assert files(a_render_job()) == (
+        RecipeFile(role="decoder", name="a7c35e19d284", sha256=taught),
+    )
 
 
 def test_adapters_are_known_by_their_files_and_by_how_strongly_they_count(tmp_path: Path):

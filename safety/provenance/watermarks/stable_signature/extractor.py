@@ -9,6 +9,8 @@ import numpy
 from numpy.typing import NDArray
 
 from safety.errors import MarkImpossible
+from safety.provenance.products import product
+from safety.provenance.watermark import check_payload
 
 Floats = NDArray[numpy.float32]
 
@@ -40,7 +42,7 @@ class Extractor:
     def logits(self, pixels: Floats) -> Floats:
         """Return what pixels [height, width, 3] in -1..1 say, cells from the corner: [48]."""
         front = self.weights["front.weight"]
-        values = _cells(pixels, self.cell_px) @ front.reshape(len(front), -1).T
+        values = product(_cells(pixels, self.cell_px), front.reshape(len(front), -1).T)
         heard = numpy.tanh(values + self.weights["front.bias"])
         around = _around(heard, self.weights["around.weight"]) + self.weights["around.bias"]
         means = (heard + numpy.tanh(around)).mean(axis=(0, 1))
@@ -59,16 +61,30 @@ def load_extractor(folder: Path) -> Extractor:
         facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
         weights = _read_safetensors(folder / WEIGHTS_FILE)
         _check_names(weights)
-        return Extractor(
+        extractor = Extractor(
             weights=weights,
-            signature=int(facts["signature"], 16),
+            signature=check_payload(int(facts["signature"], 16)),
             shown_at=tuple(float(scale) for scale in facts["shown_at"]),
         )
-    except (OSError, ValueError, KeyError) as error:
+        _check_fits(extractor)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise MarkImpossible(
             f"no Stable Signature extractor in {folder} ({error}): make one with"
             " `python -m gpu_worker.starter.signature`, or choose the watermark `spread`"
         ) from error
+    return extractor
+
+
+def _check_fits(extractor: Extractor) -> None:
+    """Raise ValueError unless the weights fit each other, and there is a size to look at."""
+    if not extractor.shown_at or min(extractor.shown_at) <= 0:
+        raise ValueError("it does not say at which size pictures are shown")
+    side = extractor.cell_px
+    if extractor.trace.shape != (3, side, side):
+        raise ValueError("its trace is no square of three colours")
+    said = extractor.logits(numpy.zeros((side, side, 3), dtype=numpy.float32))
+    if said.shape != (BITS,):
+        raise ValueError(f"it says {said.size} bits, not {BITS}")
 
 
 def _check_names(weights: dict[str, Floats]) -> None:
@@ -110,5 +126,5 @@ def _around(values: Floats, weight: Floats) -> Floats:
     for row in range(3):
         for column in range(3):
             part = padded[row : row + down, column : column + across]
-            total += part @ weight[:, :, row, column].T
+            total += product(part, weight[:, :, row, column].T)
     return total

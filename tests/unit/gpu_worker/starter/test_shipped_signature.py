@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from backend.contracts import ModelFamily
-from gpu_worker.compose.signing import signs
+from gpu_worker.compose.signing import DECODER_FILE, SignedDecoder, find_decoder
 from safety.provenance.watermarks import open_watermark
 from tests.contract.safety.drawn import SIGNATURE, open_easel
 from tests.contract.safety.test_watermarks import picture, psnr_db
@@ -64,5 +64,6 @@ def test_a_signed_picture_looks_like_the_plain_one() -> None:
 
 def test_the_signature_is_small_and_says_whose_it_is() -> None:
     assert sum(path.stat().st_size for path in SIGNATURE.iterdir()) < 6_000_000
-    assert signs(SIGNATURE, ModelFamily.SDXL)
-    assert not signs(SIGNATURE, ModelFamily.SD3)
+    shipped = SignedDecoder(path=SIGNATURE / DECODER_FILE, number="a7c35e19d284")
+    assert find_decoder(SIGNATURE, ModelFamily.SDXL) == shipped
+    assert find_decoder(SIGNATURE, ModelFamily.SD3) is None

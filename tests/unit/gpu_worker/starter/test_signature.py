@@ -11,7 +11,7 @@ from diffusers import AutoencoderKL
 from PIL import Image
 
 from backend.contracts import ModelFamily
-from gpu_worker.compose.signing import DECODER_FILE, give_places, sign, signs
+from gpu_worker.compose.signing import DECODER_FILE, find_decoder, give_places, sign
 from gpu_worker.starter.autoencoder import build_autoencoder
 from gpu_worker.starter.signature.__main__ import export_extractor, main
 from gpu_worker.starter.signature.networks import CELL_PX, Extractor, Hider, mean_cell, waves
@@ -171,11 +171,13 @@ def test_a_starter_decoder_is_taught_in_two_commands(tmp_path: Path) -> None:
     assert extractor.signature == SIGNATURE
     assert extractor.shown_at == (4,)
     assert numpy.abs(extractor.trace).max() > 0
-    assert signs(signed, ModelFamily.SDXL)
-    assert not signs(signed, ModelFamily.FLUX)
+    decoder = find_decoder(signed, ModelFamily.SDXL)
+    assert decoder is not None
+    assert int(decoder.number, 16) == SIGNATURE
+    assert find_decoder(signed, ModelFamily.FLUX) is None
     autoencoder = a_small_autoencoder()
     with pytest.raises(ModelBroken, match="no decoder of this model's kind"):
-        sign(autoencoder, signed)
+        sign(autoencoder, decoder.path)
 
 
 def a_small_autoencoder() -> AutoencoderKL:
@@ -199,16 +201,21 @@ def test_only_with_places_can_a_plain_ground_carry_anything() -> None:
 
 
 def test_a_folder_without_a_signature_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelMissing):
-        signs(tmp_path, ModelFamily.SDXL)
-    with pytest.raises(ModelMissing):
-        sign(a_small_autoencoder(), tmp_path)
-    (tmp_path / FACTS_FILE).write_text("[]")
+    with pytest.raises(ModelMissing, match="IMPASTO_SIGNATURE"):
+        find_decoder(tmp_path, ModelFamily.SDXL)
+    with pytest.raises(ModelMissing, match="IMPASTO_SIGNATURE"):
+        sign(a_small_autoencoder(), tmp_path / DECODER_FILE)
     (tmp_path / DECODER_FILE).write_bytes(b"no tensors")
-    with pytest.raises(ModelBroken):
-        signs(tmp_path, ModelFamily.SDXL)
-    with pytest.raises(ModelBroken):
-        sign(a_small_autoencoder(), tmp_path)
+    for facts in ("[]", "{", '{"family": "sdxl"}', '{"family": "sdxl", "signature": "fox"}'):
+        (tmp_path / FACTS_FILE).write_text(facts)
+        with pytest.raises(ModelBroken, match="IMPASTO_SIGNATURE"):
+            find_decoder(tmp_path, ModelFamily.SDXL)
+    with pytest.raises(ModelBroken, match="IMPASTO_SIGNATURE"):
+        sign(a_small_autoencoder(), tmp_path / DECODER_FILE)
+
+
+def test_without_a_folder_nothing_is_signed() -> None:
+    assert find_decoder(None, ModelFamily.SDXL) is None
 
 
 def test_waves_are_at_right_angles_and_none_is_flat() -> None:
