@@ -54,6 +54,8 @@ class Settings(StorageSettings):
     audit_anchor: Path | None = None
     # Accounts of moderators who may find an estimate of child safety wrong.
     safety_reviewers: Annotated[tuple[str, ...], NoDecode] = ()
+    # Accounts that may set guilds' policies over REST.
+    policy_editors: Annotated[tuple[str, ...], NoDecode] = ()
     model_sdxl: str | None = None
     model_sd3: str | None = None
     model_flux: str | None = None
@@ -99,7 +101,7 @@ class Settings(StorageSettings):
     start_lease_s: Annotated[float, Field(gt=0)] = 8.0
     progress_lease_s: Annotated[float, Field(gt=0)] = 8.0
 
-    @field_validator("families", "safety_reviewers", mode="before")
+    @field_validator("families", "safety_reviewers", "policy_editors", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
         if isinstance(value, str):

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import discord
 
+from backend.domain.errors import GuildManagersOnly
+from backend.domain.policies import GuildManager
 from backend.domain.requests import AccountId, Place, Requester, Surface
 
 _ACCOUNT_PREFIX = "discord:"
@@ -40,6 +42,19 @@ class Identity:
             display_name=user.display_name,
             is_moderator=self._is_moderator(interaction),
             place=place_of(interaction),
+        )
+
+    def guild_manager(self, interaction: discord.Interaction) -> GuildManager:
+        """Return a member as who manages the server that they speak in, at this moment.
+
+        Raises:
+            GuildManagersOnly: they may not, or it is no server.
+
+        """
+        if interaction.guild_id is None or not interaction.permissions.manage_guild:
+            raise GuildManagersOnly
+        return GuildManager(
+            account_id=account_of(interaction.user.id), guild_id=str(interaction.guild_id)
         )
 
     def _is_moderator(self, interaction: discord.Interaction) -> bool:

@@ -16,6 +16,8 @@ SafetyError
 └── AnchorUnusable  a file of signed heads that cannot be read or written
 """
 
+from collections.abc import Iterable
+
 
 class SafetyError(Exception):
     """Something safety will not do."""
@@ -34,7 +36,11 @@ class LexiconInvalid(SafetyError):
 
 
 class PolicyInvalid(SafetyError):
-    """A policy document is not what it should be."""
+    """A policy document is not what it should be; `names` are what of it is wrong, where known."""
+
+    def __init__(self, message: str, *, names: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.names = tuple(names)
 
 
 class MarkImpossible(SafetyError):

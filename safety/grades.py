@@ -50,6 +50,14 @@ class Grade:
         return is_there and (not self.roles or bool(self.roles & circumstances.roles))
 
 
+class Misnamed(ValueError):
+    """A document says something that there is not; `names` are what it says."""
+
+    def __init__(self, sentence: str, names: Iterable[str]) -> None:
+        self.names = sorted(names)
+        super().__init__(f"{sentence} {', '.join(self.names)}")
+
+
 def read_grades(entries: object) -> tuple[Grade, ...]:
     """Read the grades of a policy document.
 
@@ -70,7 +78,9 @@ def outcomes_of(entries: Mapping[str, str]) -> dict[str, Outcome]:
 
     """
     if wrong := [name for name in entries if not _CATEGORY.fullmatch(name)]:
-        raise ValueError(f"no category is called {', '.join(wrong)}")
+        raise Misnamed("no category is called", wrong)
+    if unknown := {str(outcome) for outcome in entries.values()} - set(Outcome):
+        raise Misnamed("no outcome is called", unknown)
     return {category: Outcome(outcome) for category, outcome in entries.items()}
 
 
@@ -84,10 +94,10 @@ def last_words(grades: Iterable[Grade], name: str) -> dict[str, Any]:
 
 def _grade(entry: Mapping[str, Any]) -> Grade:
     if unknown := entry.keys() - _KEYS:
-        raise ValueError(f"no grade says {', '.join(sorted(unknown))}")
+        raise Misnamed("no grade says", unknown)
     scores = {name: float(score) for name, score in entry.get("scores", {}).items()}
     if unknown := scores.keys() - set(GRADED_SCORES):
-        raise ValueError(f"no grade has another {', '.join(sorted(unknown))}")
+        raise Misnamed("no grade has another", unknown)
     if not all(0 < score <= 1 for score in scores.values()):
         raise ValueError("a score must be above 0 and at most 1")
     roles, is_restricted = entry.get("roles", []), entry.get("restricted", False)
@@ -97,8 +107,8 @@ def _grade(entry: Mapping[str, Any]) -> Grade:
     if not (roles or is_restricted is True):
         raise ValueError("a grade holds in channels for adults (restricted = true) or for roles")
     at_most = outcomes_of(entry.get("at_most", {}))
-    if never := sorted(at_most.keys() & NEVER_CLEARED):
-        raise ValueError(f"nobody softens {', '.join(never)}")
+    if never := at_most.keys() & NEVER_CLEARED:
+        raise Misnamed("nobody softens", never)
     return Grade(
         is_restricted=bool(is_restricted),
         roles=frozenset(roles),

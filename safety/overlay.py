@@ -57,7 +57,7 @@ def read_guild_policy(text: str) -> GuildPolicy:
     policy = read_policy(text)
     said = tomllib.loads(text)
     if foreign := sorted(said.keys() - _KEYS):
-        raise PolicyInvalid(f"a guild's policy does not say {', '.join(foreign)}")
+        raise PolicyInvalid(f"a guild's policy does not say {', '.join(foreign)}", names=foreign)
     return GuildPolicy(
         id=policy.id,
         at_most=policy.at_most,

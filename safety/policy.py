@@ -39,7 +39,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from safety.errors import PolicyInvalid
-from safety.grades import Circumstances, Grade, last_words, outcomes_of, read_grades
+from safety.grades import Circumstances, Grade, Misnamed, last_words, outcomes_of, read_grades
 from safety.verdict import NEVER_CLEARED, Finding, Outcome
 
 FORMAT_VERSION: Final = 1
@@ -135,8 +135,8 @@ class Policy:
             raise ValueError("a score must be from 0 to 1")
         if not self.image_check_timeout_s > 0:
             raise ValueError("a check needs some time")
-        if never := sorted(self.guilds_may_soften & {*NEVER_CLEARED, "age_nudity"}):
-            raise ValueError(f"nobody softens {', '.join(never)}")
+        if never := self.guilds_may_soften & {*NEVER_CLEARED, "age_nudity"}:
+            raise Misnamed("nobody softens", never)
         if (
             min(self.strike_days, self.mute_hours, self.prompt_days) <= 0
             or min(self._thresholds) < 0
@@ -267,19 +267,24 @@ def read_policy(text: str) -> Policy:
     try:
         return _read(tomllib.loads(text))
     except (tomllib.TOMLDecodeError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise PolicyInvalid(f"the policy cannot be read: {error}") from error
+        names = error.names if isinstance(error, Misnamed) else ()
+        raise PolicyInvalid(f"the policy cannot be read: {error}", names=names) from error
 
 
 def _read(document: dict[str, Any]) -> Policy:
+    if missing := {"version", "id"} - document.keys():
+        raise ValueError(f"it has no {' and no '.join(sorted(missing))}")
     if document["version"] != FORMAT_VERSION:
         raise ValueError(f"version {document['version']} is not {FORMAT_VERSION}")
     if unknown := document.keys() - _KEYS:
-        raise ValueError(f"nothing is called {', '.join(sorted(unknown))}")
+        raise Misnamed("nothing is called", unknown)
     if not _ID.fullmatch(document["id"]):
-        raise ValueError('an id is made of small letters, figures and ".-_"')
+        raise Misnamed('small letters, figures and ".-_" make an', ["id"])
     scores = document.get("scores", {})
     if unknown := scores.keys() - set(SCORES):
-        raise ValueError(f"no score is called {', '.join(sorted(unknown))}")
+        raise Misnamed("no score is called", unknown)
+    if wrong := [name for name, score in scores.items() if not 0 <= float(score) <= 1]:
+        raise Misnamed("a score must be above 0 and at most 1, not so", wrong)
     named: dict[str, Any] = {f"{name}_score": float(score) for name, score in scores.items()}
     return replace(
         DEFAULT_POLICY,
@@ -302,6 +307,6 @@ def _names(entries: list[str]) -> frozenset[str]:
 
 def _counted(entries: Mapping[str, float], names: tuple[str, ...]) -> dict[str, Any]:
     if unknown := entries.keys() - set(names):
-        raise ValueError(f"nothing that is counted is called {', '.join(sorted(unknown))}")
+        raise Misnamed("nothing that is counted is called", unknown)
     whole = [name for name in entries if "_to_" in name]
     return {name: int(n) if name in whole else float(n) for name, n in entries.items()}

@@ -19,7 +19,7 @@ from backend.bootstrap.images import open_images, open_objects
 from backend.bootstrap.links import open_named_pictures
 from backend.bootstrap.moderation import make_moderation, make_standings
 from backend.bootstrap.moderators import make_moderators
-from backend.bootstrap.policies import make_policies
+from backend.bootstrap.policies import make_policies, make_policy_desk
 from backend.bootstrap.provenance import make_likenesses, make_provenance
 from backend.db.sessions import Database
 from backend.db.stores import (
@@ -97,9 +97,11 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         given = make_given_pictures(database, clock=now)
         lists, index = share_lists(settings), make_likenesses(database)
         uploads = make_uploads(database, settings, clock=now, standings=standings, open_lists=lists)
+        policies = make_policies(database, settings, clock=now)
+        moderators = make_moderators(database, clock=now)
         preferences = SavedPreferences(store=SqlPreferenceStore(database=database))
         reader = replace(
-            make_reader(settings, fleet, make_policies(database, settings, clock=now)),
+            make_reader(settings, fleet, policies),
             preferences=preferences,
             given=given,
             named=open_named_pictures(settings, uploads=uploads, given=given),
@@ -117,7 +119,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 predictions=predictions,
                 fleet=fleet,
                 standings=standings,
-                moderators=make_moderators(database, clock=now),
+                moderators=moderators,
                 child_safety=make_child_safety(settings, database, standings, clock=now),
                 audit=SqlAuditLog(database=database),
                 policies=settings.tier_policies,
@@ -137,6 +139,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 expectations=open_expectations(redis, database),
             ),
             preferences=preferences,
+            policies=make_policy_desk(settings, policies, moderators),
         )
         async with fleet.watching(), policy_told(database, settings, clock=now):
             yield services

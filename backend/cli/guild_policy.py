@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import getpass
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -15,9 +15,10 @@ from backend.db.migrate import upgrade
 from backend.domain.errors import BadInput
 from backend.domain.policies import PolicyRevision
 from backend.service.policies import Policies
+from backend.service.policy_telling import policy_as_json, policy_lines, revision_as_json
 from backend.settings import Settings
 from safety.grades import Circumstances
-from safety.policy import SCORES, Policy
+from safety.policy import Policy
 
 T = TypeVar("T")
 
@@ -75,7 +76,9 @@ def run_history(arguments: argparse.Namespace) -> int:
     revisions = asyncio.run(_with_policies(lambda policies: policies.history(arguments.guild)))
     if arguments.json:
         say(
-            json.dumps({"guild": arguments.guild, "versions": [_as_json(one) for one in revisions]})
+            json.dumps(
+                {"guild": arguments.guild, "versions": [revision_as_json(one) for one in revisions]}
+            )
         )
         return 0
     for one in revisions:
@@ -103,7 +106,7 @@ def run_show(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say(json.dumps(policy_as_json(policy)))
     else:
-        say("\n".join(_lines(policy)))
+        say("\n".join(policy_lines(policy)))
     return 0
 
 
@@ -120,18 +123,6 @@ def read_document(path: Path) -> str:
         raise BadInput(
             f"{path} cannot be read: {error}.", way_out="Name a file with a policy document."
         ) from error
-
-
-def policy_as_json(policy: Policy) -> dict[str, object]:
-    """Return a policy for programs."""
-    return {
-        "id": policy.id,
-        "version": policy.version,
-        "scores": {name: getattr(policy, f"{name}_score") for name in SCORES},
-        "at_most": dict(policy.at_most),
-        "at_least": dict(policy.at_least),
-        "guilds_may_soften": sorted(policy.guilds_may_soften),
-    }
 
 
 @asynccontextmanager
@@ -160,28 +151,4 @@ def _author(arguments: argparse.Namespace) -> str:
 
 
 def _say_revision(revision: PolicyRevision, arguments: argparse.Namespace, sentence: str) -> None:
-    say(json.dumps(_as_json(revision)) if arguments.json else sentence)
-
-
-def _as_json(revision: PolicyRevision) -> dict[str, object]:
-    return {
-        "version": revision.version,
-        "author": revision.author,
-        "at": revision.at.isoformat(),
-        "document": revision.document,
-    }
-
-
-def _lines(policy: Policy) -> Iterator[str]:
-    """Write a policy as a document would say it."""
-    yield f"# version {policy.version}"
-    yield f'id = "{policy.id}"'
-    if policy.guilds_may_soften:
-        yield f"guilds_may_soften = {json.dumps(sorted(policy.guilds_may_soften))}"
-    yield "[scores]"
-    for name in SCORES:
-        yield f"{name} = {getattr(policy, f'{name}_score'):g}"
-    for title, entries in (("at_most", policy.at_most), ("at_least", policy.at_least)):
-        if entries:
-            yield f"[{title}]"
-            yield from (f'{name} = "{outcome}"' for name, outcome in sorted(entries.items()))
+    say(json.dumps(revision_as_json(revision)) if arguments.json else sentence)

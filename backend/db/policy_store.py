@@ -33,7 +33,7 @@ class SqlGuildPolicies:
             return [_revision_of(row) for row in await session.exec(query)]
 
     async def add(
-        self, guild_id: str, *, document: str | None, author: str, at: datetime
+        self, guild_id: str, *, document: str | None, author: str, at: datetime, actor: str = ""
     ) -> PolicyRevision:
         last = select(func.max(GuildPolicyRow.version)).where(
             col(GuildPolicyRow.guild_id) == guild_id
@@ -48,7 +48,7 @@ class SqlGuildPolicies:
             )
             session.add(row)
             revision = _revision_of(row)
-            append(session, on_record.policy_change(revision))
+            append(session, on_record.policy_change(revision, actor=actor))
             return revision
 
 

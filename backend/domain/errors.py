@@ -12,7 +12,7 @@ ImpastoError
 ├── Refused
 │   └── PromptBlocked · PictureBlocked · ReviewNotReleasable
 ├── NotAllowed
-│   └── Unauthenticated · NotYours · ModeratorsOnly · LinkRefused
+│   └── Unauthenticated · NotYours · ModeratorsOnly · GuildManagersOnly · LinkRefused
 ├── NotThere
 │   └── JobNotFound · ImageNotFound · UploadNotFound · ReviewNotFound · FamilyUnavailable ·
 │       NoLiveWorker · RecipeNotFound
@@ -187,6 +187,16 @@ class ModeratorsOnly(NotAllowed):
 
     def __init__(self) -> None:
         super().__init__("Only moderators can do that.", way_out="Ask a moderator of this server.")
+
+
+class GuildManagersOnly(NotAllowed):
+    """Only those who manage a guild, or whom the settings name, decide about its policy."""
+
+    code = "guild_managers_only"
+
+    def __init__(self) -> None:
+        ask = "Ask somebody who may manage the server, or who runs this workshop."
+        super().__init__("Only who manages this server decides about its policy.", way_out=ask)
 
 
 class LinkRefused(NotAllowed):

@@ -73,6 +73,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "unauthenticated": _row(Status.UNAUTHORIZED, "API key needed"),
     "not_yours": _row(Status.FORBIDDEN, "Not yours"),
     "moderators_only": _row(Status.FORBIDDEN, "Moderators only"),
+    "guild_managers_only": _row(Status.FORBIDDEN, "Guild managers only"),
     "link_refused": _row(Status.FORBIDDEN, "Link refused"),
     "not_there": _row(Status.NOT_FOUND, "Not found"),
     "job_not_found": _row(Status.NOT_FOUND, "No such generation"),

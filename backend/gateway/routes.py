@@ -5,6 +5,7 @@ from aiohttp import web
 from backend.gateway.auth import authenticated
 from backend.gateway.handlers import (
     generations,
+    guild_policies,
     health,
     images,
     metrics,
@@ -64,6 +65,11 @@ def add_routes(app: web.Application) -> None:
     router.add_post("/v1/removal-requests", removals.create)
     router.add_get("/v1/removal-requests/{secret}", removals.show)
     router.add_get("/v1/account/standing", authenticated(standings.show_own))
+    policy = "/v1/guilds/{guild_id}/policy"
+    router.add_get(policy, authenticated(guild_policies.show))
+    router.add_put(policy, authenticated(guild_policies.set_own))
+    router.add_delete(policy, authenticated(guild_policies.unset))
+    router.add_get(f"{policy}/history", authenticated(guild_policies.history))
     router.add_get("/v1/preferences", authenticated(preferences.show))
     router.add_put("/v1/preferences/suffix", authenticated(preferences.set_suffix))
     router.add_put("/v1/preferences/metadata", authenticated(preferences.set_metadata))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from backend.domain.errors import ModeratorsOnly
 from backend.domain.jobs import Job
-from backend.domain.requests import Requester
+from backend.domain.requests import AccountId, Requester
 from backend.domain.standing import must_be_welcome
 from backend.service import on_record
 from backend.service.moderation_ports import StandingStore
@@ -34,11 +34,19 @@ class Moderators:
         """
         if not requester.is_moderator:
             raise ModeratorsOnly
+        await self.must_be_clear(requester.account_id)
+
+    async def must_be_clear(self, account_id: AccountId) -> None:
+        """Refuse whoever may decide about others, but is under a sanction.
+
+        Raises:
+            AccountMuted, AccountBanned, AccountFrozen, Unavailable: as `must_moderate`.
+
+        """
         now = self._clock()
-        standing = await self._standings.get(requester.account_id)
+        standing = await self._standings.get(account_id)
         if found := standing.sanction(now):
-            refused = on_record.moderation_refused(requester.account_id, found[0], at=now)
-            await self._audit.record(refused)
+            await self._audit.record(on_record.moderation_refused(account_id, found[0], at=now))
             must_be_welcome(standing, now=now)
 
     async def as_of_now(self, requester: Requester) -> Requester:

@@ -268,13 +268,16 @@ def key_revoked(key: ApiKey) -> AuditEntry:
     )
 
 
-def policy_change(revision: PolicyRevision) -> AuditEntry:
-    """Return the entry for a guild's policy; what it says stays in the history of policies."""
+def policy_change(revision: PolicyRevision, *, actor: str = "") -> AuditEntry:
+    """Return the entry for a guild's policy; what it says stays in the history of policies.
+
+    `actor` is the account that decided; without one an operator did, by the name they gave.
+    """
     is_set = revision.document is not None
     digest = hashlib.sha256((revision.document or "").encode()).hexdigest()
     return AuditEntry(
         action="policy.set" if is_set else "policy.unset",
-        actor=f"{OPERATOR}:{revision.author}",
+        actor=actor or f"{OPERATOR}:{revision.author}",
         subject=f"guild:{revision.guild_id}",
         outcome="set" if is_set else "unset",
         detail={"version": str(revision.version), **({"sha256": digest} if is_set else {})},

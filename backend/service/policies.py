@@ -1,6 +1,7 @@
 """Which safety policy holds where: the deployment's, and what guilds made of it for themselves."""
 
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
@@ -9,7 +10,7 @@ import structlog
 
 from backend.contracts import PolicyUse
 from backend.domain.errors import BadInput
-from backend.domain.policies import PolicyRevision
+from backend.domain.policies import DOCUMENT_MAX_CHARACTERS, PolicyRevision
 from backend.domain.requests import Place
 from backend.prompt.judging import PromptScreen, SafetyScreen
 from backend.service.ports import Clock
@@ -19,6 +20,7 @@ from safety.overlay import closed, overlay, read_guild_policy, softenings
 from safety.policy import DEFAULT_POLICY, SCORES, Policy
 
 AUTHOR_MAX_CHARACTERS: Final = 100
+_WORD: Final = re.compile(r"[\w.-]+")
 _GUILD_ID: Final = re.compile(r"[0-9]{1,20}")
 
 _log = structlog.get_logger(__name__)
@@ -34,9 +36,12 @@ class GuildPolicies(Protocol):
         """Return all that a guild's policy was, oldest first."""
 
     async def add(
-        self, guild_id: str, *, document: str | None, author: str, at: datetime
+        self, guild_id: str, *, document: str | None, author: str, at: datetime, actor: str = ""
     ) -> PolicyRevision:
-        """Store a guild's next version, however many do so at once."""
+        """Store a guild's next version, however many do so at once.
+
+        `actor` is the account on record as whose doing it is; an operator's where there is none.
+        """
 
 
 class Policies:
@@ -61,7 +66,9 @@ class Policies:
         """Return what a guild's own policy is now; None if it never had one."""
         return await self._guilds.newest(guild_id)
 
-    async def set(self, guild_id: str, document: str, *, author: str) -> PolicyRevision:
+    async def set(
+        self, guild_id: str, document: str, *, author: str, actor: str = ""
+    ) -> PolicyRevision:
         """Make a document a guild's policy.
 
         Raises:
@@ -69,20 +76,22 @@ class Policies:
 
         """
         must_be_fit(self.house, document)
-        return await self._add(guild_id, document, author)
+        return await self._add(guild_id, document, author, actor)
 
-    async def unset(self, guild_id: str, *, author: str) -> PolicyRevision | None:
+    async def unset(self, guild_id: str, *, author: str, actor: str = "") -> PolicyRevision | None:
         """Let the deployment's policy hold in a guild again; None if it does already."""
         newest = await self._guilds.newest(_known_form(guild_id))
         if newest is None or newest.document is None:
             return None
-        return await self._add(guild_id, None, author)
+        return await self._add(guild_id, None, author, actor)
 
     async def history(self, guild_id: str) -> list[PolicyRevision]:
         """Return all that a guild's policy was, oldest first."""
         return await self._guilds.history(_known_form(guild_id))
 
-    async def _add(self, guild_id: str, document: str | None, author: str) -> PolicyRevision:
+    async def _add(
+        self, guild_id: str, document: str | None, author: str, actor: str
+    ) -> PolicyRevision:
         name = author.strip()
         if not name.isprintable() or not 0 < len(name) <= AUTHOR_MAX_CHARACTERS:
             raise BadInput(
@@ -90,13 +99,18 @@ class Policies:
                 way_out="Say who decides this: --by NAME.",
             )
         return await self._guilds.add(
-            _known_form(guild_id), document=document, author=name, at=self._clock()
+            _known_form(guild_id), document=document, author=name, at=self._clock(), actor=actor
         )
 
 
 def circumstances_of(place: Place) -> Circumstances:
     """Return what of a place counts for the grades of policies."""
-    return Circumstances(is_restricted=place.is_age_restricted, roles=frozenset(place.roles))
+    return circumstances_in(is_age_restricted=place.is_age_restricted, roles=place.roles)
+
+
+def circumstances_in(*, is_age_restricted: bool, roles: Iterable[str]) -> Circumstances:
+    """Return circumstances for surfaces that ask what would hold in them."""
+    return Circumstances(is_restricted=is_age_restricted, roles=frozenset(roles))
 
 
 def laid_over(
@@ -136,25 +150,43 @@ def policy_use(policy: Policy) -> PolicyUse | None:
 
 
 def must_be_fit(house: Policy, document: str) -> None:
-    """Refuse a document that cannot be a guild's policy.
+    """Refuse a document that cannot be a guild's policy, and tell the lines at which that shows.
 
     Raises:
         BadInput: it is no policy, or softer than the deployment lets it be.
 
     """
+    if len(document) > DOCUMENT_MAX_CHARACTERS:
+        raise BadInput(
+            f"A guild's policy has at most {DOCUMENT_MAX_CHARACTERS} characters.",
+            way_out="Leave out what the deployment says already.",
+        )
     try:
         wish = read_guild_policy(document)
     except PolicyInvalid as error:
         raise BadInput(
-            f"This is no policy of a guild: {error}.",
+            f"This is no policy of a guild: {error}{lines_of(document, error.names)}.",
             way_out='It begins with `version = 1` and `id = "…"`; see safety/README.md.',
         ) from error
     if softer := softenings(house, wish):
         raise BadInput(
-            f"It would be softer than {house.id} allows in {', '.join(softer)}.",
+            f"It would be softer than {house.id} allows in {', '.join(softer)}"
+            f"{lines_of(document, softer)}.",
             way_out="Leave that out, or name it in `guilds_may_soften` of the deployment's policy;"
             " child safety and failed checks are nobody's to soften.",
         )
+
+
+def lines_of(document: str, names: Collection[str]) -> str:
+    """Return the lines of a document on which one of these stands, in brackets; "" if none does."""
+    lines = [
+        number
+        for number, line in enumerate(document.splitlines(), 1)
+        if not set(_WORD.findall(line.partition("#")[0])).isdisjoint(names)
+    ]
+    if not lines:
+        return ""
+    return f" (line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines))})"
 
 
 def _known_form(guild_id: str) -> str:

@@ -7,6 +7,7 @@ from backend.service.appeals import Appeals
 from backend.service.explanations import Explanations
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
+from backend.service.guild_policies import PolicyDesk
 from backend.service.looking import ReviewPictures
 from backend.service.moderation_ports import CardStore
 from backend.service.ports import EventBus, MessageStore
@@ -48,3 +49,4 @@ class Services:
     preferences: SavedPreferences
     provenance: ProvenanceChecks
     moderation: Moderation
+    policies: PolicyDesk

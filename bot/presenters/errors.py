@@ -47,6 +47,7 @@ ERROR_SENTENCES: Mapping[str, str] = {
     "unauthenticated": "Your account could not be recognised. Try again from inside a server.",
     "not_yours": _AS_WRITTEN,
     "moderators_only": _AS_WRITTEN,
+    "guild_managers_only": _AS_WRITTEN,
     "not_there": _AS_WRITTEN,
     "job_not_found": "There is no such job any more. Check the id, or use `/imagine`.",
     "image_not_found": "This picture is no longer stored. Make a new one with 🔄 or `/imagine`.",

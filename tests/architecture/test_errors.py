@@ -92,6 +92,7 @@ MADE = [
     errors.Unauthenticated(),
     errors.NotYours(),
     errors.ModeratorsOnly(),
+    errors.GuildManagersOnly(),
     errors.LinkRefused(),
     errors.JobNotFound(),
     errors.ImageNotFound(),

@@ -3,7 +3,9 @@
 from datetime import datetime
 
 from backend.domain.policies import PolicyRevision
+from backend.service import on_record
 from backend.service.policies import Policies
+from safety.moderation.audit import AuditEntry
 from safety.policy import DEFAULT_POLICY
 from tests.builders import at
 
@@ -12,6 +14,7 @@ class MemoryGuildPolicies:
     """The `GuildPolicies` in memory."""
 
     def __init__(self) -> None:
+        self.audit: list[AuditEntry] = []
         self._revisions: dict[str, list[PolicyRevision]] = {}
 
     async def newest(self, guild_id: str) -> PolicyRevision | None:
@@ -21,7 +24,7 @@ class MemoryGuildPolicies:
         return list(self._revisions.get(guild_id, []))
 
     async def add(
-        self, guild_id: str, *, document: str | None, author: str, at: datetime
+        self, guild_id: str, *, document: str | None, author: str, at: datetime, actor: str = ""
     ) -> PolicyRevision:
         revisions = self._revisions.setdefault(guild_id, [])
         revision = PolicyRevision(
@@ -32,6 +35,7 @@ class MemoryGuildPolicies:
             at=at,
         )
         revisions.append(revision)
+        self.audit.append(on_record.policy_change(revision, actor=actor))
         return revision
 
 

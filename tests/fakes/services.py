@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from backend.domain.child_safety import FreezeRules
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Job
-from backend.domain.requests import GenerationRequest
+from backend.domain.requests import AccountId, GenerationRequest
 from backend.domain.results import GenerationResult
 from backend.prompt.interpreter import Interpret
 from backend.prompt.judging import PromptScreen, PromptVerdict
@@ -13,6 +13,7 @@ from backend.service.accounts import Accounts
 from backend.service.child_safety import ChildSafety
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
+from backend.service.guild_policies import PolicyDesk
 from backend.service.moderation_ports import ReviewStore
 from backend.service.named_pictures import PictureLinks
 from backend.service.policies import Everywhere
@@ -44,6 +45,7 @@ from tests.fakes.moderation import (
     make_moderators,
     make_standings,
 )
+from tests.fakes.policies import make_policies
 from tests.fakes.provenance import make_provenance
 from tests.fakes.stores import (
     Memory,
@@ -54,6 +56,9 @@ from tests.fakes.stores import (
     MemoryQueueDocuments,
 )
 from tests.fakes.uploads import Darkroom
+
+# Who may set guilds' policies over REST in tests.
+POLICY_EDITOR = AccountId("api:policy-editor")
 
 
 def block_forbidden(text: str) -> PromptVerdict:
@@ -99,6 +104,7 @@ class FakeWorkshop:
         self.previews = MemoryPreviews()
         self.messages = MemoryMessageStore()
         self.presence = MemoryPresence(ModelFamily.SDXL)
+        self.policies = make_policies()
         self.fleet = Fleet(
             presence=self.presence,
             families=(ModelFamily.SDXL,),
@@ -194,6 +200,11 @@ class FakeWorkshop:
             ),
             provenance=make_provenance(self.memory, watermark),
             preferences=preferences,
+            policies=PolicyDesk(
+                policies=self.policies,
+                moderators=make_moderators(memory=self.memory, clock=self.clock),
+                editors=[POLICY_EDITOR],
+            ),
         )
 
     def now(self):
