@@ -25,11 +25,11 @@ async def test_nobody_rewrites_what_once_held(database: Database, rewriting: str
 async def test_every_change_of_a_policy_is_on_record_with_it(database: Database):
     store = SqlGuildPolicies(database=database)
     await store.add("1", document="a", author="ann", at=at(1))
-    await store.add("1", document=None, author="bob", at=at(2))
+    await store.add("1", document=None, author="bob", at=at(2), actor="discord:4711")
     log = SqlAuditLog(database=database)
     made, gone = [await log.last(f"policy.{what}", "guild:1") for what in ("set", "unset")]
     assert made is not None
     assert (made.actor, made.detail["version"]) == ("operator:ann", "1")
     assert len(made.detail["sha256"]) == 64
     assert gone is not None
-    assert (gone.actor, gone.detail) == ("operator:bob", {"version": "2"})
+    assert (gone.actor, gone.detail) == ("discord:4711", {"version": "2"})
