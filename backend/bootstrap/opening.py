@@ -132,17 +132,23 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             messages=SqlMessageStore(database=database),
             events=bus,
             fleet=fleet,
-            explanations=Explanations(
-                reader=reader,
-                predictions=predictions,
-                measures=open_measures(settings),
-                expectations=open_expectations(redis, database),
-            ),
+            explanations=_make_explanations(settings, redis, database, reader, predictions),
             preferences=preferences,
             policies=make_policy_desk(settings, policies, moderators),
         )
         async with fleet.watching(), policy_told(database, settings, clock=now):
             yield services
+
+
+def _make_explanations(
+    settings: Settings, redis: Redis, database: Database, reader: Reader, predictions: Predictions
+) -> Explanations:
+    return Explanations(
+        reader=reader,
+        predictions=predictions,
+        measures=open_measures(settings),
+        expectations=open_expectations(redis, database),
+    )
 
 
 def make_pictures(settings: Settings) -> StoredPictures:
