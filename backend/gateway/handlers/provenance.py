@@ -8,6 +8,7 @@ from aiohttp import web
 from backend.domain.errors import Unavailable
 from backend.domain.provenance import Provenance
 from backend.gateway.app_keys import SERVICES
+from backend.gateway.clients import client_of
 from backend.gateway.forms import read_file
 from backend.gateway.patience import within
 from backend.service.provenance import CHECK_BYTES_MAX
@@ -18,7 +19,7 @@ WITHIN_S: Final = 90.0
 
 async def check(request: web.Request) -> web.Response:
     """Examine the picture of a form's field `file`."""
-    request.app[SERVICES].provenance.must_be_welcome(f"rest:{request.remote}")
+    request.app[SERVICES].provenance.must_be_welcome(f"rest:{client_of(request)}")
     try:
         found = await within(WITHIN_S, _check(request))
     except TimeoutError as error:

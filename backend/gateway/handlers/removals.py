@@ -22,6 +22,7 @@ from backend.domain.removals import (
 )
 from backend.gateway.app_keys import PUBLIC_URL, SERVICES
 from backend.gateway.bodies import read_body
+from backend.gateway.clients import client_of
 from backend.gateway.forms import read_part
 from backend.gateway.middlewares import PROBLEMS
 from backend.gateway.patience import within
@@ -91,7 +92,7 @@ async def form(_request: web.Request) -> web.Response:
 async def submit(request: web.Request) -> web.Response:
     """Take in the form, and answer with where its state can be read."""
     _must_be_our_form(request)
-    request.app[SERVICES].moderation.requests.must_be_welcome(f"removal:{request.remote}")
+    request.app[SERVICES].moderation.requests.must_be_welcome(f"removal:{client_of(request)}")
     try:
         fields, picture = await within(WITHIN_S, _read_form(request))
     except TimeoutError as error:
@@ -136,7 +137,7 @@ async def state(request: web.Request) -> web.Response:
 async def create(request: web.Request) -> web.Response:
     """Take in a request as JSON."""
     requests = request.app[SERVICES].moderation.requests
-    requests.must_be_welcome(f"removal:{request.remote}")
+    requests.must_be_welcome(f"removal:{client_of(request)}")
     body = await read_body(request, RemovalIn)
     asked, secret = await requests.ask(
         picture=_decoded(body.picture), link=body.link, words=body.words, contact=body.contact
