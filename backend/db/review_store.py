@@ -15,8 +15,9 @@ from backend.db.changes import be_alone_with, move_job
 from backend.db.codecs import BLOCK, encode, job_of
 from backend.db.moderation_tables import ComplaintRow
 from backend.db.sessions import Database
+from backend.db.standing_rows import standing_in
 from backend.db.tables import JobRow, ReviewRow
-from backend.domain.errors import ReportRepeated, TooManyReports
+from backend.domain.errors import DecisionImpossible, ReportRepeated, TooManyReports
 from backend.domain.jobs import Block, Change, Job
 from backend.domain.removals import REQUEST_ANSWERED_WITHIN
 from backend.domain.requests import AccountId, JobId
@@ -85,6 +86,7 @@ class SqlReviewStore:
             review = decide(review_of(row))
             row.sqlmodel_update(_columns(review))
             if move is not None:
+                await _must_be_let_in(session, review.job_id)
                 job = await move_job(session, review.job_id, move)
             else:
                 query = select(JobRow).where(col(JobRow.id) == row.job_id)
@@ -199,6 +201,20 @@ def _columns(review: Review) -> dict[str, object]:
         "appealed_at": review.appeal.at if review.appeal else None,
         "version": review.version,
     }
+
+
+async def _must_be_let_in(session: AsyncSession, job_id: JobId) -> None:
+    """Refuse to put a job back in line whose owner is out; nobody bans them meanwhile.
+
+    Raises:
+        DecisionImpossible: they are banned or frozen.
+
+    """
+    query = select(JobRow.account_id).where(col(JobRow.id) == job_id)
+    owner = AccountId((await session.exec(query)).one())
+    await be_alone_with(session, owner)
+    if (await standing_in(session, owner)).is_barred:
+        raise DecisionImpossible
 
 
 async def _must_be_new(session: AsyncSession, complaint: Complaint) -> None:

@@ -82,6 +82,10 @@ class ReviewStore(Protocol):
         """Store a changed review and, with `move`, the job's transition, together; None if unknown.
 
         Whatever either function raises is passed on, and nothing is stored.
+
+        Raises:
+            DecisionImpossible: the job is to move, and its owner is banned or frozen.
+
         """
 
     async def complain(self, complaint: Complaint, *, most_since: tuple[int, datetime]) -> Review:

@@ -106,9 +106,7 @@ class Reviews:
             DecisionImpossible: the asker is banned or frozen meanwhile.
 
         """
-        asker = (await self.card(review_id, requester)).job.request.requester
-        if (await self._standings.standing_of(asker.account_id)).is_barred:
-            raise DecisionImpossible
+        await self._moderators.must_moderate(requester)
 
         def move(job: Job) -> Change:
             category = job.block.category if job.block else ""

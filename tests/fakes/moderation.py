@@ -6,7 +6,7 @@ from datetime import datetime
 
 from backend.delivery.listed_pictures import VettedPictures
 from backend.delivery.removals import StoredFiles
-from backend.domain.errors import ReportRepeated, TooManyReports
+from backend.domain.errors import DecisionImpossible, ReportRepeated, TooManyReports
 from backend.domain.jobs import Block, Change, Job
 from backend.domain.requests import AccountId, JobId
 from backend.domain.results import folder_of
@@ -87,6 +87,9 @@ class MemoryReviewStore:
             return None
         decided = decide(review)
         if move is not None:
+            owner = self.memory.jobs[review.job_id].request.requester.account_id
+            if self.memory.standing(owner).is_barred:
+                raise DecisionImpossible
             self.memory.move(review.job_id, move)
         self.memory.reviews[review_id] = decided
         job = self.memory.jobs[review.job_id]

@@ -1,14 +1,16 @@
 """What every `StandingStore` promises, and what `JobStore` makes of it."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import pytest
 
-from backend.domain.errors import AccountBanned
-from backend.domain.jobs import Change, Job, JobState
+from backend.domain.errors import AccountBanned, DecisionImpossible
+from backend.domain.jobs import Block, Change, Job, JobState
 from backend.domain.requests import AccountId, JobId
 from backend.domain.results import GenerationResult, ImageVariant
+from backend.domain.reviews import Decision, Review, ReviewId
 from backend.domain.standing import AccountStanding, Sanction
 from safety.moderation.audit import AuditEntry
 from tests.builders import a_birth, a_job, a_request, a_requester, an_image, at
@@ -49,6 +51,55 @@ async def test_what_is_decided_is_kept(stores: Stores):
     assert await stores.standings.get(ALICE) == standing
     lifted, _ = await stores.standings.change(ALICE, lambda old: old.lifted(), record=record)
     assert await stores.standings.get(ALICE) == lifted
+
+
+async def a_held_job(stores: Stores, name: str) -> tuple[JobId, ReviewId]:
+    block = Block(stage="prompt", outcome="review", category="nsfw", rule="nsfw-1")
+    request = a_request(requester=a_requester(name))
+    held = a_job(request=request, state=JobState.BLOCKED, block=block)
+    job = await add(stores, held)
+    (review,) = await stores.reviews.of_job(job.id)
+    return job.id, review.id
+
+
+def let_through(review: Review) -> Review:
+    return review.decided(Decision.RELEASED, by=BAN.by, now=at(5), reason="")
+
+
+def back_in_line(job: Job) -> Change:
+    return job.release(category="nsfw", now=at(5))
+
+
+async def test_nothing_of_a_banned_account_is_put_back_in_line(stores: Stores):
+    job_id, review_id = await a_held_job(stores, "alice")
+    await stores.standings.change(ALICE, banned, record=record, end=end)
+    with pytest.raises(DecisionImpossible):
+        await stores.reviews.decide(review_id, let_through, back_in_line)
+    job, review = await stores.jobs.get(job_id), await stores.reviews.get(review_id)
+    assert job is not None
+    assert job.state is JobState.BLOCKED
+    assert review is not None
+    assert review.is_open
+
+
+async def test_a_ban_and_a_release_at_once_leave_nothing_in_line(stores: Stores):
+    names = [f"member-{number}" for number in range(8)]
+    held = {name: await a_held_job(stores, name) for name in names}
+
+    async def ban(name: str) -> None:
+        account = AccountId(f"discord:{name}")
+        await stores.standings.change(account, banned, record=record, end=end)
+
+    async def release(name: str) -> None:
+        with contextlib.suppress(DecisionImpossible):
+            await stores.reviews.decide(held[name][1], let_through, back_in_line)
+
+    pairs = [(release, ban), (ban, release)] * 4
+    await asyncio.gather(
+        *(do(name) for name, pair in zip(names, pairs, strict=True) for do in pair)
+    )
+    states = {(await stores.jobs.get(job_id)).state for job_id, _ in held.values()}
+    assert states <= {JobState.BLOCKED, JobState.CANCELLED}
 
 
 async def test_a_refused_change_leaves_what_was_there(stores: Stores):
