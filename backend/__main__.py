@@ -158,6 +158,7 @@ async def open_dispatcher(
     async with open_database(settings) as database, open_redis(settings) as redis:
         clock = DatabaseClock(database=database)
         jobs = SqlJobStore(database=database)
+        policies = make_policies(database, settings, clock=clock)
         outbox = Outbox(jobs=jobs, bus=(bus := open_bus(redis)))
         standings = make_standings(settings, database, redis, outbox, clock=clock)
         dispatcher = Dispatcher(
@@ -181,7 +182,7 @@ async def open_dispatcher(
             outbox=outbox,
             outlooks=RedisOutlooks(redis=redis),
             gauges=(gauges := open_gauges(redis)),
-            uploads=make_uploads(database, settings, clock=clock),
+            uploads=make_uploads(database, settings, policies, clock=clock),
             removals=make_removals(
                 database,
                 stored=open_store(settings),
@@ -201,11 +202,12 @@ def _make_line(
     settings: Settings, database: Database, redis: Redis, clock: Clock, rules: FairRules | None
 ) -> Line:
     jobs = SqlJobStore(database=database)
+    policies = make_policies(database, settings, clock=clock)
     return Line(
         jobs=jobs,
-        pictures=make_given_pictures(database, clock=clock),
+        pictures=make_given_pictures(database, policies, clock=clock),
         sent=RedisSentJobs(redis=redis),
-        policies=make_policies(database, settings, clock=clock),
+        policies=policies,
         open_turns=lambda family: Turns(
             family=family,
             jobs=jobs,

@@ -145,13 +145,12 @@ async def look_ahead(database: Database, redis: Redis, jobs: list[Job]) -> list[
         turns.append(Turns(family=family, jobs=store, documents=documents, clock=now))
         return turns[-1]
 
+    policies = Policies(house=DEFAULT_POLICY, guilds=SqlGuildPolicies(database=database), clock=now)
     line = Line(
         jobs=store,
-        pictures=make_given_pictures(database, clock=now),
+        pictures=make_given_pictures(database, policies, clock=now),
         sent=RedisSentJobs(redis=redis),
-        policies=Policies(
-            house=DEFAULT_POLICY, guilds=SqlGuildPolicies(database=database), clock=now
-        ),
+        policies=policies,
         open_turns=open_turns,
         clock=now,
     )

@@ -61,7 +61,7 @@ from backend.service.explanations import Explanations
 from backend.service.fleet import Fleet, Presence
 from backend.service.generations import Generations
 from backend.service.given_pictures import GivenPictures
-from backend.service.policies import Everywhere, Policies, ScreensByPolicy
+from backend.service.policies import Everywhere, PlacePolicies, Policies, ScreensByPolicy
 from backend.service.ports import Clock
 from backend.service.predictions import Predictions
 from backend.service.preferences import SavedPreferences
@@ -94,10 +94,12 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         outbox = Outbox(jobs=jobs, bus=bus)
         fleet = _make_fleet(settings, redis)
         standings = make_standings(settings, database, redis, outbox, clock=now)
-        given = make_given_pictures(database, clock=now)
-        lists, index = share_lists(settings), make_likenesses(database)
-        uploads = make_uploads(database, settings, clock=now, standings=standings, open_lists=lists)
         policies = make_policies(database, settings, clock=now)
+        given = make_given_pictures(database, policies, clock=now)
+        lists, index = share_lists(settings), make_likenesses(database)
+        uploads = make_uploads(
+            database, settings, policies, clock=now, standings=standings, open_lists=lists
+        )
         moderators = make_moderators(database, clock=now)
         preferences = SavedPreferences(store=SqlPreferenceStore(database=database))
         reader = replace(
@@ -225,12 +227,15 @@ def open_expectations(redis: Redis, database: Database) -> Expectations:
     )
 
 
-def make_given_pictures(database: Database, *, clock: Clock) -> GivenPictures:
+def make_given_pictures(
+    database: Database, policies: PlacePolicies, *, clock: Clock
+) -> GivenPictures:
     """Make what looks up the pictures that requests name."""
     return GivenPictures(
         jobs=SqlJobStore(database=database),
         uploads=SqlUploadStore(database=database),
         is_frozen=frozen_by(SqlStandingStore(database=database)),
+        policies=policies,
         clock=clock,
     )
 
@@ -238,6 +243,7 @@ def make_given_pictures(database: Database, *, clock: Clock) -> GivenPictures:
 def make_uploads(
     database: Database,
     settings: Settings,
+    policies: PlacePolicies,
     *,
     clock: Clock,
     standings: Standings | None = None,
@@ -259,6 +265,7 @@ def make_uploads(
             ),
         ),
         standings=standings,
+        policies=policies,
         audit=SqlAuditLog(database=database),
         child_safety=None
         if standings is None

@@ -205,6 +205,7 @@ class UploadRow(Row, table=True):
     size_bytes: int
     created_at: datetime = Field(sa_type=UtcMoment)
     expires_at: datetime = Field(sa_type=UtcMoment, index=True)
+    judgement: dict[str, Any] | None = Field(default=None, sa_type=Document)
 
 
 class GuildPolicyRow(Row, table=True):

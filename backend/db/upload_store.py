@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import func
 from sqlmodel import col, delete, select
 
+from backend.db.codecs import PICTURE_JUDGEMENT, decode, encode
 from backend.db.sessions import Database
 from backend.db.tables import UploadRow
 from backend.domain.requests import AccountId, UploadId
@@ -25,7 +26,8 @@ class SqlUploadStore:
         async with self._database.write() as session:
             if (await session.exec(mine)).one() >= most:
                 return False
-            session.add(UploadRow(**vars(upload)))
+            found = encode(PICTURE_JUDGEMENT, upload.judgement)
+            session.add(UploadRow(**{**vars(upload), "judgement": found}))
             return True
 
     async def get(self, upload_id: UploadId) -> Upload | None:
@@ -58,4 +60,5 @@ def _upload_of(row: UploadRow) -> Upload:
         size_bytes=row.size_bytes,
         created_at=row.created_at,
         expires_at=row.expires_at,
+        judgement=decode(PICTURE_JUDGEMENT, row.judgement),
     )

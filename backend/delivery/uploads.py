@@ -13,12 +13,16 @@ from backend.domain.errors import (
     PictureInvalid,
     Unavailable,
 )
+from backend.domain.judgements import PictureJudgement
 from backend.domain.requests import UploadId
+from backend.prompt.judging import found_of
 from backend.service.ports import AdmittedPicture
 from safety.errors import SafetyError
 from safety.image_check import ImageCheck
+from safety.policy import Policy
 from safety.screen_image import screen_image
-from safety.verdict import CHECK_FAILED, Finding
+from safety.verdict import CHECK_FAILED, Finding, SafetyVerdict
+from safety.weighing import AGE_AND_NUDITY
 from storage import errors as storage_errors
 from storage.formats import encode_png
 from storage.image_store import ImageStore
@@ -40,9 +44,9 @@ class StoredUploads:
         self._checks: Sequence[ImageCheck] | None = None
         self._places = asyncio.Semaphore(_AT_ONCE)
 
-    async def admit(self, data: bytes) -> AdmittedPicture:
+    async def admit(self, data: bytes, *, policy: Policy) -> AdmittedPicture:
         async with self._places:
-            return await asyncio.to_thread(self._admit, data)
+            return await asyncio.to_thread(self._admit, data, policy)
 
     async def keep(self, upload_id: UploadId, picture: AdmittedPicture) -> str:
         try:
@@ -58,16 +62,21 @@ class StoredUploads:
             _log.warning("upload_not_dropped", code=error.code)
             raise Unavailable from error
 
-    def _admit(self, data: bytes) -> AdmittedPicture:
+    def _admit(self, data: bytes, policy: Policy) -> AdmittedPicture:
         pixels = read_picture(data)
         if min(pixels.size) < SIDE_MIN:
             raise PictureInvalid
-        verdict = screen_image(pixels, checks=self._opened())
+        verdict = screen_image(pixels, checks=self._opened(), policy=policy)
         if not verdict.is_clear(frozenset()):
             worst = verdict.decisive
             raise blocked_for(worst)
         width, height = pixels.size
-        return AdmittedPicture(png=encode_png(pixels), width=width, height=height)
+        return AdmittedPicture(
+            png=encode_png(pixels),
+            width=width,
+            height=height,
+            judgement=_judged(verdict, policy),
+        )
 
     def _opened(self) -> Sequence[ImageCheck]:
         """Return the checks; none at all, where they cannot be opened: then nothing is admitted."""
@@ -78,6 +87,13 @@ class StoredUploads:
                 _log.exception("image_checks_not_opened")
                 return ()
         return self._checks
+
+
+def _judged(verdict: SafetyVerdict, policy: Policy) -> PictureJudgement:
+    """Return what was found, as the checks made it, so that another policy can judge it."""
+    # What follows from other findings is no finding of a check's own.
+    found = tuple(found_of(one) for one in verdict.findings if one.check != AGE_AND_NUDITY)
+    return PictureJudgement(policy=policy.id, version=policy.version, pictures=(found,))
 
 
 def blocked_for(worst: Finding | None) -> PictureBlocked:

@@ -42,7 +42,9 @@ from backend.domain.requests import (
 )
 from backend.domain.results import ImageVariant
 from backend.service.given_controls import check_controls, control_use
+from backend.service.policies import PlacePolicies
 from backend.service.ports import Clock, JobStore, UploadStore
+from backend.service.uploads import must_be_usable
 
 IMAGE_PROMPT_SCALE_MAX = 3.0
 BOXES_MAX = 16
@@ -123,11 +125,13 @@ class GivenPictures:
         jobs: JobStore,
         uploads: UploadStore,
         is_frozen: Callable[[AccountId], Awaitable[bool]],
+        policies: PlacePolicies,
         clock: Clock,
     ) -> None:
         self._jobs = jobs
         self._uploads = uploads
         self._is_frozen = is_frozen
+        self._policies = policies
         self._clock = clock
 
     async def look(self, request: GenerationRequest) -> Given:
@@ -135,6 +139,7 @@ class GivenPictures:
 
         Raises:
             JobNotFound, ImageNotFound, UploadNotFound: one is not there for this requester.
+            PictureBlocked: an upload may not be used where it is asked for.
             PictureOperationInvalid, PictureTooLarge: it cannot be done.
 
         """
@@ -196,6 +201,7 @@ class GivenPictures:
 
         Raises:
             JobNotFound, ImageNotFound, UploadNotFound: it is not there for this requester.
+            PictureBlocked: it is an upload, and may not be used here.
 
         """
         await self._size_of(ref, requester)
@@ -208,6 +214,7 @@ class GivenPictures:
             upload = await self._uploads.get(ref.upload_id)
             if upload is None or not upload.is_open_to(requester.account_id, now=self._clock()):
                 raise UploadNotFound
+            must_be_usable(upload, await self._policies.at(requester.place))
             return upload.width, upload.height
         job = await self._job_of(ref.job_id, requester)
         image = job.image(ref.index)

@@ -14,6 +14,7 @@ from backend.domain.reviews import Decision, Review, ReviewId
 from backend.domain.standing import SanctionKind
 from backend.service.moderation_ports import Complaint
 from safety.moderation.audit import AuditEntry
+from safety.policy import Policy
 
 # Whoever has a shell on the host, and what nobody asked for.
 OPERATOR = "operator"
@@ -136,15 +137,22 @@ def picture_looked_at(
 
 
 def upload_screened(
-    account_id: AccountId, outcome: str, *, sha256: str, at: datetime, category: str = ""
+    account_id: AccountId,
+    outcome: str,
+    policy: Policy,
+    *,
+    sha256: str,
+    at: datetime,
+    category: str = "",
 ) -> AuditEntry:
     """Return the entry for the verdict on a picture that was handed in."""
+    detail = {"policy": policy.id, "policy_version": policy.version}
     return AuditEntry(
         action=UPLOAD_SCREENED,
         actor=account_id,
         subject=f"upload:{sha256}",
         outcome=outcome,
-        detail={"category": category} if category else {},
+        detail=detail | ({"category": category} if category else {}),
         at=at,
     )
 

@@ -195,6 +195,24 @@ def _known_form(guild_id: str) -> str:
     return guild_id
 
 
+class PlacePolicies(Protocol):
+    """The policies of all places."""
+
+    async def at(self, place: Place | None) -> Policy:
+        """Return the policy that holds at a place now, for the one who asks there."""
+
+
+@dataclass(frozen=True)
+class OneEverywhere:
+    """One policy for all places."""
+
+    policy: Policy
+
+    async def at(self, place: Place | None) -> Policy:
+        del place
+        return self.policy
+
+
 class Screens(Protocol):
     """The screens of all places."""
 

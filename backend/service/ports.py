@@ -11,6 +11,7 @@ from backend.domain.deliveries import DiscordMessage
 from backend.domain.events import JobEvent
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import Change, Job
+from backend.domain.judgements import PictureJudgement
 from backend.domain.outlook import Outlook
 from backend.domain.preferences import Preferences
 from backend.domain.prompts import PromptSpec
@@ -20,6 +21,7 @@ from backend.domain.tiers import Tier
 from backend.domain.uploads import Upload
 from backend.scheduling.gauges import Board, FamilyGauges
 from safety.moderation.audit import AuditEntry
+from safety.policy import Policy
 
 
 class Clock(Protocol):
@@ -350,18 +352,19 @@ class UploadStore(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class AdmittedPicture:
-    """An upload that may be kept: screened, upright, without metadata, as a PNG."""
+    """An upload that may be kept: upright, without metadata, as a PNG; what was found in it."""
 
     png: bytes
     width: int
     height: int
+    judgement: PictureJudgement
 
 
 class UploadPictures(Protocol):
     """The bytes of uploads: read with suspicion, and kept apart from what is delivered."""
 
-    async def admit(self, data: bytes) -> AdmittedPicture:
-        """Read and screen what was sent.
+    async def admit(self, data: bytes, *, policy: Policy) -> AdmittedPicture:
+        """Read what was sent, and screen it by a policy.
 
         Raises:
             PictureInvalid, PictureTooLarge: it cannot be read.

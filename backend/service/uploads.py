@@ -20,10 +20,14 @@ from backend.domain.uploads import (
     Upload,
 )
 from backend.domain.ways_out import CHILD_SAFETY
+from backend.prompt.judging import judge_pictures_again
 from backend.service import on_record
 from backend.service.child_safety import ChildSafety, report_on_sent
+from backend.service.policies import PlacePolicies
 from backend.service.ports import AdmittedPicture, AuditLog, Clock, UploadPictures, UploadStore
 from backend.service.standings import Standings
+from safety.policy import Policy
+from safety.verdict import Outcome
 
 # A job that was asked for in the last moment may wait and be drawn long after.
 GRACE = timedelta(days=1)
@@ -45,6 +49,7 @@ class Uploads:
         store: UploadStore,
         pictures: UploadPictures,
         standings: Standings | None,
+        policies: PlacePolicies,
         audit: AuditLog,
         clock: Clock,
         child_safety: ChildSafety | None = None,
@@ -53,6 +58,7 @@ class Uploads:
         self._store = store
         self._pictures = pictures
         self._standings = standings
+        self._policies = policies
         self._audit = audit
         self._child_safety = child_safety
         self._clock = clock
@@ -61,7 +67,9 @@ class Uploads:
     async def add(
         self, data: bytes, requester: Requester, *, bytes_max: int = UPLOAD_BYTES_MAX
     ) -> Upload:
-        """Screen a picture and keep it; what may not be used is never stored.
+        """Screen a picture by the policy of the place it is given at, and keep it.
+
+        What may not be used there is never stored.
 
         Raises:
             PictureInvalid, PictureTooLarge: it cannot be read.
@@ -87,6 +95,7 @@ class Uploads:
             size_bytes=len(picture.png),
             created_at=now,
             expires_at=now + timedelta(seconds=UPLOAD_LIFETIME_S),
+            judgement=picture.judgement,
         )
         if not await self._store.add(upload, most=UPLOADS_MAX):
             await self._pictures.drop(key)
@@ -96,11 +105,12 @@ class Uploads:
     async def _screened(self, data: bytes, requester: Requester) -> AdmittedPicture:
         """Screen a picture, and put the verdict on record before anything comes of it."""
         who, sha256 = requester.account_id, hashlib.sha256(data).hexdigest()
+        policy = await self._policies.at(requester.place)
         try:
-            picture = await self._pictures.admit(data)
+            picture = await self._pictures.admit(data, policy=policy)
         except PictureBlocked as blocked:
             held = on_record.upload_screened(
-                who, "block", sha256=sha256, at=self._clock(), category=blocked.category
+                who, "block", policy, sha256=sha256, at=self._clock(), category=blocked.category
             )
             await self._audit.record(held)
             if blocked.category == CHILD_SAFETY and self._child_safety is not None:
@@ -114,7 +124,7 @@ class Uploads:
                 )
                 await self._child_safety.open(report)
             raise
-        cleared = on_record.upload_screened(who, "allow", sha256=sha256, at=self._clock())
+        cleared = on_record.upload_screened(who, "allow", policy, sha256=sha256, at=self._clock())
         await self._audit.record(cleared)
         return picture
 
@@ -144,3 +154,18 @@ class Uploads:
             await self._pictures.drop(upload.key)
             await self._store.remove(upload.id)
         return len(gone)
+
+
+def must_be_usable(upload: Upload, policy: Policy) -> None:
+    """Refuse an upload that was let in by another policy than this, and would not be by this one.
+
+    Raises:
+        PictureBlocked: it may not be used.
+
+    """
+    judged = upload.judgement
+    if judged is None or judged.version == policy.version:
+        return
+    verdict = judge_pictures_again(judged, policy, told=())
+    if Outcome(verdict.outcome).is_held:
+        raise PictureBlocked(category=verdict.category, rule=verdict.rule)

@@ -16,7 +16,7 @@ from backend.service.generations import Generations
 from backend.service.guild_policies import PolicyDesk
 from backend.service.moderation_ports import ReviewStore
 from backend.service.named_pictures import PictureLinks
-from backend.service.policies import Everywhere
+from backend.service.policies import Everywhere, Policies
 from backend.service.ports import Clock, JobStore, KeyStore, Pictures
 from backend.service.predictions import Predictions
 from backend.service.reader import Reader
@@ -87,6 +87,7 @@ class FakeWorkshop:
         pictures: Pictures | None = None,
         freezes: FreezeRules | None = None,
         hash_lists: Sequence[HashList] = (),
+        policies: Policies | None = None,
     ) -> None:
         self._hash_lists = hash_lists
         self.seconds = 0.0
@@ -104,7 +105,7 @@ class FakeWorkshop:
         self.previews = MemoryPreviews()
         self.messages = MemoryMessageStore()
         self.presence = MemoryPresence(ModelFamily.SDXL)
-        self.policies = make_policies()
+        self.policies = policies or make_policies()
         self.fleet = Fleet(
             presence=self.presence,
             families=(ModelFamily.SDXL,),
@@ -129,6 +130,7 @@ class FakeWorkshop:
             audit=self.audit,
             links=links,
             child_safety=self.child_safety,
+            policies=self.policies,
         )
         keys = keys or MemoryKeyStore()
         self.services = self._services(interpret, screen, reviews, keys, watermark)

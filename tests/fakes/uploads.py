@@ -12,10 +12,12 @@ from backend.domain.uploads import Upload
 from backend.service.child_safety import ChildSafety
 from backend.service.given_pictures import GivenPictures
 from backend.service.named_pictures import NamedPictures, PictureLinks
+from backend.service.policies import OneEverywhere, PlacePolicies
 from backend.service.ports import Clock, JobStore
 from backend.service.standings import Standings
 from backend.service.uploads import Uploads
 from safety.image_check import ImageCheck
+from safety.policy import DEFAULT_POLICY
 from safety.verdict import Finding, Outcome
 from storage.image_store import ImageStore
 from storage.object_store import ObjectStore
@@ -94,15 +96,19 @@ class Darkroom:
         objects: ObjectStore | None = None,
         links: PictureLinks | None = None,
         child_safety: ChildSafety | None = None,
+        policies: PlacePolicies | None = None,
     ) -> None:
         self.objects = objects or MemoryObjectStore()
+        policies = policies or OneEverywhere(DEFAULT_POLICY)
         self.store = MemoryUploadStore()
         self.audit = audit or MemoryAuditLog()
 
         async def is_frozen(account_id: AccountId) -> bool:
             return (await standings.standing_of(account_id)).is_frozen
 
-        self.given = GivenPictures(jobs=jobs, uploads=self.store, is_frozen=is_frozen, clock=clock)
+        self.given = GivenPictures(
+            jobs=jobs, uploads=self.store, is_frozen=is_frozen, policies=policies, clock=clock
+        )
         # Opened with the first picture that comes in: until then a test may add others.
         self.checks: list[ImageCheck] = [RedIsForbidden()]
         images = ImageStore(objects=self.objects)
@@ -110,6 +116,7 @@ class Darkroom:
             store=self.store,
             pictures=StoredUploads(images=images, open_checks=lambda: self.checks),
             standings=standings,
+            policies=policies,
             audit=self.audit,
             child_safety=child_safety,
             clock=clock,

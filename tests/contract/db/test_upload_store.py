@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from backend.domain.judgements import Found, PictureJudgement
 from backend.domain.requests import AccountId, UploadId
 from backend.domain.uploads import Upload
 from tests.builders import at
@@ -49,3 +50,12 @@ async def test_what_expired_is_told_oldest_first_and_can_be_forgotten(stores: St
         await stores.uploads.remove(upload.id)
     assert await stores.uploads.expired(at(25), 10) == []
     assert await stores.uploads.get(UploadId("upl_a")) is not None
+
+
+async def test_what_was_found_in_an_upload_comes_back_with_it(stores: Stores):
+    found = Found(check="nsfw", outcome="allow", score=0.25)
+    judged = PictureJudgement(policy="house-1", version="v", pictures=((found,),))
+    assert await stores.uploads.add(an_upload("a", judgement=judged), most=5)
+    assert await stores.uploads.add(an_upload("b"), most=5)
+    kept = [await stores.uploads.get(UploadId(f"upl_{name}")) for name in ("a", "b")]
+    assert [one and one.judgement for one in kept] == [judged, None]

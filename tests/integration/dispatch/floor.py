@@ -84,6 +84,7 @@ class Floor:
             jobs=self.jobs,
             uploads=SqlUploadStore(database=database),
             is_frozen=frozen_by(SqlStandingStore(database=database)),
+            policies=make_policies(),
             clock=self.now,
         )
         self.bus = SinkEventBus(sink=open_event_sink("redis_stream", redis=self.redis))

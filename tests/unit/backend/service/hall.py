@@ -38,6 +38,7 @@ class Hall:
                 jobs=self.jobs,
                 uploads=self.uploads,
                 is_frozen=frozen_by(MemoryStandingStore(memory=self.jobs.memory)),
+                policies=self.policies,
                 clock=lambda: at(self.seconds),
             ),
             sent=self.queues,

@@ -20,6 +20,7 @@ from gpu_worker.__main__ import open_screening
 from gpu_worker.release.screening import Held
 from gpu_worker.settings import Settings as WorkerSettings
 from safety.fingerprint import fingerprint
+from safety.policy import DEFAULT_POLICY
 from storage.blocked import BlockedHashes
 from storage.errors import StorageUnavailable
 from storage.image_store import ImageStore
@@ -264,7 +265,7 @@ async def test_a_removed_picture_is_neither_taken_in_nor_let_out_again(tmp_path:
             open_upload_checks, BackendSettings(home=tmp_path), workshop.objects, lambda: ()
         ),
     )
-    await uploads.admit(png(picture))
+    await uploads.admit(png(picture), policy=DEFAULT_POLICY)
     removals = workshop.services.moderation.removals
     await removals.remove(job.id, 0, MODERATOR, reason="x")
     workshop_checks = open_screening(WorkerSettings(home=tmp_path), workshop.objects)
@@ -278,7 +279,7 @@ async def test_a_removed_picture_is_neither_taken_in_nor_let_out_again(tmp_path:
     )
     for copy in (picture, picture.transpose(Image.Transpose.ROTATE_180), framed):
         with pytest.raises(PictureBlocked) as refused:
-            await again.admit(png(copy))
+            await again.admit(png(copy), policy=DEFAULT_POLICY)
         assert (refused.value.category, refused.value.rule) == ("removed_picture", "known.own")
     with pytest.raises(Held) as held:
         workshop_checks.approve([picture], clearances=frozenset(), timeout_s=60.0)

@@ -18,6 +18,7 @@ from backend.domain.errors import (
 )
 from backend.domain.uploads import UPLOAD_BYTES_MAX, UPLOAD_LIFETIME_S, UPLOADS_MAX
 from safety.image_checks import open_image_checks
+from safety.policy import DEFAULT_POLICY
 from safety.verdict import Finding
 from storage.image_store import ImageStore
 from tests.builders import a_requester
@@ -76,13 +77,15 @@ async def test_what_cannot_be_screened_is_not_kept(checks: list[Any]) -> None:
     images = ImageStore(objects=workshop.darkroom.objects)
     pictures = StoredUploads(images=images, open_checks=lambda: checks)
     with pytest.raises(PictureBlocked):
-        await pictures.admit(as_png(a_picture()))
+        await pictures.admit(as_png(a_picture()), policy=DEFAULT_POLICY)
 
 
 async def test_the_check_that_ships_admits_a_harmless_picture() -> None:
     images = ImageStore(objects=FakeWorkshop().darkroom.objects)
     pictures = StoredUploads(images=images, open_checks=open_image_checks)
-    admitted = await pictures.admit(as_png(Image.new("RGB", (300, 200), "white")))
+    admitted = await pictures.admit(
+        as_png(Image.new("RGB", (300, 200), "white")), policy=DEFAULT_POLICY
+    )
     assert (admitted.width, admitted.height) == (300, 200)
 
 
@@ -92,7 +95,9 @@ async def test_checks_that_cannot_be_opened_admit_nothing() -> None:
 
     images = ImageStore(objects=FakeWorkshop().darkroom.objects)
     with pytest.raises(PictureBlocked):
-        await StoredUploads(images=images, open_checks=no_checks).admit(as_png(a_picture()))
+        await StoredUploads(images=images, open_checks=no_checks).admit(
+            as_png(a_picture()), policy=DEFAULT_POLICY
+        )
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", as_png(a_picture())[:200]])
