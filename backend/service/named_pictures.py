@@ -25,6 +25,10 @@ from backend.service.uploads import Uploads
 # Whoever asks over REST is answered within ten seconds, whatever their links do.
 WITHIN_S: Final = 6.0
 LINKED_BYTES_MAX: Final = 25 * 1024 * 1024
+# However many jobs a prompt stands for; each link is a question to somebody's server.
+LINKS_MAX: Final = 8
+# Of all requests in this process: each may be a picture of 25 MiB in memory.
+LINKS_AT_ONCE: Final = 8
 STYLE_SCALE_MAX: Final = 3.0
 # 3 * (0.1 ** this) is 1: a weight of 100 in 1000 counts as an image prompt usually does.
 _STYLE_BEND: Final = 0.47712125471966244
@@ -83,13 +87,14 @@ class NamedPictures:
         self._links = links
         self._uploads = uploads
         self._given = given
+        self._places = asyncio.Semaphore(LINKS_AT_ONCE)
 
     async def check(self, variants: Sequence[Variant], request: GenerationRequest) -> None:
         """Check that all pictures could be had; nothing is fetched.
 
         Raises:
             ParameterNotSupported: links are not fetched here.
-            PictureOperationInvalid: there are more than are looked at.
+            PictureOperationInvalid: there are more than are looked at, or fetched.
             JobNotFound, ImageNotFound, UploadNotFound: one is not there for this requester.
 
         """
@@ -99,6 +104,12 @@ class NamedPictures:
                     await self._given.must_be_there(ref_of(mention.picture), request.requester)
             elif self._links is None:
                 raise mention.at.blame(refusal("A link to a picture", NOT_FETCHED))
+        named = (one.picture for variant in variants for one in variant.mentions)
+        if len({picture.name for picture in named if picture.is_link}) > LINKS_MAX:
+            raise PictureOperationInvalid(
+                f"At most {LINKS_MAX} links are followed for one prompt, whatever it stands for.",
+                way_out="Send the pictures as uploads, or ask for some of them later.",
+            )
         most = max((len(variant.mentions) for variant in variants), default=0)
         if most and most + len(request.image_prompts) > PICTURES_MAX:
             raise PictureOperationInvalid(
@@ -130,9 +141,10 @@ class NamedPictures:
         if self._links is None or self._uploads is None:
             raise mention.at.blame(refusal("A link to a picture", NOT_FETCHED))
         try:
-            async with asyncio.timeout(WITHIN_S):
-                data = await self._links.fetch(mention.picture.name)
-            upload = await self._uploads.add(data, requester, bytes_max=LINKED_BYTES_MAX)
+            async with self._places:
+                async with asyncio.timeout(WITHIN_S):
+                    data = await self._links.fetch(mention.picture.name)
+                upload = await self._uploads.add(data, requester, bytes_max=LINKED_BYTES_MAX)
         except TimeoutError:
             raise mention.at.blame(PictureLinkUnreachable("it took too long")) from None
         except BadInput as error:

@@ -199,9 +199,9 @@ class RemovalRequests:
         return [(request, await self._state_of(request)) for request in requests]
 
     async def _state_of(self, request: RemovalRequest) -> RequestState:
-        if request.is_sealed:
-            return RequestState.OPEN
-        if not request.review_ids:
+        # Told apart, anybody could try out which pictures the lists know, and change one until they
+        # do not.
+        if request.is_sealed or not request.review_ids:
             return RequestState.NOT_FOUND
         reviews = [await self._reviews.get(ReviewId(one)) for one in request.review_ids]
         decisions = {review.decision for review in reviews if review is not None}

@@ -21,7 +21,12 @@ from backend.domain.requests import ImagePrompt, PictureRef, Place, Surface
 from backend.service import named_pictures
 from backend.service.fingerprints import fingerprint
 from backend.service.given_pictures import settled
-from backend.service.named_pictures import character_scale, style_scale
+from backend.service.named_pictures import (
+    LINKS_AT_ONCE,
+    LINKS_MAX,
+    character_scale,
+    style_scale,
+)
 from backend.service.recipes import document_of, request_again
 from tests.builders import a_recipe, a_request, a_requester, a_result
 from tests.fakes.link_servers import a_png
@@ -226,6 +231,45 @@ async def test_each_job_of_a_set_is_shown_its_own_picture(
     assert sorted(links.asked) == [FOX, OWL]
     shown = [view.job.request.image_prompts[0].upload_id for view in views]
     assert shown[0] == shown[1] != shown[2] == shown[3]
+
+
+async def test_one_prompt_has_few_links_followed_however_many_jobs_it_stands_for(
+    workshop: FakeWorkshop, links: MemoryPictureLinks
+) -> None:
+    many = [f"https://x.example/{number}.png" for number in range(LINKS_MAX + 1)]
+    links.pictures |= {link: a_png() for link in many}
+    request = a_request(f"{{{', '.join(many)}}} a fox --fast")
+    with pytest.raises(PictureOperationInvalid):
+        await workshop.services.generations.submit_all(request)
+    assert links.asked == []
+
+
+async def test_few_linked_pictures_are_in_memory_at_once_whoever_asks(
+    workshop: FakeWorkshop, links: MemoryPictureLinks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside: set[str] = set()
+    most = 0
+    fetch = links.fetch
+
+    async def slowly(link: str) -> bytes:
+        nonlocal most
+        inside.add(link)
+        most = max(most, len(inside))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        inside.discard(link)
+        return await fetch(link)
+
+    monkeypatch.setattr(links, "fetch", slowly)
+    many = [f"https://x.example/{number}.png" for number in range(4 * 6)]
+    links.pictures |= {link: a_png() for link in many}
+    prompts = [f"{' '.join(many[place : place + 4])} a fox" for place in range(0, len(many), 4)]
+    asked = (
+        submit(workshop, prompt, requester=a_requester(f"member-{number}"))
+        for number, prompt in enumerate(prompts)
+    )
+    await asyncio.gather(*asked)
+    assert 4 < most <= LINKS_AT_ONCE
 
 
 async def test_no_more_than_four_pictures_are_looked_at(

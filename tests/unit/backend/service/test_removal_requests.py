@@ -59,7 +59,11 @@ async def test_a_listed_picture_is_on_file_and_nothing_of_it_is_before_moderator
     assert workshop.memory.reviews == {}
     assert await requests.unseen() == []
     # Whoever asked reads nothing of it, and of the picture no hash is kept with the request.
-    assert (await requests.status(secret))[1] is RequestState.OPEN
+    other, others_secret = await requests.ask(
+        picture=png(made_picture(4)), words="that is my child"
+    )
+    assert (await requests.status(secret))[1] is (await requests.status(others_secret))[1]
+    assert asked.matches == other.matches
     assert (asked.matches, asked.sha256, asked.fingerprint) == (0, "", "")
     assert list(workshop.objects.list_keys("")) == []
     actions = [entry.action for entry in workshop.memory.audit]
