@@ -135,7 +135,8 @@ class RemovalRequestEmpty(ModerationRefused):
 
     def __init__(self) -> None:
         super().__init__(
-            "This names no picture.", way_out="Attach the picture, or give a link with its gen_ id."
+            "This names no picture.",
+            way_out="Attach the picture, or give the link that leads to it here or in Discord.",
         )
 
 

@@ -145,15 +145,10 @@ async def explain_problems(request: web.Request, handler: Handler) -> web.Stream
     """Turn whatever a handler refuses, and what it breaks on, into a problem document."""
     try:
         return await handler(request)
-    except ImpastoError as error:
-        problem = _of_domain(error, request.get(PROBLEM_MEMBERS, {}))
-    except BadRequest as error:
-        kind = HTTP_PROBLEMS[error.code]
-        problem = Problem(code=error.code, kind=kind, detail=error.detail, errors=error.errors)
-    except web.HTTPException as error:
-        if error.status < Status.BAD_REQUEST:
+    except (ImpastoError, BadRequest, web.HTTPException) as error:
+        if isinstance(error, web.HTTPException) and error.status < Status.BAD_REQUEST:
             raise
-        problem = _of_http(error)
+        problem = problem_of(error, request)
     except Exception:  # noqa: BLE001 - the edge of a request: what breaks here is logged and told
         _log.exception("request_broke", route=_route_of(request))
         problem = Problem(
@@ -168,6 +163,18 @@ async def explain_problems(request: web.Request, handler: Handler) -> web.Stream
         instance=request.path,
         request_id=request[REQUEST_ID],
     )
+
+
+def problem_of(
+    error: ImpastoError | BadRequest | web.HTTPException, request: web.Request
+) -> Problem:
+    """Return what a refusal looks like, on whatever wire or page."""
+    if isinstance(error, ImpastoError):
+        return _of_domain(error, request.get(PROBLEM_MEMBERS, {}))
+    if isinstance(error, BadRequest):
+        kind = HTTP_PROBLEMS[error.code]
+        return Problem(code=error.code, kind=kind, detail=error.detail, errors=error.errors)
+    return _of_http(error)
 
 
 def _of_domain(error: ImpastoError, members: Mapping[str, object]) -> Problem:

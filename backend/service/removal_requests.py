@@ -5,7 +5,6 @@ child safety know is put on file instead, and no moderator is shown anything it 
 """
 
 import hashlib
-import re
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
@@ -31,14 +30,13 @@ from backend.service.child_safety import ChildSafety, report_on_sent
 from backend.service.likenesses import Likenesses
 from backend.service.moderation_ports import Complaint, ReviewStore
 from backend.service.moderators import Moderators
+from backend.service.picture_links import PictureLink, read_link
 from backend.service.picture_ports import RateLimiter
 from backend.service.ports import AuditLog, Clock, JobStore
 from backend.service.removal_ports import ListedPictures, PictureFiles, RemovalStore
 
 CONTACT_MAX = 200
 MATCHES_MAX = 20
-_JOB = re.compile(r"gen_[0-9a-f]{20}(?:-\d{1,3})?")
-_INDEX = re.compile(r"/(?:images/)?(\d{1,2})(?:\D|$)")
 _KEPT_FOR = timedelta(days=365)
 # A card that could not be posted for so long is not posted any more; REST still lists the request.
 _SHOWN_WITHIN = timedelta(days=30)
@@ -96,15 +94,15 @@ class RemovalRequests:
             PictureBlocked: no list can be relied on, so the picture may not be looked for.
 
         """
-        named = _JOB.search(link)
-        if not picture and named is None:
+        named = read_link(link)
+        if not picture and named.says_nothing:
             raise RemovalRequestEmpty
         request_id = RequestId("req_" + secrets.token_hex(10))
         if picture and (sealed := await self._sealed(request_id, picture)):
             return await self._add(request_id, words, contact, review_ids=(SEALED + sealed,))
         fingerprints = await self._files.fingerprints_of(picture) if picture else ()
         sha256 = hashlib.sha256(picture).hexdigest() if picture else ""
-        found = await self._matches(sha256, fingerprints, link if named else "")
+        found = await self._matches(sha256, fingerprints, named)
         said = words.strip()[:REQUEST_WORDS_MAX]
         reviews = [await self._open(request_id, job_id, index, said) for job_id, index in found]
         return await self._add(
@@ -210,27 +208,27 @@ class RemovalRequests:
         return RequestState.REMOVED if Decision.REMOVED in decisions else RequestState.REFUSED
 
     async def _matches(
-        self, sha256: str, fingerprints: Sequence[str], link: str
+        self, sha256: str, fingerprints: Sequence[str], link: PictureLink
     ) -> list[tuple[JobId, int]]:
         found: dict[tuple[JobId, int], None] = {}
-        if sha256:
-            found |= dict.fromkeys(await self._store.copies_of([sha256]))
+        digests = [*link.digests, *([sha256] if sha256 else [])]
+        if digests:
+            found |= dict.fromkeys(await self._store.copies_of(digests))
         alike = await self._likenesses.near(fingerprints)
         found |= dict.fromkeys((one.picture.job_id, one.picture.index) for one in alike)
-        if link:
-            found |= dict.fromkeys(await self._linked(link))
+        found |= dict.fromkeys(await self._linked(link))
         return list(found)[:MATCHES_MAX]
 
-    async def _linked(self, link: str) -> list[tuple[JobId, int]]:
-        """Return the pictures that a link names: one, or all of its job."""
-        named = _JOB.search(link)
-        job = await self._jobs.get(JobId(named[0])) if named else None
-        if named is None or job is None or job.result is None:
-            return []
-        index = _INDEX.search(link[named.end() :])
-        images = [one.index for one in job.result.images]
-        wanted = [int(index[1])] if index and int(index[1]) in images else images
-        return [(job.id, one) for one in wanted]
+    async def _linked(self, link: PictureLink) -> list[tuple[JobId, int]]:
+        """Return the pictures of the first job that a link may mean: one, or all of them."""
+        for named in link.jobs:
+            job = await self._jobs.get(named.job_id)
+            if job is None or job.result is None:
+                continue
+            images = [one.index for one in job.result.images]
+            wanted = [named.index] if named.index in images else images
+            return [(job.id, one) for one in wanted]
+        return []
 
     async def _open(self, request_id: RequestId, job_id: JobId, index: int, words: str) -> Review:
         now = self._clock()

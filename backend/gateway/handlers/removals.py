@@ -14,7 +14,7 @@ from typing import Final
 from aiohttp import BodyPartReader, hdrs, web
 from pydantic import BaseModel, Field
 
-from backend.domain.errors import BadInput, LinkRefused, RemovalRequestEmpty, Unavailable
+from backend.domain.errors import LinkRefused, Unavailable
 from backend.domain.removals import (
     REQUEST_WORDS_MAX,
     RemovalRequest,
@@ -24,7 +24,7 @@ from backend.gateway.app_keys import PUBLIC_URL, SERVICES
 from backend.gateway.bodies import read_body
 from backend.gateway.clients import client_of
 from backend.gateway.forms import read_part
-from backend.gateway.middlewares import PROBLEMS
+from backend.gateway.pages import page, refused_on_page
 from backend.gateway.patience import within
 from backend.gateway.problems import BadRequest
 from backend.gateway.shapes import Incoming, Text
@@ -33,7 +33,8 @@ from backend.service.removal_requests import CONTACT_MAX
 PICTURE_BYTES_MAX: Final = 10 * 1024 * 1024
 # In base64, inside a body of JSON, which is bounded for all.
 PICTURE_TEXT_MAX: Final = 700_000
-LINK_MAX: Final = 500
+# A signed link is long.
+LINK_MAX: Final = 2_000
 WITHIN_S: Final = 60.0
 _FIELDS: Final = {"link": LINK_MAX, "words": REQUEST_WORDS_MAX, "contact": CONTACT_MAX, "name": 100}
 _SAID: Final = {
@@ -43,16 +44,12 @@ _SAID: Final = {
     RequestState.NOT_FOUND: "No copy of it was found here. A moderator sees the request.",
 }
 _TITLE: Final = "Ask for a picture to be removed"
-_PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width"></head>
-<body><h1>{title}</h1>{body}</body></html>"""
 _FORM: Final = """
 <p>No account is needed. A person answers within 48 hours. Of a picture that you attach only
 its fingerprint is kept.</p>
 <form method="post" action="/removal" enctype="multipart/form-data">
-<p><label>Link to the picture, or its id (gen_&hellip;)<br>
-<input name="link" maxlength="500" size="60"></label></p>
+<p><label>Link to the picture (of this workshop or of Discord), or its id (gen_&hellip;)<br>
+<input name="link" maxlength="2000" size="60"></label></p>
 <p><label>Or the picture itself (PNG, JPEG, WebP; 10 MiB)<br>
 <input type="file" name="picture" accept="image/*"></label></p>
 <p><label>What is wrong with it<br>
@@ -86,29 +83,36 @@ class RequestOut(BaseModel):
 
 async def form(_request: web.Request) -> web.Response:
     """Show the form, which is the same for everybody."""
-    return _page(_TITLE, _FORM)
+    return page(_TITLE, _FORM)
 
 
-async def submit(request: web.Request) -> web.Response:
-    """Take in the form, and answer with where its state can be read."""
+async def submit(request: web.Request) -> web.StreamResponse:
+    """Take in the form, and answer with where its state can be read.
+
+    Whoever is refused reads a sentence, and has the form again.
+    """
+    return await refused_on_page(_submit, title=_TITLE, below=_FORM)(request)
+
+
+async def state(request: web.Request) -> web.StreamResponse:
+    """Show what became of a request to whoever has its link."""
+    return await refused_on_page(_state, title="Your request")(request)
+
+
+async def _submit(request: web.Request) -> web.Response:
     _must_be_our_form(request)
     request.app[SERVICES].moderation.requests.must_be_welcome(f"removal:{client_of(request)}")
     try:
         fields, picture = await within(WITHIN_S, _read_form(request))
     except TimeoutError as error:
         raise Unavailable from error
-    try:
-        return await _answer(request, fields, picture)
-    except (BadInput, RemovalRequestEmpty) as error:
-        # Whoever fills in a form reads a sentence, and has the form again.
-        said = f"<p><strong>{html.escape(f'{error.message} {error.way_out}')}</strong></p>"
-        return _page(_TITLE, said + _FORM, status=PROBLEMS[error.code].status)
+    return await _answer(request, fields, picture)
 
 
 async def _answer(request: web.Request, fields: Mapping[str, str], picture: bytes) -> web.Response:
     if fields.get("name"):
         # Only a machine fills in what nobody sees; it is told what everybody is told.
-        return _page("Thank you", "<p>A person looks at it.</p>")
+        return page("Thank you", "<p>A person looks at it.</p>")
     asked, secret = await request.app[SERVICES].moderation.requests.ask(
         picture=picture,
         link=fields.get("link", ""),
@@ -120,8 +124,7 @@ async def _answer(request: web.Request, fields: Mapping[str, str], picture: byte
     )
 
 
-async def state(request: web.Request) -> web.Response:
-    """Show what became of a request to whoever has its link."""
+async def _state(request: web.Request) -> web.Response:
     requests = request.app[SERVICES].moderation.requests
     asked, found = await requests.status(request.match_info["secret"])
     said = (
@@ -131,7 +134,7 @@ async def state(request: web.Request) -> web.Response:
         f"<p>Keep this page's address; it is the only way back to it.</p>"
         f"<p><small>{html.escape(asked.id)}</small></p>"
     )
-    return _page("Your request", said)
+    return page("Your request", said)
 
 
 async def create(request: web.Request) -> web.Response:
@@ -170,19 +173,6 @@ def _out(
 def _json(out: RequestOut, *, status: int = HTTPStatus.OK) -> web.Response:
     body = out.model_dump_json(exclude_none=True).encode()
     return web.Response(status=status, body=body, content_type="application/json")
-
-
-def _page(title: str, body: str, *, status: int = HTTPStatus.OK) -> web.Response:
-    return web.Response(
-        status=status,
-        text=_PAGE.format(title=html.escape(title), body=body),
-        content_type="text/html",
-        headers={
-            "Content-Security-Policy": (
-                "default-src 'none'; form-action 'self'; frame-ancestors 'none'"
-            )
-        },
-    )
 
 
 def _must_be_our_form(request: web.Request) -> None:

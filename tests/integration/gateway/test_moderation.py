@@ -5,10 +5,14 @@ import io
 import re
 
 import pytest
-from aiohttp import FormData
+from aiohttp import ClientResponse, FormData
 from PIL import Image
+from yarl import URL
 
+from backend.delivery.listed_pictures import VettedPictures
 from backend.domain.requests import AccountId, JobId
+from safety.errors import HashListsInvalid
+from safety.hash_list import HashList
 from tests.builders import a_requester
 from tests.integration.gateway.workshop import Workshop
 
@@ -299,3 +303,71 @@ async def test_the_key_of_a_banned_moderator_decides_nothing(
     assert seen.status == 404
     shown = await workshop.client.get(f"/v1/generations/{job_id}", headers=workshop.alice)
     assert (await shown.json())["status"] == "blocked"
+
+
+async def ask_by_form(workshop: Workshop, picture: bytes = b"", **fields: str) -> ClientResponse:
+    form = FormData(fields)
+    form.add_field("picture", picture, filename="a.png" if picture else "")
+    return await workshop.client.post("/removal", data=form, allow_redirects=False)
+
+
+async def test_a_signed_link_to_any_file_of_a_picture_names_it_and_so_it_does_when_it_has_expired(
+    workshop: Workshop, moderator: dict[str, str]
+) -> None:
+    job_id = await delivered(workshop)
+    shown = await workshop.client.get(
+        f"/v1/images/{job_id}/1?format=avif", headers=workshop.alice, allow_redirects=False
+    )
+    link = shown.headers["Location"]
+    assert job_id not in link
+    workshop.clock.pass_s(2 * 24 * 3600)
+    assert (await workshop.client.get(URL(link).path_qs)).status == 403
+    answer = await ask_by_form(workshop, link=link, words="me")
+    assert answer.status == 303, await answer.text()
+    review = await the_review(workshop, moderator)
+    assert (review["generation_id"], review["picture"]) == (job_id, 1)
+    # The same over REST, of another file of it.
+    jobs = await workshop.services.generations.snapshot(JobId(job_id))
+    for key in jobs.job.images[1].keys.values():
+        body = {"link": f"https://cdn.test/{key}?verify=1-x"}
+        status, told = await post(workshop, "/v1/removal-requests", {}, **body)
+        assert status in (201, 429)
+        assert status == 429 or told["matches"] == 1
+
+
+async def test_too_many_forms_are_answered_by_a_page_that_says_when_to_come_back(
+    workshop: Workshop,
+) -> None:
+    answers = [await ask_by_form(workshop, link="gen_" + "0" * 20) for _ in range(7)]
+    last = answers[-1]
+    assert (last.status, last.content_type) == (429, "text/html")
+    text = await last.text()
+    assert "Too many requests came from your address. Try again in" in text
+    assert "<form" in text
+    assert int(last.headers["Retry-After"]) > 0
+
+
+async def test_every_refusal_of_the_form_is_a_page_with_the_form_again(workshop: Workshop) -> None:
+    requests = workshop.services.moderation.requests
+
+    def no_lists() -> list[HashList]:
+        raise HashListsInvalid("lists.toml cannot be read")
+
+    requests._listed = VettedPictures(open_lists=no_lists)
+    buffer = io.BytesIO()
+    Image.effect_noise((96, 96), 50).convert("RGB").save(buffer, format="PNG")
+    refused = {
+        "held back": (400, await ask_by_form(workshop, buffer.getvalue())),
+        "not a picture": (422, await ask_by_form(workshop, b"no picture")),
+        "other fields": (422, await ask_by_form(workshop, colour="red")),
+        "multipart/form-data": (415, await workshop.client.post("/removal", json={})),
+    }
+    for sentence, (status, answer) in refused.items():
+        text = await answer.text()
+        assert (answer.status, answer.content_type) == (status, "text/html"), text
+        assert sentence in text
+        assert "<form" in text
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    gone = await workshop.client.get("/removal/nobodys")
+    assert (gone.status, gone.content_type) == (404, "text/html")
+    assert "There is no such request." in await gone.text()
