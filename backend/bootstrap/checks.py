@@ -19,6 +19,16 @@ def share_lists(settings: Settings) -> OpenLists:
     return cache(partial(open_hash_lists, settings.hash_lists, cache=settings.home / "hash_lists"))
 
 
+def all_lists(objects: ObjectStore, open_lists: OpenLists) -> tuple[HashList, ...]:
+    """Return our own list, of what was removed here, before those that the settings name.
+
+    Raises:
+        HashListsInvalid: one of them is set to what it cannot be.
+
+    """
+    return (open_own_list(BlockedHashes(objects=objects).read), *open_lists())
+
+
 def open_upload_checks(
     settings: Settings, objects: ObjectStore, open_lists: OpenLists
 ) -> tuple[ImageCheck, ...]:
@@ -34,7 +44,7 @@ def open_upload_checks(
         nsfw_second_labels=settings.nsfw_second_labels,
         age=settings.age_estimator,
         age_labels=settings.age_estimator_labels,
-        hash_lists=(open_own_list(BlockedHashes(objects=objects).read), *open_lists()),
+        hash_lists=all_lists(objects, open_lists),
         looks_at_crops=True,
     )
     return open_image_checks(wanted=wanted)

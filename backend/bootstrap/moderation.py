@@ -2,10 +2,11 @@
 
 import time
 from datetime import timedelta
+from functools import cache, partial
 
 from redis.asyncio import Redis
 
-from backend.bootstrap.checks import OpenLists
+from backend.bootstrap.checks import OpenLists, all_lists
 from backend.bootstrap.child_safety import make_child_safety, make_safety_reports
 from backend.bootstrap.images import OpenStore, open_store
 from backend.bootstrap.moderators import make_moderators
@@ -23,6 +24,7 @@ from backend.delivery.cancel_flags import RedisCancelFlags
 from backend.delivery.links import StoredPictures
 from backend.delivery.listed_pictures import VettedPictures
 from backend.delivery.removals import StoredFiles
+from backend.delivery.watched_lists import WatchedLists
 from backend.domain.standing import StandingRules
 from backend.limits.memory_limiter import MemoryLimiter
 from backend.service.appeals import Appeals
@@ -103,6 +105,7 @@ def make_moderation(
             clock=clock,
         ),
         safety=make_safety_reports(settings, database, moderators, clock=clock),
+        lists=WatchedLists(open_lists=cache(partial(all_lists, stored.objects, open_lists))),
         looking=ReviewPictures(
             reviews=reviews,
             jobs=jobs,

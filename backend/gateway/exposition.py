@@ -68,10 +68,11 @@ BACKLOG_GAUGES: Final[Mapping[str, tuple[str, Callable[[Backlog], float]]]] = {
 
 
 class BoardCollector(Collector):
-    """Offers a board of gauges to Prometheus."""
+    """Offers a board of gauges to Prometheus, and how the lists are that this gateway looks in."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, list_states: Mapping[str, str]) -> None:
         self._board = board
+        self._list_states = list_states
 
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily(
@@ -98,6 +99,7 @@ class BoardCollector(Collector):
             yield counter
         yield from self._coverage()
         yield from self._backlog()
+        yield self._lists()
 
     def _backlog(self) -> Iterator[Metric]:
         for name, (text, gauge_of) in BACKLOG_GAUGES.items():
@@ -105,6 +107,16 @@ class BoardCollector(Collector):
             for kind in self._board.backlog:
                 gauge.add_metric((kind.kind.value,), gauge_of(kind))
             yield gauge
+
+    def _lists(self) -> Metric:
+        usable = GaugeMetricFamily(
+            "impasto_gateway_hash_list_usable",
+            "Whether a list of known pictures can be looked in; nothing is taken in if one cannot.",
+            labels=("list",),
+        )
+        for name, trouble in self._list_states.items():
+            usable.add_metric((name,), float(not trouble))
+        return usable
 
     def _states(self) -> Metric:
         states = GaugeMetricFamily(
@@ -165,9 +177,12 @@ def _drain_s(gauges: FamilyGauges) -> float:
     return float("inf") if gauges.drain_s is None else gauges.drain_s
 
 
-def expose(board: Board, *, accept: str) -> tuple[bytes, str]:
-    """Return the board in the format asked for by an `Accept` header, and its content type."""
+def expose(board: Board, list_states: Mapping[str, str], *, accept: str) -> tuple[bytes, str]:
+    """Return the board, and how the lists of known pictures are here, and their content type.
+
+    The format is that which an `Accept` header asks for.
+    """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(BoardCollector(board))
+    registry.register(BoardCollector(board, list_states))
     encode, content_type = choose_encoder(accept)
     return encode(registry), content_type

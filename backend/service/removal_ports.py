@@ -1,6 +1,6 @@
 """What removing pictures needs from outside, as Protocols."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -66,6 +66,16 @@ class ListedPictures(Protocol):
             PictureInvalid, PictureTooLarge: it cannot be read.
             PictureBlocked: it is one (`child_safety`), or no list can be relied on now.
 
+        """
+
+
+class KnownLists(Protocol):
+    """The lists of known pictures as this process has them."""
+
+    async def states(self) -> Mapping[str, str]:
+        """Return what is the trouble with each list, as a word, by its name; "" if it is well.
+
+        It never takes long: while one is read, what was seen last is told.
         """
 
 

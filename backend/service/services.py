@@ -13,6 +13,7 @@ from backend.service.moderation_ports import CardStore
 from backend.service.ports import EventBus, MessageStore
 from backend.service.preferences import SavedPreferences
 from backend.service.provenance import ProvenanceChecks
+from backend.service.removal_ports import KnownLists
 from backend.service.removal_requests import RemovalRequests
 from backend.service.removals import Removals
 from backend.service.reviews import Reviews
@@ -33,6 +34,7 @@ class Moderation:
     requests: RemovalRequests
     safety: SafetyReports
     looking: ReviewPictures
+    lists: KnownLists
 
 
 @dataclass(frozen=True, kw_only=True)

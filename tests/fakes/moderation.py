@@ -6,6 +6,7 @@ from datetime import datetime
 
 from backend.delivery.listed_pictures import VettedPictures
 from backend.delivery.removals import StoredFiles
+from backend.delivery.watched_lists import WatchedLists
 from backend.domain.errors import DecisionImpossible, ReportRepeated, TooManyReports
 from backend.domain.jobs import Block, Change, Job
 from backend.domain.requests import AccountId, JobId
@@ -380,6 +381,7 @@ def make_moderation(
             clock=clock,
             reviewers=[SAFETY_REVIEWER],
         ),
+        lists=WatchedLists(open_lists=lambda: hash_lists),
         looking=ReviewPictures(
             reviews=reviews,
             jobs=jobs,
