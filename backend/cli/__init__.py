@@ -1,5 +1,6 @@
 """The `impasto` command: starts the other processes, never imports them."""
 
+import importlib.metadata
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -73,7 +74,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        arguments = make_parser().parse_args(words)
+        parser = make_parser()
+        if not words:
+            sys.stderr.write(parser.format_help())
+            return EXIT_BAD_INPUT
+        arguments = parser.parse_args(words)
         status: int = arguments.run(arguments)
     except KeyboardInterrupt:
         return 130
@@ -89,6 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def make_parser() -> Parser:
     """Make the parser of all commands."""
     parser = Parser(prog="impasto", description="A picture workshop you host yourself.")
+    version = importlib.metadata.version("impasto")
+    parser.add_argument("--version", action="version", version=f"impasto {version}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add_parser(subparsers)

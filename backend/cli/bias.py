@@ -15,7 +15,7 @@ from typing import Final
 
 from backend.bootstrap import open_services
 from backend.cli.stack import Stack, open_stack
-from backend.cli.terminal import Subparsers, say, show_progress
+from backend.cli.terminal import Subparsers, input_file, say, show_progress
 from backend.cli.wait import ServerEnded, end_as_by_ctrl_c, wait
 from backend.domain.errors import BadInput
 from backend.domain.families import ModelFamily
@@ -41,14 +41,23 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("bias", help="measure how people come out in a model's pictures")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     auditing = actions.add_parser("audit", help="draw the fixed prompts, count, and report")
-    auditing.add_argument("--family", choices=[family.value for family in ModelFamily])
     auditing.add_argument(
-        "--prompts", type=Path, metavar="FILE", help="another prompt file than the one that ships"
+        "--family",
+        choices=[family.value for family in ModelFamily],
+        help="whose model is audited (the first that is served)",
     )
-    auditing.add_argument("--seeds", type=int, default=SEEDS, help=f"a prompt ({SEEDS})")
+    auditing.add_argument(
+        "--prompts",
+        type=input_file,
+        metavar="FILE",
+        help="another prompt file than the one that ships",
+    )
+    auditing.add_argument(
+        "--seeds", type=int, default=SEEDS, help=f"how many portraits of each prompt ({SEEDS})"
+    )
     auditing.add_argument(
         "--reference",
-        type=Path,
+        type=input_file,
         metavar="FILE",
         help='TOML of shares: [axis."a nurse"] group = 0.5',
     )

@@ -2,11 +2,10 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final
 
 from backend.cli.guild_policy import read_document
-from backend.cli.terminal import Subparsers, say
+from backend.cli.terminal import Subparsers, input_file, say
 from backend.prompt.calibration import (
     BINS,
     EVERYDAY,
@@ -37,7 +36,7 @@ def add_parser(actions: Subparsers) -> None:
     """Add the action to `impasto policy`."""
     parser = actions.add_parser("calibrate", help="tell how scores stand to a labelled set")
     parser.add_argument(
-        "--set", type=Path, nargs="+", required=True, metavar="FILE", help="labelled prompts"
+        "--set", type=input_file, nargs="+", required=True, metavar="FILE", help="labelled prompts"
     )
     parser.set_defaults(run=run)
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shlex
 import socket
 import sys
 import time
@@ -21,7 +22,7 @@ from backend.settings import Settings
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser("demo", help="try everything with an offline Discord")
-    parser.add_argument("--port", type=int, default=0, help="port of the page (0 picks one)")
+    parser.add_argument("--port", type=int, default=0, help="port of the page (any free one)")
     parser.add_argument("--ready-file", type=Path, help="write URLs and process ids here as JSON")
     parser.add_argument(
         "--openapi", type=Path, help="judge the bot's requests by Discord's OpenAPI document"
@@ -102,8 +103,14 @@ def start_discord(stack: Stack, page_port: int, openapi: Path | None) -> Mapping
 
 
 def announce(stack: Stack, discord: Mapping[str, object], ready_file: Path | None) -> None:
-    """Print the page's URL, and write all doors to `ready_file` for programs."""
-    say(f"\n  Open {discord['page_url']}\n\n  Type /imagine there. Ctrl-C stops everything.\n")
+    """Print the page's URL and the other doors; write all to `ready_file` for programs."""
+    settings = stack.settings
+    home = shlex.quote(str(settings.home))
+    say(
+        f"\n  Open {discord['page_url']}\n\n  Type /imagine there. Ctrl-C stops everything.\n\n"
+        f"  REST: {settings.public_url}  (for a key: IMPASTO_HOME={home} impasto key create NAME)\n"
+        f"  Logs: {settings.home / 'logs'}\n"
+    )
     if ready_file is not None:
         doors = {
             **discord,

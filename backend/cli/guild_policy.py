@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from backend.bootstrap import make_policies, now, open_database
-from backend.cli.terminal import EXIT_BAD_INPUT, Subparsers, say
+from backend.cli.terminal import EXIT_BAD_INPUT, Subparsers, input_file, say
 from backend.db.migrate import upgrade
 from backend.domain.errors import BadInput
 from backend.domain.policies import PolicyRevision
@@ -26,7 +26,7 @@ T = TypeVar("T")
 def add_parsers(actions: Subparsers) -> None:
     """Add the actions to `impasto policy`."""
     setting = actions.add_parser("set", help="make a document a guild's own policy")
-    setting.add_argument("file", type=Path, help="a policy document")
+    setting.add_argument("file", type=input_file, help="a policy document")
     setting.set_defaults(run=run_set)
     unsetting = actions.add_parser("unset", help="let the deployment's policy hold in a guild")
     unsetting.set_defaults(run=run_unset)
@@ -114,14 +114,16 @@ def read_document(path: Path) -> str:
     """Read a document from a file.
 
     Raises:
-        BadInput: there is no such file, or it is no text.
+        BadInput: it cannot be read, or is no text.
 
     """
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is no text.", way_out="Name a text file in UTF-8.") from error
+    except OSError as error:
         raise BadInput(
-            f"{path} cannot be read: {error}.", way_out="Name a file with a policy document."
+            f"{path} cannot be read: {error.strerror}.", way_out="Name a text file in UTF-8."
         ) from error
 
 

@@ -34,17 +34,19 @@ from backend.cli.terminal import (
 from backend.cli.wait import ServerEnded, ask, end_as_by_ctrl_c, wait
 from backend.domain.errors import BadInput, InvalidAspectRatio, InvalidParameter
 from backend.domain.families import ModelFamily
-from backend.domain.jobs import Job, JobState
+from backend.domain.jobs import Block, Job, JobState
 from backend.domain.languages import language_name
 from backend.domain.prompts import AspectRatio, LoraRef
 from backend.domain.requests import AccountId, GenerationRequest, JobId, Requester, Surface
 from backend.domain.results import ImageRef, ImageVariant
 from backend.domain.tiers import Tier
+from backend.domain.ways_out import NOT_CHECKED, way_out
 from backend.prompt.pipeline import understand
 from backend.service.alt_text import alt_text
 from backend.service.job_view import JobView
 from backend.service.recipes import request_by
 from backend.settings import Settings
+from safety.verdict import Outcome
 
 FORMATS: Final = {
     "png": ImageVariant.ORIGINAL,
@@ -58,11 +60,19 @@ RATIO: Final = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser("imagine", help="make a picture and write it to a file")
-    parser.add_argument("prompt", nargs="?")
-    parser.add_argument("--family", choices=[family.value for family in ModelFamily])
-    parser.add_argument("--seed", type=int)
+    parser.add_argument(
+        "prompt", nargs="?", help="what to draw, in quotes; may have parameters (--ar 3:2)"
+    )
+    parser.add_argument(
+        "--family",
+        choices=[family.value for family in ModelFamily],
+        help="which family draws it (the first that is served)",
+    )
+    parser.add_argument(
+        "--seed", type=int, help="the same seed draws the same picture (one by chance)"
+    )
     parser.add_argument("--ar", metavar="W:H", help="aspect ratio, for example 3:2")
-    parser.add_argument("--steps", type=int)
+    parser.add_argument("--steps", type=int, help="1 to 150 (the model's own choice)")
     parser.add_argument("--n", type=int, help="how many pictures (1 to 4; one, if not told)")
     parser.add_argument(
         "--lora",
@@ -89,9 +99,17 @@ def add_parser(subparsers: Subparsers) -> None:
         default=[],
         help="a ControlNet and the picture it is shown, for example edges:0.8=lines.png",
     )
-    parser.add_argument("--tier", choices=[tier.value for tier in Tier])
-    parser.add_argument("--out", type=Path, help="file to write; more pictures get -1, -2 …")
-    parser.add_argument("--recipe", type=Path, metavar="FILE", help="write how it was made")
+    parser.add_argument(
+        "--tier",
+        choices=[tier.value for tier in Tier],
+        help="how soon its turn comes (fast)",
+    )
+    parser.add_argument(
+        "--out", type=Path, help="file to write (impasto-ID-1.png here); more pictures get -1, -2 …"
+    )
+    parser.add_argument(
+        "--recipe", type=Path, metavar="FILE", help="write into this file how it was made"
+    )
     parser.add_argument(
         "--exact", type=Path, metavar="FILE", help="draw the very pictures of a recipe again"
     )
@@ -256,7 +274,8 @@ def _report(job: Job, paths: Sequence[Path], variant: ImageVariant, *, as_json: 
         if job.result is not None and job.result.reproduction is not None:
             say(tell_reproduction(job.result.reproduction))
     elif job.block is not None:
-        sys.stderr.write(f"Held back ({job.block.category}); nothing was written.\n")
+        held = f"Held back ({job.block.category}); nothing was written."
+        sys.stderr.write(f"{held} {_held_way_out(job, job.block)}\n")
     elif job.failure is not None:
         sys.stderr.write(f"{job.failure.code}: {job.failure.message}\n")
     else:
@@ -315,8 +334,15 @@ def _verdict(job: Job) -> dict[str, object] | None:
             "stage": job.block.stage,
             "category": job.block.category,
             "rule": job.block.rule,
+            "way_out": _held_way_out(job, job.block),
         }
     return {"outcome": "allow"} if job.result is not None else None
+
+
+def _held_way_out(job: Job, block: Block) -> str:
+    if job.is_not_checked:
+        return NOT_CHECKED
+    return way_out(block.category, is_final=block.outcome == Outcome.BLOCK)
 
 
 def _timings(job: Job) -> dict[str, float]:

@@ -25,7 +25,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     create.set_defaults(run=run_create)
     revoke = actions.add_parser("revoke", help="revoke a key by its id")
-    revoke.add_argument("id")
+    revoke.add_argument("id", help="its id (key_…), which was shown with its secret")
     revoke.set_defaults(run=run_revoke)
 
 
@@ -50,8 +50,13 @@ def run_revoke(arguments: argparse.Namespace) -> int:
     """Revoke a key."""
     settings = open_home()
     is_revoked = asyncio.run(_revoke(settings, arguments.id))
-    say("Revoked." if is_revoked else "There is no such key.")
-    return 0 if is_revoked else 2
+    if not is_revoked:
+        raise BadInput(
+            "There is no such key.",
+            way_out="Give its id (key_…), which was shown with its secret, not the secret.",
+        )
+    say("Revoked.")
+    return 0
 
 
 async def _create(settings: Settings, name: str, *, is_moderator: bool) -> tuple[str, str]:

@@ -6,11 +6,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from backend.bootstrap import make_policies, now, open_database
 from backend.cli import calibration_report, guild_policy
-from backend.cli.terminal import Subparsers, say
+from backend.cli.terminal import Subparsers, input_file, say
 from backend.db.judgement_store import SqlJudgements
 from backend.db.migrate import upgrade
 from backend.domain.errors import BadInput
@@ -40,7 +39,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("policy", help="set, show and try safety policies")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     trying = actions.add_parser("try", help="show what of the last jobs would be judged anew")
-    trying.add_argument("file", type=Path, help="a policy document")
+    trying.add_argument("file", type=input_file, help="a policy document")
     trying.add_argument("--last", type=int, default=1_000, help="how many jobs (1000)")
     trying.add_argument(
         "--guild", metavar="ID", help="try it as the policy of a guild, on its jobs"

@@ -24,7 +24,10 @@ def add_parser(subparsers: Subparsers) -> None:
         parser = subparsers.add_parser(name, help=f"run one {name} process")
         if name == "worker":
             parser.add_argument(
-                "--family", required=True, choices=[family.value for family in ModelFamily]
+                "--family",
+                required=True,
+                choices=[family.value for family in ModelFamily],
+                help="which family it draws",
             )
         parser.set_defaults(run=run)
 

@@ -49,11 +49,17 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("prompt", help="work with prompts")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     check = actions.add_parser("check", help="screen prompts, one JSON object a line")
-    check.add_argument("--json", action="store_true", help="the only format there is")
+    check.add_argument(
+        "--json", action="store_true", help="the only format there is, whether asked for or not"
+    )
     check.set_defaults(run=run)
     explaining = actions.add_parser("explain", help="say what a prompt would be drawn as, and cost")
-    explaining.add_argument("prompt")
-    explaining.add_argument("--family", choices=[family.value for family in ModelFamily])
+    explaining.add_argument("prompt", help="a prompt, in quotes, with its parameters")
+    explaining.add_argument(
+        "--family",
+        choices=[family.value for family in ModelFamily],
+        help="which family would draw it (the first that is served)",
+    )
     explaining.add_argument("--json", action="store_true", help="print one JSON object")
     explaining.set_defaults(run=explain)
 

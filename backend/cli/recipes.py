@@ -22,7 +22,7 @@ def must_stand_alone(arguments: argparse.Namespace) -> None:
     """
     is_more_asked = any(getattr(arguments, name) is not None for name in _IN_THE_RECIPE)
     if is_more_asked or arguments.control:
-        raise InvalidParameter(name="exact", expected="a recipe's file and nothing else to draw")
+        raise _wrong("a recipe's file and nothing else to draw")
 
 
 def read_recipe(path: Path) -> RecipeDocument:
@@ -34,8 +34,16 @@ def read_recipe(path: Path) -> RecipeDocument:
     """
     try:
         return DOCUMENT.validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise InvalidParameter(name="exact", expected="a file with a recipe") from error
+    except OSError as error:
+        raise _wrong(f"a file that can be read; {path}: {error.strerror}") from error
+    except ValidationError as error:
+        raise _wrong(f"a file with a recipe, and {path} is none") from error
+
+
+def _wrong(expected: str) -> InvalidParameter:
+    error = InvalidParameter(name="exact", expected=expected)
+    error.way_out = "Write `impasto imagine --exact fox.json`; `--recipe fox.json` writes one."
+    return error
 
 
 def write_recipe(job: Job, path: Path) -> None:

@@ -40,7 +40,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "drop", help="remove what is sealed of a finding, once it need not be preserved"
     )
     for action in (show, marking, releasing, unsealing, dropping):
-        action.add_argument("id")
+        action.add_argument("id", help="its id, as `impasto reports list` shows it")
     marking.add_argument("number", help="what the reporting body calls it")
     for action in (releasing, unsealing, dropping):
         action.add_argument("--reason", required=True, help="why; it goes on record")
@@ -48,7 +48,9 @@ def add_parser(subparsers: Subparsers) -> None:
     unsealing.add_argument("--picture", type=int, default=0, help="which of its pictures, from 0")
     unsealing.add_argument("--key", type=Path, help="the private key, where it is not in the home")
     for action in (listing, show, marking, releasing, unsealing, dropping):
-        action.add_argument("--json", action="store_true", help="print JSON")
+        action.add_argument(
+            "--json", action="store_true", help="print one JSON object; `list`, an array"
+        )
         action.set_defaults(run=run)
 
 

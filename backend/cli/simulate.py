@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from backend.cli.terminal import BadUsage, Subparsers, say, show_progress
+from backend.cli.terminal import BadUsage, Subparsers, input_file, say, show_progress
 from backend.domain.errors import BadInput
 from backend.domain.families import ModelFamily
 from backend.scheduling.replay.compare import PolicyFigures, compare
@@ -45,17 +45,23 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "trace",
         nargs="?",
-        type=Path,
+        type=input_file,
         help="CSV with arrival_s,user,tier,family,gpu_s,images,adapter; or a GenTD26 request log",
     )
     parser.add_argument("--synthetic", action="store_true", help="make a trace like production's")
     parser.add_argument("--load", type=float, help="rescale arrivals to this load (1 is all GPUs)")
-    parser.add_argument("--gpus", default="sdxl=20,sd3=10,flux=10", help="GPUs of each family")
     parser.add_argument(
-        "--policy", default="ours,fifo,round_robin,strict,weighted_random", help="what to compare"
+        "--gpus",
+        default="sdxl=20,sd3=10,flux=10",
+        help="GPUs of each family (sdxl=20,sd3=10,flux=10)",
+    )
+    parser.add_argument(
+        "--policy",
+        default="ours,fifo,round_robin,strict,weighted_random",
+        help="what to compare, separated by commas (all)",
     )
     parser.add_argument("--jobs", type=int, default=JOBS_DEFAULT, help="jobs to make")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="what a trace is made from (0)")
     parser.add_argument(
         "--weights-only", action="store_true", help="ours without reserves and promotion"
     )

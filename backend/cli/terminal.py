@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, Protocol, Self, TextIO
 
@@ -30,6 +31,32 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise BadUsage(f"{message}. See `{self.prog} --help`.")
+
+    def parse_known_args(  # type: ignore[override]  # argparse overloads it for other namespaces
+        self,
+        args: Sequence[str] | None = None,
+        namespace: argparse.Namespace | None = None,
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Refuse what a command does not know in that command's name, not in `impasto`'s."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
+
+
+def input_file(text: str) -> Path:
+    """Read the name of a file that a command is to read.
+
+    Raises:
+        argparse.ArgumentTypeError: there is none.
+
+    """
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a folder, not a file")
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"there is no file {text}")
+    return path
 
 
 def refuse(code: str, message: str, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from backend.bootstrap import open_provenance
-from backend.cli.terminal import Subparsers, say
+from backend.cli.terminal import Subparsers, input_file, say
 from backend.db.migrate import upgrade
 from backend.domain.errors import PictureInvalid, PictureTooLarge
 from backend.domain.provenance import Provenance
@@ -22,7 +22,7 @@ _MIB = 1024 * 1024
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser("verify", help="tell where a picture is from")
-    parser.add_argument("file", type=Path, help="a PNG, JPEG, WebP, AVIF or GIF")
+    parser.add_argument("file", type=input_file, help="a PNG, JPEG, WebP, AVIF or GIF")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 

@@ -289,7 +289,7 @@ class PictureInvalid(BadInput):
     def __init__(self) -> None:
         super().__init__(
             "This is not a picture that can be read.",
-            way_out="Send a PNG, JPEG, WebP or GIF that is not damaged.",
+            way_out="Send a PNG, JPEG, WebP, AVIF or GIF that is not damaged.",
         )
 
 

@@ -308,7 +308,9 @@ def test_a_key_needs_a_name(name: str, capsys: pytest.CaptureFixture[str]) -> No
 
 def test_a_key_that_is_not_there_cannot_be_revoked(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["key", "revoke", "key_0"]) == 2
-    assert capsys.readouterr().out == "There is no such key.\n"
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("bad_input: There is no such key. Give its id")
 
 
 @pytest.mark.parametrize("words", [["key", "create", "me"], ["imagine", "a fox"], ["doctor"]])
@@ -320,11 +322,17 @@ def test_the_home_is_for_its_owner_alone(
     assert (tmp_path / "home").stat().st_mode & 0o077 == 0
 
 
-def test_the_demos_doors_are_for_their_owner_alone(tmp_path: Path) -> None:
+def test_the_demos_doors_are_told_and_for_their_owner_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     stack = Stack(
         settings=Settings(),
         supervisor=Supervisor(logs=tmp_path / "logs", env={}),
         redis_url=NOBODY_THERE,
     )
     announce(stack, {"page_url": "http://127.0.0.1:1/secret"}, tmp_path / "ready.json")
+    told = capsys.readouterr().out
+    assert "Open http://127.0.0.1:1/secret\n" in told
+    assert f"REST: {stack.settings.public_url} " in told
+    assert str(stack.settings.home / "logs") in told
     assert (tmp_path / "ready.json").stat().st_mode & 0o077 == 0
