@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 
 from aiohttp import hdrs, web
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from backend.gateway.problems import BadRequest, FieldError
 
@@ -34,7 +35,7 @@ async def read_body(request: web.Request, model: type[ModelT]) -> ModelT:
     try:
         return model.model_validate_json(raw)
     except ValidationError as error:
-        raise _explain(error) from None
+        raise _explain(error, model) from None
 
 
 def read_query(request: web.Request, model: type[ModelT]) -> ModelT:
@@ -51,7 +52,7 @@ def read_query(request: web.Request, model: type[ModelT]) -> ModelT:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise _explain(error) from None
+        raise _explain(error, model) from None
 
 
 def idempotency_key_of(request: web.Request) -> str | None:
@@ -77,15 +78,23 @@ def idempotency_key_of(request: web.Request) -> str | None:
     return key
 
 
-def _explain(error: ValidationError) -> BadRequest:
+def _explain(error: ValidationError, model: type[BaseModel]) -> BadRequest:
     details = error.errors(include_url=False, include_input=False, include_context=False)
     errors = tuple(
-        FieldError(pointer=_pointer(each["loc"]), detail=each["msg"], code=each["type"])
+        FieldError(pointer=_pointer(each["loc"]), detail=_detail(each, model), code=each["type"])
         for each in details[:ERRORS_MAX]
     )
     if any(each["type"] == "json_invalid" for each in details):
         return BadRequest("malformed_request", "The body is not valid JSON.", errors=errors)
     return BadRequest("invalid_request", "The request does not have this shape.", errors=errors)
+
+
+def _detail(error: ErrorDetails, model: type[BaseModel]) -> str:
+    if error["type"] != "extra_forbidden":
+        return error["msg"]
+    if len(error["loc"]) > 1:
+        return "There is no such field here"
+    return f"There is no such field; known: {', '.join(model.model_fields)}"
 
 
 def _pointer(location: Iterable[int | str]) -> str:

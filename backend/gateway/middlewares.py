@@ -114,9 +114,14 @@ HTTP_PROBLEMS: Final[dict[str, ProblemKind]] = {
     "invalid_request": _row(_WRONG, "Invalid request"),
     "not_found": _row(Status.NOT_FOUND, "Not found"),
     "method_not_allowed": _row(Status.METHOD_NOT_ALLOWED, "Method not allowed"),
-    "payload_too_large": _row(Status.REQUEST_ENTITY_TOO_LARGE, "Body too large"),
+    "payload_too_large": _row(Status.REQUEST_ENTITY_TOO_LARGE, "Too large"),
     "unsupported_media": _row(Status.UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"),
     "internal": _row(Status.INTERNAL_SERVER_ERROR, "Internal error"),
+}
+_SENTENCES: Final = {
+    "not_found": "There is nothing at this address.",
+    "method_not_allowed": "This address takes other methods.",
+    "payload_too_large": "This is larger than what is taken in here.",
 }
 _CODE_OF_STATUS: Final = {int(kind.status): code for code, kind in HTTP_PROBLEMS.items()}
 
@@ -201,7 +206,8 @@ def _of_http(error: web.HTTPException) -> Problem:
     headers: dict[str, str] = {}
     if allowed := error.headers.get(hdrs.ALLOW):
         headers[hdrs.ALLOW] = allowed
-    return Problem(code=code, kind=kind, detail=f"{error.reason}.", headers=headers)
+    detail = _SENTENCES.get(code, f"{error.reason}.")
+    return Problem(code=code, kind=kind, detail=detail, headers=headers)
 
 
 def _route_of(request: web.Request) -> str:

@@ -24,7 +24,7 @@ from backend.gateway.app_keys import PUBLIC_URL, SERVICES
 from backend.gateway.bodies import read_body
 from backend.gateway.clients import client_of
 from backend.gateway.forms import read_part
-from backend.gateway.pages import page, refused_on_page
+from backend.gateway.pages import page, refused_on_page, said
 from backend.gateway.patience import within
 from backend.gateway.problems import BadRequest
 from backend.gateway.shapes import Incoming, Text
@@ -48,16 +48,20 @@ _FORM: Final = """
 <p>No account is needed. A person answers within 48 hours. Of a picture that you attach only
 its fingerprint is kept.</p>
 <form method="post" action="/removal" enctype="multipart/form-data">
-<p><label>Link to the picture (of this workshop or of Discord), or its id (gen_&hellip;)<br>
-<input name="link" maxlength="2000" size="60"></label></p>
-<p><label>Or the picture itself (PNG, JPEG, WebP; 10 MiB)<br>
+<p><label>Link to the picture (of this workshop or of Discord), or its id (gen_&hellip;)
+<input name="link" maxlength="2000" value="{link}"></label></p>
+<p><label>Or the picture itself (PNG, JPEG, WebP, AVIF or GIF; up to 10 MiB)
 <input type="file" name="picture" accept="image/*"></label></p>
-<p><label>What is wrong with it<br>
-<textarea name="words" maxlength="2000" rows="6" cols="60"></textarea></label></p>
-<p><label>How to reach you (may be empty)<br>
-<input name="contact" maxlength="200" size="60"></label></p>
+<p><label>What is wrong with it
+<textarea name="words" maxlength="2000" rows="6">
+{words}</textarea></label></p>
+<p><label>How to reach you (may be empty)
+<input name="contact" maxlength="200" value="{contact}"></label></p>
 <p hidden><label>Leave this empty<input name="name" tabindex="-1" autocomplete="off"></label></p>
 <p><button>Ask for its removal</button></p></form>"""
+_AGAIN: Final = f'<p><a href="/removal">{_TITLE}</a></p>'
+# What was typed into the form, for when it comes back.
+_TYPED: Final[web.RequestKey[Mapping[str, str]]] = web.RequestKey("removal_typed")
 
 
 class RemovalIn(Incoming):
@@ -83,20 +87,20 @@ class RequestOut(BaseModel):
 
 async def form(_request: web.Request) -> web.Response:
     """Show the form, which is the same for everybody."""
-    return page(_TITLE, _FORM)
+    return page(_TITLE, _filled({}))
 
 
 async def submit(request: web.Request) -> web.StreamResponse:
     """Take in the form, and answer with where its state can be read.
 
-    Whoever is refused reads a sentence, and has the form again.
+    Whoever is refused reads a sentence, and has the form again, as they filled it in.
     """
-    return await refused_on_page(_submit, title=_TITLE, below=_FORM)(request)
+    return await refused_on_page(_submit, title=_TITLE, below=_form_again)(request)
 
 
 async def state(request: web.Request) -> web.StreamResponse:
     """Show what became of a request to whoever has its link."""
-    return await refused_on_page(_state, title="Your request")(request)
+    return await refused_on_page(_state, title="Your request", below=lambda _: _AGAIN)(request)
 
 
 async def _submit(request: web.Request) -> web.Response:
@@ -106,7 +110,17 @@ async def _submit(request: web.Request) -> web.Response:
         fields, picture = await within(WITHIN_S, _read_form(request))
     except TimeoutError as error:
         raise Unavailable from error
+    request[_TYPED] = fields
     return await _answer(request, fields, picture)
+
+
+def _form_again(request: web.Request) -> str:
+    return _filled(request.get(_TYPED, {}))
+
+
+def _filled(fields: Mapping[str, str]) -> str:
+    names = ("link", "words", "contact")
+    return _FORM.format_map({name: html.escape(fields.get(name, "")) for name in names})
 
 
 async def _answer(request: web.Request, fields: Mapping[str, str], picture: bytes) -> web.Response:
@@ -127,14 +141,14 @@ async def _answer(request: web.Request, fields: Mapping[str, str], picture: byte
 async def _state(request: web.Request) -> web.Response:
     requests = request.app[SERVICES].moderation.requests
     asked, found = await requests.status(request.match_info["secret"])
-    said = (
-        f"<p><strong>{_SAID[found]}</strong></p><p>Asked {asked.at:%Y-%m-%d %H:%M} UTC, "
+    told = (
+        f"{said(_SAID[found])}<p>Asked {asked.at:%Y-%m-%d %H:%M} UTC, "
         f"answered by {asked.due_at:%Y-%m-%d %H:%M} UTC. "
         f"Pictures that match: {asked.matches}.</p>"
         f"<p>Keep this page's address; it is the only way back to it.</p>"
-        f"<p><small>{html.escape(asked.id)}</small></p>"
+        f"<p class='id'>{html.escape(asked.id)}</p>"
     )
-    return page("Your request", said)
+    return page("Your request", told)
 
 
 async def create(request: web.Request) -> web.Response:

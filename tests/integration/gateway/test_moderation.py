@@ -177,13 +177,33 @@ async def test_a_request_that_names_no_picture_is_refused(workshop: Workshop) ->
 
 
 async def test_a_form_that_names_no_picture_comes_back_with_a_sentence(workshop: Workshop) -> None:
-    form = FormData({"words": "me", "link": "https://x.test/a-picture"})
+    form = FormData({"words": "<b>me</b>", "link": "https://x.test/a-picture"})
     form.add_field("picture", b"", filename="")
     answer = await workshop.client.post("/removal", data=form)
     assert (answer.status, answer.content_type) == (422, "text/html")
     text = await answer.text()
     assert "This names no picture." in text
-    assert "<form" in text
+    # Nothing has to be typed again, and nothing that was typed is markup.
+    assert 'value="https://x.test/a-picture"' in text
+    assert "&lt;b&gt;me&lt;/b&gt;</textarea>" in text
+
+
+async def test_who_has_lost_the_link_of_a_request_reads_a_page_with_a_way_back(
+    workshop: Workshop,
+) -> None:
+    answer = await workshop.client.get("/removal/none")
+    assert (answer.status, answer.content_type) == (404, "text/html")
+    text = await answer.text()
+    assert "Use the whole link you were given." in text
+    assert '<a href="/removal">' in text
+
+
+async def test_a_picture_that_is_too_large_is_told_in_words(workshop: Workshop) -> None:
+    form = FormData()
+    form.add_field("picture", io.BytesIO(b"x" * 11_000_000), filename="a.png")
+    answer = await workshop.client.post("/removal", data=form)
+    assert answer.status == 413
+    assert "This is larger than what is taken in here." in await answer.text()
 
 
 async def test_what_only_a_machine_fills_in_leads_nowhere(workshop: Workshop) -> None:

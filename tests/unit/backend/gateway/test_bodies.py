@@ -1,11 +1,12 @@
-"""Reading the Idempotency-Key."""
+"""Reading the Idempotency-Key, and what is told of fields that there are not."""
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
-from backend.gateway.bodies import idempotency_key_of
+from backend.gateway.bodies import idempotency_key_of, read_query
 from backend.gateway.problems import BadRequest
+from backend.gateway.shapes import Incoming, Text, WholeNumber
 
 
 def _key(*values: str) -> str | None:
@@ -36,3 +37,16 @@ def test_without_the_header_there_is_no_key() -> None:
 def test_a_key_that_is_none_is_refused(values: tuple[str, ...]) -> None:
     with pytest.raises(BadRequest):
         _key(*values)
+
+
+class _Asked(Incoming):
+    prompt: Text = ""
+    n: WholeNumber = 1
+
+
+def test_who_misspells_a_field_is_told_which_there_are() -> None:
+    with pytest.raises(BadRequest) as refused:
+        read_query(make_mocked_request("GET", "/?image_count=1"), _Asked)
+    [told] = refused.value.errors
+    assert (told.pointer, told.code) == ("/image_count", "extra_forbidden")
+    assert told.detail == "There is no such field; known: prompt, n"
