@@ -1,7 +1,6 @@
 """Removals in SQL: places, confirmations, and the requests of people without an account."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from sqlmodel import col, select, update
@@ -136,11 +135,11 @@ class SqlRemovalStore:
             result = None if row is None else decode(RESULT, row.result)
             if row is None or result is None:
                 return
-            left = tuple(image for image in result.images if image.index != index)
-            if len(left) == len(result.images):
+            left = result.without(index)
+            if left == result:
                 return
             # No transition: a delivered job stays delivered, with fewer pictures.
-            row.result = encode(RESULT, replace(result, images=left))
+            row.result = encode(RESULT, left)
             row.version += 1
             row.updated_at = at
 

@@ -1,7 +1,8 @@
 """What a finished job holds: pictures by key, seeds, timings."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
 from backend.domain.recipes import Recipe, Reproduction
 
@@ -17,6 +18,10 @@ class ImageVariant(StrEnum):
     THUMBNAIL_512 = "thumbnail_512"
     GRID = "grid"
     GRID_SMALL = "grid_small"
+
+
+# Files in which all pictures of a job are seen together; they lie with the first.
+TOGETHER: Final = frozenset({ImageVariant.GRID, ImageVariant.GRID_SMALL})
 
 
 def folder_of(key: str) -> str:
@@ -45,6 +50,17 @@ class ImageRef:
     fingerprint: str = ""
     fingerprint_quality: int = 0
     is_spoiler: bool = False
+
+    @property
+    def together(self) -> dict[ImageVariant, str]:
+        """The keys of files in which others are seen as well."""
+        return {variant: key for variant, key in self.keys.items() if variant in TOGETHER}
+
+    def alone(self) -> "ImageRef":
+        """Return it without the files in which others are seen as well."""
+        keys = {variant: key for variant, key in self.keys.items() if variant not in TOGETHER}
+        digests = {variant: one for variant, one in self.digests.items() if variant not in TOGETHER}
+        return replace(self, keys=keys, digests=digests)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,3 +91,8 @@ class GenerationResult:
     notes: tuple[str, ...] = ()
     recipe: Recipe | None = None
     reproduction: Reproduction | None = None
+
+    def without(self, index: int) -> "GenerationResult":
+        """Return it without one picture, wherever that is seen: also beside the others."""
+        left = tuple(image.alone() for image in self.images if image.index != index)
+        return self if len(left) == len(self.images) else replace(self, images=left)

@@ -166,6 +166,8 @@ class Removals:
 
     async def _places_of(self, copies: Sequence[tuple[Job, ImageRef]]) -> list[RemovalPlace]:
         keys = {key for _, copy in copies for key in copy.keys.values()}
+        # Where it is seen beside the others of its job.
+        keys |= {key for job, _ in copies for one in job.images for key in one.together.values()}
         names = {
             PlaceKind.FINGERPRINT: await self._fingerprints(copies),
             PlaceKind.GALLERY: {f"{owner.id}/{copy.index}" for owner, copy in copies},

@@ -152,8 +152,15 @@ def _add_report(embed: discord.Embed, review: Review) -> None:
 
 
 def _places_text(removal: Removal) -> str:
-    """Return each place with whether the picture is gone from it; what is not is told first."""
-    places = sorted(removal.places, key=lambda place: place.confirmed_at is not None)
+    """Return each place with whether the picture is gone from it; what is not is told first.
+
+    Files, of which there are many, come last.
+    """
+
+    def turn(place: RemovalPlace) -> tuple[bool, bool]:
+        return place.confirmed_at is not None, place.kind is PlaceKind.OBJECT
+
+    places = sorted(removal.places, key=turn)
     lines = [_place_line(place) for place in places[:_PLACES_SHOWN]]
     if more := len(places) - _PLACES_SHOWN:
         lines += [f"… and {more} more, all told in the audit log"] if more > 0 else []

@@ -76,16 +76,11 @@ class MemoryRemovalStore:
 
     async def take_from_gallery(self, job_id: JobId, index: int, *, at: datetime) -> None:
         job = self.memory.jobs.get(job_id)
-        if (
-            job is None
-            or job.result is None
-            or all(image.index != index for image in job.result.images)
-        ):
+        if job is None or job.result is None or job.result.without(index) == job.result:
             return
-        left = tuple(image for image in job.result.images if image.index != index)
         self.memory.jobs[job_id] = replace(
             job,
-            result=replace(job.result, images=left),
+            result=job.result.without(index),
             version=job.version + 1,
             updated_at=at,
         )

@@ -14,7 +14,7 @@ from backend.delivery.uploads import StoredUploads
 from backend.domain.errors import ImageNotFound, ModeratorsOnly, PictureBlocked
 from backend.domain.jobs import Job
 from backend.domain.removals import PlaceKind, Removal
-from backend.domain.results import GenerationResult, ImageRef, ImageVariant
+from backend.domain.results import TOGETHER, GenerationResult, ImageRef, ImageVariant
 from backend.settings import Settings as BackendSettings
 from gpu_worker.__main__ import open_screening
 from gpu_worker.release.screening import Held
@@ -42,10 +42,12 @@ def png(picture: Image.Image) -> bytes:
 
 
 def stored(workshop: FakeWorkshop, name: str, index: int, data: bytes) -> ImageRef:
-    keys = {variant: f"images/{name}/{index}/{variant}" for variant in ImageVariant}
+    """Store the files of a picture; the first of several has those of their grid as well."""
+    variants = set(ImageVariant) if index == 0 else set(ImageVariant) - TOGETHER
+    keys = {variant: f"images/{name}/{index}/{variant}" for variant in variants}
     for key in keys.values():
         workshop.objects.put(key, data, "image/png")
-    digests = dict.fromkeys(ImageVariant, f"{name}-{index}")
+    digests = dict.fromkeys(variants, f"{name}-{index}")
     return an_image(index, keys=keys, digests=digests)
 
 
@@ -87,6 +89,21 @@ async def test_every_file_is_gone_and_each_place_has_its_proof() -> None:
     assert [image.index for image in left.result.images] == [1]
     with pytest.raises(ImageNotFound):
         await workshop.services.generations.image(job.id, 0)
+
+
+async def test_it_is_not_seen_beside_the_others_either() -> None:
+    workshop = FakeWorkshop()
+    images = [stored(workshop, "aa", index, png(pixels(30 + 9 * index))) for index in range(4)]
+    job = await deliver(workshop, *images)
+    removal = await workshop.services.moderation.removals.remove(job.id, 2, MODERATOR, reason="x")
+    assert removal.is_finished
+    left = set(workshop.objects.list_keys("images/"))
+    assert not [key for key in left if "grid" in key or "/2/" in key]
+    shown = await workshop.jobs.get(job.id)
+    assert shown is not None
+    assert [image.index for image in shown.images] == [0, 1, 3]
+    assert {key for image in shown.images for key in image.keys.values()} == left
+    assert all(set(image.digests) <= set(image.keys) for image in shown.images)
 
 
 async def test_its_fingerprint_is_on_the_list_of_what_never_comes_again() -> None:
