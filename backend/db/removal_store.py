@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlmodel import col, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.db.audit_log import append
 from backend.db.codecs import RESULT, decode, encode
@@ -39,8 +40,8 @@ class SqlRemovalStore:
     async def begin(self, removal: Removal) -> Removal:
         async with self._database.write() as session:
             # Whoever removes the same picture at the same moment waits here.
-            query = select(JobRow.id).where(JobRow.id == removal.job_id).with_for_update()
-            await session.exec(query)
+            query = select(JobRow.id).where(col(JobRow.id).in_(_jobs_of(removal)))
+            await session.exec(query.order_by(col(JobRow.sequence)).with_for_update())
             known = select(RemovalRow.id).where(
                 RemovalRow.job_id == removal.job_id,
                 RemovalRow.picture_index == removal.picture_index,
@@ -58,10 +59,10 @@ class SqlRemovalStore:
                     )
                 )
                 await session.flush()
-                session.add_all(
-                    RemovalPlaceRow(removal_id=removal.id, kind=place.kind.value, name=place.name)
-                    for place in removal.places
-                )
+                # What was posted since the places were listed; from now on it is noted with them.
+                posted = await _messages_of(session, _jobs_of(removal))
+                removal = removal.with_messages(posted)
+                session.add_all(_place_row(removal.id, place) for place in removal.places)
                 append(session, on_record.removal_begun(removal))
                 return removal
         return await self.get(RemovalId(first)) or removal
@@ -143,11 +144,24 @@ class SqlRemovalStore:
             row.version += 1
             row.updated_at = at
 
-    async def note_message(self, job_id: JobId, channel_id: int, message_id: int) -> None:
+    async def note_message(
+        self, job_id: JobId, channel_id: int, message_id: int, *, shown: Collection[int]
+    ) -> None:
         async with self._database.write() as session:
+            # Whoever begins to remove one of these pictures at this moment waits, or is waited for.
+            await session.exec(select(JobRow.id).where(JobRow.id == job_id).with_for_update())
             await session.merge(
                 PictureMessageRow(job_id=job_id, channel_id=channel_id, message_id=message_id)
             )
+            removed = select(RemovalPlaceRow.removal_id).where(
+                RemovalPlaceRow.kind == PlaceKind.GALLERY.value,
+                col(RemovalPlaceRow.name).in_([f"{job_id}/{index}" for index in shown]),
+            )
+            message = RemovalPlace(kind=PlaceKind.MESSAGE, name=f"{channel_id}/{message_id}")
+            for removal_id in set(await session.exec(removed)):
+                key = (removal_id, message.kind.value, message.name)
+                if await session.get(RemovalPlaceRow, key) is None:
+                    session.add(_place_row(RemovalId(removal_id), message))
 
     async def messages_of(self, job_id: JobId) -> list[tuple[int, int]]:
         query = select(PictureMessageRow).where(PictureMessageRow.job_id == job_id)
@@ -197,6 +211,21 @@ class SqlRemovalStore:
         )
         async with self._database.read() as session:
             return [_request_of(row) for row in await session.exec(query)]
+
+
+def _place_row(removal_id: RemovalId, place: RemovalPlace) -> RemovalPlaceRow:
+    return RemovalPlaceRow(removal_id=removal_id, kind=place.kind.value, name=place.name)
+
+
+def _jobs_of(removal: Removal) -> list[str]:
+    """Return the jobs in which the picture or a copy of it is."""
+    listed = (place.name for place in removal.places if place.kind is PlaceKind.GALLERY)
+    return sorted({removal.job_id, *(name.rpartition("/")[0] for name in listed)})
+
+
+async def _messages_of(session: AsyncSession, job_ids: Sequence[str]) -> list[tuple[int, int]]:
+    query = select(PictureMessageRow).where(col(PictureMessageRow.job_id).in_(job_ids))
+    return [(row.channel_id, row.message_id) for row in await session.exec(query)]
 
 
 def _removal_of(row: RemovalRow, places: Sequence[RemovalPlaceRow]) -> Removal:

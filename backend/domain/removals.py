@@ -1,6 +1,7 @@
 """Removing a picture everywhere: which places it is in, and the proof that it is gone from each."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType
@@ -52,6 +53,14 @@ class Removal:
     def is_finished(self) -> bool:
         """Whether it is gone from every place."""
         return all(place.confirmed_at is not None for place in self.places)
+
+    def with_messages(self, messages: Iterable[tuple[int, int]]) -> "Removal":
+        """Return it with these messages, each a channel and an id, among its places."""
+        names = (f"{channel_id}/{message_id}" for channel_id, message_id in messages)
+        found = (RemovalPlace(kind=PlaceKind.MESSAGE, name=name) for name in names)
+        known = {(place.kind, place.name) for place in self.places}
+        new = tuple(place for place in found if (place.kind, place.name) not in known)
+        return replace(self, places=(*self.places, *new))
 
 
 class RequestState(StrEnum):

@@ -37,8 +37,13 @@ class RemovalStore(Protocol):
     async def take_from_gallery(self, job_id: JobId, index: int, *, at: datetime) -> None:
         """Take a picture off the list of a delivered job's; one that is gone is fine."""
 
-    async def note_message(self, job_id: JobId, channel_id: int, message_id: int) -> None:
-        """Note a message in which pictures of a job were posted."""
+    async def note_message(
+        self, job_id: JobId, channel_id: int, message_id: int, *, shown: Collection[int]
+    ) -> None:
+        """Note a message that shows these pictures of a job; noting it again changes nothing.
+
+        It becomes a place of every removal, begun before, of one of them.
+        """
 
     async def messages_of(self, job_id: JobId) -> list[tuple[int, int]]:
         """Return all messages that show pictures of a job, as channel and message."""

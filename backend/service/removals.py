@@ -1,7 +1,7 @@
 """Removes a picture everywhere and confirms it place by place; whatever stops it, it goes on."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import structlog
 
@@ -130,9 +130,14 @@ class Removals:
         """Record that a message is gone."""
         await self._store.confirm(removal.id, place, at=self._clock(), proof=proof)
 
-    async def note_message(self, job_id: JobId, channel_id: int, message_id: int) -> None:
-        """Note a message in which pictures of a job were posted."""
-        await self._store.note_message(job_id, channel_id, message_id)
+    async def note_message(
+        self, job_id: JobId, channel_id: int, message_id: int, *, shown: Collection[int]
+    ) -> None:
+        """Note a message in which these pictures of a job were posted.
+
+        If one of them was removed while it was on its way, the message is removed as well.
+        """
+        await self._store.note_message(job_id, channel_id, message_id, shown=shown)
 
     async def _driven(self, removal: Removal) -> Removal:
         await self._drive(removal)

@@ -83,7 +83,8 @@ async def _answer_with_pictures(interaction: discord.Interaction, view: JobView)
             if not is_too_large(error):
                 raise
         else:
-            await note_message(interaction, view.job.id, message)
+            shown = [image.index for image in view.job.images]
+            await note_message(interaction, view.job.id, message, shown=shown)
             return
     await say(interaction, "The pictures could not be shown here.")
 

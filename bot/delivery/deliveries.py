@@ -5,7 +5,7 @@ a lost, doubled or late event does no harm, and a sweep finds what no event told
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import discord
@@ -226,15 +226,21 @@ class Deliveries:
         generations = self._services.generations
         async for upload in grid_uploads(generations, job, limit_bytes=limit_bytes):
             try:
-                await self._finish(message, _picture_post(job, text, upload))
+                shown = [image.index for image in job.images]
+                await self._finish(message, _picture_post(job, text, upload), shown=shown)
             except discord.HTTPException as error:
                 if not is_too_large(error):
                     raise
             else:
                 return
 
-    async def _finish(self, message: DiscordMessage, post: Post) -> None:
-        """Show an end by whatever way is left, and remember where; give up when there is none."""
+    async def _finish(
+        self, message: DiscordMessage, post: Post, *, shown: Sequence[int] = ()
+    ) -> None:
+        """Show an end by whatever way is left, and remember where; give up when there is none.
+
+        `shown` says which pictures it shows: one may be removed while it is on its way.
+        """
         try:
             await self._poster.edit(message, post)
         except Unreachable as unreachable:
@@ -246,6 +252,10 @@ class Deliveries:
             _log.warning("delivery.given_up", job_id=message.job_id)
             return
         await self._services.messages.save(replace(moved, shown_version=-1))
+        if shown:
+            await self._services.moderation.removals.note_message(
+                moved.job_id, moved.channel_id, moved.message_id, shown=shown
+            )
 
     async def _mark(self, message: DiscordMessage, job: Job, *, is_end: bool) -> None:
         if is_end or job.version > message.shown_version:

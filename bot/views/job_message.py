@@ -1,5 +1,7 @@
 """The first showing of a job: its message is posted, remembered, and followed from then on."""
 
+from collections.abc import Collection
+
 import discord
 
 from backend.domain.deliveries import DiscordMessage
@@ -38,11 +40,15 @@ async def post_followup(
 
 
 async def note_message(
-    interaction: discord.Interaction, job_id: JobId, message: discord.Message
+    interaction: discord.Interaction,
+    job_id: JobId,
+    message: discord.Message,
+    *,
+    shown: Collection[int],
 ) -> None:
-    """Note a message that shows pictures of a job, so that they can be removed from it."""
+    """Note a message that shows these pictures of a job, so that they can be removed from it."""
     removals = workshop_of(interaction.client).services.moderation.removals
-    await removals.note_message(job_id, message.channel.id, message.id)
+    await removals.note_message(job_id, message.channel.id, message.id, shown=shown)
 
 
 async def _remember(

@@ -9,6 +9,7 @@ import discord
 
 from backend.domain.jobs import Job, JobState
 from backend.domain.requests import JobId
+from backend.domain.results import ImageRef
 from backend.domain.reviews import NEVER_RELEASED
 from bot.presenters.results import picture_text
 from bot.views.answers import acknowledge, answering, only
@@ -43,7 +44,7 @@ class PickButton(PictureButton, template=job_pattern(_PICK)):
             limit_bytes = interaction.filesize_limit
             buttons = picture_view(job, image)
             async for upload in picture_uploads(generations, job, image, limit_bytes=limit_bytes):
-                if await _was_sent(interaction, job.id, text, upload, buttons):
+                if await _was_sent(interaction, job.id, image, text, upload, buttons):
                     return
 
 
@@ -142,6 +143,7 @@ def _buttons_of_pictures(job: Job) -> discord.ui.View:
 async def _was_sent(
     interaction: discord.Interaction,
     job_id: JobId,
+    image: ImageRef,
     text: str,
     upload: Upload,
     buttons: discord.ui.View,
@@ -160,5 +162,5 @@ async def _was_sent(
         if not is_too_large(error):
             raise
         return False
-    await note_message(interaction, job_id, message)
+    await note_message(interaction, job_id, message, shown=[image.index])
     return True

@@ -26,6 +26,9 @@ class MemoryRemovalStore:
         for known in self.removals.values():
             if (known.job_id, known.picture_index) == (removal.job_id, removal.picture_index):
                 return known
+        jobs = [place.name.rpartition("/")[0] for place in removal.places if _lists(place)]
+        posted = [(c, m) for owner, c, m in self._messages if owner in {removal.job_id, *jobs}]
+        removal = removal.with_messages(posted)
         self.removals[removal.id] = removal
         self.memory.audit.append(on_record.removal_begun(removal))
         return removal
@@ -85,8 +88,15 @@ class MemoryRemovalStore:
             updated_at=at,
         )
 
-    async def note_message(self, job_id: JobId, channel_id: int, message_id: int) -> None:
+    async def note_message(
+        self, job_id: JobId, channel_id: int, message_id: int, *, shown: Collection[int]
+    ) -> None:
         self._messages.append((job_id, channel_id, message_id))
+        names = {f"{job_id}/{index}" for index in shown}
+        for removal in tuple(self.removals.values()):
+            if any(_lists(place) and place.name in names for place in removal.places):
+                found = removal.with_messages([(channel_id, message_id)])
+                self.removals[removal.id] = found
 
     async def messages_of(self, job_id: JobId) -> list[tuple[int, int]]:
         return [(c, m) for owner, c, m in dict.fromkeys(self._messages) if owner == job_id]
@@ -106,3 +116,7 @@ class MemoryRemovalStore:
     async def requests(self, *, since: datetime, limit: int) -> list[RemovalRequest]:
         found = [one for one in self.asked if one.at >= since]
         return sorted(found, key=lambda one: one.at, reverse=True)[:limit]
+
+
+def _lists(place: RemovalPlace) -> bool:
+    return place.kind is PlaceKind.GALLERY

@@ -121,9 +121,32 @@ async def test_a_picture_is_taken_off_a_jobs_list_and_the_others_stay(stores: St
 async def test_messages_are_noted_once_by_job(stores: Stores):
     job_id = JobId("gen_1")
     for _ in range(2):
-        await stores.removals.note_message(job_id, 7, 8)
-    await stores.removals.note_message(JobId("gen_2"), 7, 9)
+        await stores.removals.note_message(job_id, 7, 8, shown=[0])
+    await stores.removals.note_message(JobId("gen_2"), 7, 9, shown=[0])
     assert await stores.removals.messages_of(job_id) == [(7, 8)]
+
+
+def messages_in(removal: Removal) -> list[str]:
+    return sorted(place.name for place in removal.places if place.kind is PlaceKind.MESSAGE)
+
+
+async def test_a_message_that_was_on_its_way_when_a_removal_began_is_one_of_its_places(
+    stores: Stores,
+):
+    job = await delivered(stores)
+    listed = RemovalPlace(kind=PlaceKind.GALLERY, name=f"{job.id}/0")
+    wanted = replace(a_removal(job.id), places=(FILE, listed))
+    # Noted between the listing of places and the beginning, and after it.
+    await stores.removals.note_message(job.id, 7, 8, shown=[0, 1])
+    removal = await stores.removals.begin(wanted)
+    assert messages_in(removal) == ["7/8"]
+    for _ in range(2):
+        await stores.removals.note_message(job.id, 7, 9, shown=[0])
+    await stores.removals.note_message(job.id, 7, 10, shown=[1])
+    found = await stores.removals.get(removal.id)
+    assert found is not None
+    assert messages_in(found) == ["7/8", "7/9"]
+    assert await stores.removals.unfinished(9, [PlaceKind.MESSAGE]) == [found]
 
 
 def a_removal_request(**fields: Any) -> RemovalRequest:

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from backend.domain.reviews import Decision, ReviewKind
+from tests.builders import a_requester
 from tests.fakes.discord import Town
 from tests.fakes.link_servers import a_png
 from tests.integration.bot.test_appeals import cards, desk, fields, sweep
 
 MENU = "Report this picture"
+MODERATOR = a_requester("mod", is_moderator=True)
 
 
 def said(answer: Any) -> str:
@@ -115,6 +117,26 @@ async def test_a_removed_picture_is_gone_from_every_message(town: Town) -> None:
     assert [image.index for image in job.result.images] == [0, 2, 3]
     assert not [key for key in town.objects.list_keys("images/") if f"{job_id}/1/" in key]
     assert await town.moderation.removals.messages_left() == []
+
+
+async def test_what_is_posted_while_its_picture_is_removed_is_gone_as_well(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = await town.deliver()
+    generations, removals = town.house.services.generations, town.moderation.removals
+    read = generations.read_image
+
+    async def removed_meanwhile(*words: Any) -> bytes:
+        data = await read(*words)
+        await removals.remove(job_id, 1, MODERATOR, reason="not theirs")
+        return data
+
+    monkeypatch.setattr(generations, "read_image", removed_meanwhile)
+    answer = await town.bob.click(town.message_of(job_id), label="U2")
+    assert answer.followups[0].attachments
+    await sweep(town)
+    assert town.channel.history() == []
+    assert await removals.messages_left() == []
 
 
 async def test_a_message_that_is_gone_already_is_proof_enough(town: Town) -> None:

@@ -184,7 +184,7 @@ async def test_a_removal_ends_once_wherever_it_was_killed(home: Path, redis_url:
         copy_id = await deliver(house, replace(gone, index=2, registry_id=99))
         moderation = house.moderation
         review = await moderation.appeals.report(job_id, 0, a_requester("bob"))
-        await moderation.removals.note_message(job_id, 7, 8)
+        await moderation.removals.note_message(job_id, 7, 8, shown=[0])
         await house.outbox.publish_pending()
     killed = Killed(home, redis_url)
     begun: Counter[bool] = Counter()

@@ -139,7 +139,7 @@ async def test_a_removal_that_is_begun_twice_is_one() -> None:
     )
     reviews = workshop.services.moderation
     await reviews.appeals.report(job.id, 0, a_requester("bob"))
-    await reviews.removals.note_message(job.id, 7, 8)
+    await reviews.removals.note_message(job.id, 7, 8, shown=[0])
     first = await reviews.removals.remove(job.id, 0, MODERATOR, reason="x")
     # The job lists the picture no more.
     assert await reviews.removals.remove(job.id, 0, MODERATOR, reason="x") == first
