@@ -1,5 +1,6 @@
 """What a finished job holds: pictures by key, seeds, timings."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
@@ -55,6 +56,10 @@ class ImageRef:
     def together(self) -> dict[ImageVariant, str]:
         """The keys of files in which others are seen as well."""
         return {variant: key for variant, key in self.keys.items() if variant in TOGETHER}
+
+    def shows_others(self, digests: Collection[str]) -> bool:
+        """Say whether one of these is of a file in which others are seen as well."""
+        return any(self.digests.get(variant) in digests for variant in TOGETHER)
 
     def alone(self) -> "ImageRef":
         """Return it without the files in which others are seen as well."""

@@ -213,11 +213,23 @@ class RemovalRequests:
         found: dict[tuple[JobId, int], None] = {}
         digests = [*link.digests, *([sha256] if sha256 else [])]
         if digests:
-            found |= dict.fromkeys(await self._store.copies_of(digests))
+            found |= dict.fromkeys(await self._same(digests))
         alike = await self._likenesses.near(fingerprints)
         found |= dict.fromkeys((one.picture.job_id, one.picture.index) for one in alike)
         found |= dict.fromkeys(await self._linked(link))
         return list(found)[:MATCHES_MAX]
+
+    async def _same(self, digests: Sequence[str]) -> list[tuple[JobId, int]]:
+        """Return the pictures of which files are these; all of a job where one is their grid."""
+        found: list[tuple[JobId, int]] = []
+        for job_id, index in await self._store.copies_of(digests):
+            job = await self._jobs.get(job_id)
+            image = None if job is None else job.image(index)
+            if job is not None and image is not None and image.shows_others(digests):
+                found += [(job_id, one.index) for one in job.images]
+            else:
+                found.append((job_id, index))
+        return found
 
     async def _linked(self, link: PictureLink) -> list[tuple[JobId, int]]:
         """Return the pictures of the first job that a link may mean: one, or all of them."""

@@ -1,5 +1,6 @@
 """Requests for removal by anybody: listed pictures are sealed, the others are before a person."""
 
+import hashlib
 import io
 import os
 import time
@@ -13,10 +14,11 @@ from backend.domain.child_safety import SafetyReportState
 from backend.domain.errors import ModeratorsOnly, PictureBlocked
 from backend.domain.removals import RequestState
 from backend.domain.requests import AccountId
+from backend.domain.results import GenerationResult, ImageVariant
 from safety.fingerprint import fingerprint
 from safety.hash_list import HashList
 from safety.hash_lists import open_hash_lists
-from tests.builders import a_requester
+from tests.builders import a_request, a_requester, an_image
 from tests.fakes.child_safety import MemorySafetyReportStore
 from tests.fakes.services import FakeWorkshop
 from tests.unit.safety.pictures import made_picture
@@ -114,3 +116,18 @@ async def test_a_request_without_a_match_is_unseen_until_shown_and_seeing_is_on_
     await requests.see(asked.id, MODERATOR)
     [seen] = [one for one in workshop.memory.audit if one.action == "removal_request.seen"]
     assert (seen.actor, seen.subject) == (MODERATOR.account_id, f"request:{asked.id}")
+
+
+async def test_whoever_sends_the_grid_asks_for_each_picture_in_it() -> None:
+    workshop = FakeWorkshop()
+    grid = png(made_picture(8))
+    digests = {
+        ImageVariant.ORIGINAL: "d0",
+        ImageVariant.GRID: hashlib.sha256(grid).hexdigest(),
+    }
+    images = (an_image(0, digests=digests), an_image(1), an_image(2))
+    job = await workshop.deliver(a_request(), GenerationResult(images=images))
+    asked, _ = await workshop.services.moderation.requests.ask(picture=grid, words="the third")
+    assert asked.matches == 3
+    found = {(one.job_id, one.picture_index) for one in workshop.memory.reviews.values()}
+    assert found == {(job.id, 0), (job.id, 1), (job.id, 2)}
