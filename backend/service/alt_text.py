@@ -25,7 +25,8 @@ def grid_alt_text(job: Job) -> str:
 
 
 def _words(job: Job) -> str:
-    words = " ".join(job.request.prompt.split()) or job.spec.positive_text
+    # Not the whole of what was typed: nobody is to be read "dash dash a r, three colon two".
+    words = " ".join(job.spec.typed.positive_text.split())
     if len(words) > CHARACTERS_MAX:
         return f"{words[: CHARACTERS_MAX - 1].rstrip()}…"
     return words or "no words were given"
