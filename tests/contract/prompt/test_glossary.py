@@ -104,9 +104,14 @@ def test_two_words_are_enough_if_the_glossary_has_both(prompt, language, drawn):
 
 
 @pytest.mark.parametrize(
-    "prompt", ["red fox", "rose garden", "art nouveau rose", "art nouveau", "mare, portrait"]
+    "prompt",
+    [
+        *("red fox", "rose garden", "art nouveau rose", "art nouveau", "mare, portrait"),
+        # What statistics of letters are sure is Indonesian, Italian or Polish.
+        *("a penguin", "a square", "two dogs", "two cows"),
+    ],
 )
-def test_two_english_words_are_no_other_language(prompt):
+def test_a_few_english_words_are_no_other_language(prompt):
     assert read_prompt(prompt).spec.translation is None
 
 

@@ -39,9 +39,12 @@ class Teller:
         return fit[0] if fit else UNKNOWN
 
     def is_short_english(self, text: str) -> bool:
-        """Say whether a text is two to four words of which at least half are English."""
+        """Say whether a text is up to four words of which at least half are English.
+
+        Letters alone tell little of so few: statistics are sure that "a penguin" is Indonesian.
+        """
         words = _words(text)
-        return WORDS_MIN <= len(words) <= WORDS_SHORT and self._are_english(words)
+        return 0 < len(words) <= WORDS_SHORT and self._are_english(words)
 
     def _are_english(self, words: list[str]) -> bool:
         return 2 * sum(word in self.english for word in words) >= len(words)

@@ -37,7 +37,7 @@ def test_each_question_is_answered_in_order_by_its_id():
         "spans": [],
         "policy": "house-1",
         "policy_version": DEFAULT_POLICY.version,
-        "language": "und",
+        "language": "en",
         "translation": None,
         "way_out": None,
     }
