@@ -114,7 +114,8 @@ def measure(cache: Path, each: int) -> None:
         found = {}
         for title, transform in TRANSFORMS.items():
             reading = mark.read(transform(after))
-            found[title] = [reading.is_present, reading.payload == payload, reading.p_value]
+            exact, is_named = reading.payload == payload, reading.payload is not None
+            found[title] = [reading.is_present, exact, reading.p_value, is_named]
         facts = {"kind": kind, "picture": name, "size": before.size}
         costs = {"psnr": psnr_db(before, after), "ssim": ssim(before, after)}
         add_row(path, {**facts, **costs, "found": found})

@@ -48,16 +48,20 @@ def _spread(rows: list[dict], transforms: list[str]) -> str:
     for title in transforms:
         shares = [f"{_share(group, title):.3f}" for group in groups]
         lines.append(f"| {title} | {' | '.join(shares)} |")
-    wrong = sum(
-        present and not exact for row in rows for present, exact, _ in row["found"].values()
-    )
-    lines += ["", f"Marks found with a wrong id: {wrong}.", "", *_costs(groups, kinds)]
+    inexact = [
+        all(is_named)  # rows of before tell of neither, and count as wrong
+        for row in rows
+        for present, exact, _, *is_named in row["found"].values()
+        if present and not exact
+    ]
+    wrong = f"Marks found with a wrong id: {sum(inexact)}, with none: {inexact.count(False)}."
+    lines += ["", wrong, "", *_costs(groups, kinds)]
     return "\n".join([*lines, "", *_missed(rows)])
 
 
 def _share(rows: list[dict], title: str) -> float:
     found = [row["found"][title] for row in rows]
-    return sum(present and exact for present, exact, _ in found) / max(1, len(found))
+    return sum(present and exact for present, exact, *_ in found) / max(1, len(found))
 
 
 def _costs(groups: list[list[dict]], kinds: list[str]) -> list[str]:

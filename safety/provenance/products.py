@@ -22,6 +22,7 @@ def product(left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
     if right.ndim == 1:
         single: NDArray[Any] = product(left, right[:, None])[..., 0]
         return single
+    right = numpy.ascontiguousarray(right)
     inner, width = right.shape
     rows = left.reshape(-1, inner)
     result = numpy.empty((len(rows), width), dtype=numpy.result_type(left, right))

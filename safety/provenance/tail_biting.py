@@ -62,8 +62,7 @@ class TailBitingCode:
             total = (numpy.repeat(metric, 2, axis=1) + gain).reshape(count, 2, _STATES)
             choices.append(total[:, 1] > total[:, 0])
             metric = total.max(axis=1)
-        payloads = self._trace_back(metric, choices)
-        return [self._climb(row, payload) for row, payload in zip(soft, payloads, strict=True)]
+        return self._climb(soft, self._trace_back(metric, choices))
 
     def leads(self, soft: Floats, payload: int) -> Floats:
         """Return by how much soft signs [48 * rate] like a payload more than each one near it."""
@@ -71,15 +70,24 @@ class TailBitingCode:
         leads: Floats = 2 * product(differing, soft * self.encode(payload))
         return leads
 
-    def _climb(self, soft: Floats, payload: int) -> int:
-        """Go from payload to nearby payload while there is a likelier one."""
-        slips, _ = self._slips
+    def _climb(self, soft: Floats, payloads: list[int]) -> list[int]:
+        """Go from each row's payload to a nearby one while there is a likelier one."""
+        slips, differing = self._slips
+        climbing = list(range(len(payloads)))
         for _ in range(PAYLOAD_BITS):
-            leads = self.leads(soft, payload)
-            if leads.min() >= 0:
+            told = numpy.stack([soft[row] * self.encode(payloads[row]) for row in climbing])
+            leads = product(differing, told.T)  # [slips, climbing]
+            steps = {
+                row: slips[int(column.argmin())]
+                for row, column in zip(climbing, leads.T, strict=True)
+                if column.min() < 0
+            }
+            for row, slip in steps.items():
+                payloads[row] ^= slip
+            climbing = list(steps)
+            if not climbing:
                 break
-            payload ^= slips[int(leads.argmin())]
-        return payload
+        return payloads
 
     @cached_property
     def _slips(self) -> tuple[list[int], Floats]:

@@ -25,6 +25,7 @@ TILE_PX: Final = 128
 # Tiles of larger pictures grow along, so that a thumbnail of a poster still shows its waves.
 _TILE_GROWS_FROM_PX: Final = 1024
 _LONGEST_SIDE_PX: Final = 512  # enough to see which place is best
+_SLOW_REACH: Final = 5
 _PLACES: Final = 96
 _CORRECTIONS: Final = 2
 _ROWS_AT_ONCE: Final = 32
@@ -84,7 +85,7 @@ def _changed(
 
 def _placed(pixels: Image.Image, carriers: Carriers, waves: Complexes) -> Complexes:
     """Return the waves, counted from the first pixel, begun where the picture is most like them."""
-    spectrum = spectrum_of(pixels, longest_px=_LONGEST_SIDE_PX)
+    spectrum = spectrum_of(pixels, longest_px=_LONGEST_SIDE_PX, slow_reach=_SLOW_REACH)
     tile = tile_px(*pixels.size)
     found = spectrum.waves(carriers, numpy.array([tile * spectrum.reduced_to]))
     fit = likeness(found * waves.conj(), carriers, _PLACES)[0]

@@ -6,9 +6,10 @@ agrees best with a payload is the reading.
 
 A picture that knows nothing of the key agrees with one payload, at one size and place, by a sum of
 fair coins; `chance_of_sum` bounds how far. The p-value is that bound times the number of sizes,
-places, payloads and ways to look there are, tried or not (a union bound): about 2^78 where the
-size has to be sought, 2^67 for the sizes a picture is expected to have. Each of the two searches
-may raise half of the false alarms, hence another factor of two.
+places, payloads and ways to look there are, tried or not (a union bound): about 2^77 where the
+size has to be sought, 2^66 for the sizes a picture is expected to have, twice as many on a light
+page, which is looked at twice. Each of the two searches may raise half of the false alarms, hence
+the last factor of two in these.
 """
 
 import math
@@ -30,7 +31,7 @@ from safety.provenance.watermarks.spread.carriers import Carriers, Complexes
 from safety.provenance.watermarks.spread.embedding import TILE_PX
 from safety.provenance.watermarks.spread.places import likeness, moved
 from safety.provenance.watermarks.spread.planes import local_mean
-from safety.provenance.watermarks.spread.spectrum import LOOKS, Doubles, Spectrum
+from safety.provenance.watermarks.spread.spectrum import Doubles, Spectrum
 
 _SMALLEST_TILE_PX: Final = 32.0
 _LARGEST_TILE_PX: Final = 300.0
@@ -49,6 +50,7 @@ _APART: Final = 8  # places between two that are not the same again
 _DECODED: Final = 32
 _AT_ONCE: Final = 256
 _LEAST_EXCESS: Final = 0.03
+_MOST_STRENGTH: Final = 1.5
 _SEARCHES: Final = 2
 # The chance, where a mark is there, that its id is another: above it there is no id.
 _MOST_DOUBT: Final = 1e-3
@@ -70,18 +72,23 @@ def _read_one(spectrum: Spectrum, carriers: Carriers) -> WatermarkReading:
     if not len(scales):
         return nothing_seen(carriers.bits)
     expected = _expected_tiles_px(spectrum)
-    reading = _read_at(spectrum.waves(carriers, expected), carriers, _hypotheses(len(_EXPECTED)))
+    reading = _read_at(
+        spectrum.waves_between(carriers, expected), carriers, _hypotheses(spectrum, len(_EXPECTED))
+    )
     if reading.is_present:
         return reading
-    likely = spectrum.waves(carriers, _likely_scales(spectrum, carriers, scales))
+    likely = spectrum.waves_between(carriers, _likely_scales(spectrum, carriers, scales))
     sizes = len(scales) * len(_FINE_STEPS)
-    searched = _read_at(_likeliest(likely, carriers), carriers, _hypotheses(sizes))
+    searched = _read_at(_likeliest(likely, carriers), carriers, _hypotheses(spectrum, sizes))
     return min(reading, searched, key=lambda one: one.p_value)
 
 
-def _hypotheses(sizes: int) -> int:
-    """Return how many marks there might have been at so many sizes, whether all were tried."""
-    return _SEARCHES * LOOKS * sizes * _PLACES**2 << PAYLOAD_BITS
+def _hypotheses(spectrum: Spectrum, sizes: int) -> int:
+    """Return how many marks there might have been at so many sizes, whether all were tried.
+
+    How often a picture is looked at hangs on the picture alone, whose signs are what is by chance.
+    """
+    return _SEARCHES * spectrum.looks * sizes * _PLACES**2 << PAYLOAD_BITS
 
 
 def _read_at(waves: Complexes, carriers: Carriers, hypotheses: int) -> WatermarkReading:
@@ -202,6 +209,7 @@ def _by_pilots(waves: Complexes, carriers: Carriers) -> Complexes:
 def _trusted(waves: Complexes, carriers: Carriers) -> Complexes:
     """Return waves weighted, each ring trusted as far as it stands out of its surroundings.
 
+    None counts as much stronger than its surroundings: the mark's waves are all of one strength.
     Only the waves' strength is looked at, which says nothing of their secret phases: the chance
     that signs agree stays what it is.
     """
@@ -210,5 +218,6 @@ def _trusted(waves: Complexes, carriers: Carriers) -> Complexes:
     for ring in carriers.rings:
         excess = power[:, ring].mean(axis=1, keepdims=True) - 1
         trust[:, ring] = numpy.sqrt(numpy.maximum(excess, _LEAST_EXCESS))
+    trust *= numpy.minimum(1, _MOST_STRENGTH / numpy.sqrt(power + 1e-9))
     weighted: Complexes = waves * trust
     return weighted

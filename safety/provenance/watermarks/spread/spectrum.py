@@ -6,7 +6,7 @@ is left out: what remains are the dark things, compared with each other.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from safety.provenance.tail_biting import Floats
-from safety.provenance.watermarks.spread.carriers import Carriers, Complexes
+from safety.provenance.watermarks.spread.carriers import Carriers, Complexes, Integers
 from safety.provenance.watermarks.spread.planes import brightness, local_mean
 
 Doubles = NDArray[numpy.float64]
@@ -26,7 +26,8 @@ _MOST_DEVIATIONS: Final = 3.0
 _PADDING: Final = 1.6
 _SURROUNDINGS: Final = 12
 _MOST_STRENGTH: Final = 2.5
-_SLOW_REACH: Final = 5
+_SLOW_REACH: Final = 3
+_SLOW_REACH_OF_INK: Final = 5
 _ACTIVITY_REACH: Final = 3
 _BUSY: Final = 30.0  # variance of surroundings in which what is too light is left out
 _WHITE: Final = 252.0
@@ -48,6 +49,7 @@ class Spectrum:
     width: int  # of the picture the spectrum is of, in pixels
     height: int
     reduced_to: float  # of the picture's own size
+    looks: int = 1  # which the picture is worth, this one among them
 
     def waves(self, carriers: Carriers, tiles_px: Doubles) -> Complexes:
         """Return what stands where the waves of tiles of these sides would be: [tiles, waves]."""
@@ -58,19 +60,44 @@ class Spectrum:
         found: Complexes = self.coefficients[down, across]
         return found
 
+    def waves_between(self, carriers: Carriers, tiles_px: Doubles) -> Complexes:
+        """Return the same more exactly, mixed from the four coefficients around each wave.
 
-def spectrum_of(pixels: Image.Image, *, longest_px: int = _LONGEST_SIDE) -> Spectrum:
-    """Return a picture's whitened spectrum; pictures with a longer side are looked at reduced."""
+        What knows nothing of the waves is of the same power in a mixture.
+        """
+        rows, last = len(self.coefficients), self.coefficients.shape[1] - 1
+        side = tiles_px[:, None]
+        down, above, below = _around(carriers.down * rows / side, self.height / rows)
+        across, left, right = _around(
+            carriers.across * self.columns / side, self.width / self.columns
+        )
+        upper, lower, next_across = down % rows, (down + 1) % rows, numpy.minimum(across + 1, last)
+        mixed = above * left * self.coefficients[upper, across]
+        mixed += above * right * self.coefficients[upper, next_across]
+        mixed += below * left * self.coefficients[lower, across]
+        mixed += below * right * self.coefficients[lower, next_across]
+        return mixed
+
+
+def spectrum_of(
+    pixels: Image.Image, *, longest_px: int = _LONGEST_SIDE, slow_reach: int = _SLOW_REACH
+) -> Spectrum:
+    """Return a picture's whitened spectrum; pictures with a longer side are looked at reduced.
+
+    What is the same over `slow_reach` pixels to each side is taken out first.
+    """
     plane = brightness(_reduced(pixels, longest_px))
-    detail = _whitened(plane, darker_than=_WHITE, distrust=_DISTRUST)
+    detail = _whitened(plane, darker_than=_WHITE, distrust=_DISTRUST, slow_reach=slow_reach)
     return _spectrum(detail, plane.shape[1] / pixels.width)
 
 
 def spectra_of(pixels: Image.Image) -> Iterator[Spectrum]:
     """Yield the spectra worth reading, the likeliest first: one, or `LOOKS` of a light picture."""
-    yield spectrum_of(pixels)
-    if (brightness(pixels) >= _LIGHT).mean() > _MUCH_LIGHT:
-        yield _spectrum_of_ink(pixels)
+    is_light = bool((brightness(pixels) >= _LIGHT).mean() > _MUCH_LIGHT)
+    looks = LOOKS if is_light else 1
+    yield replace(spectrum_of(pixels), looks=looks)
+    if is_light:
+        yield replace(_spectrum_of_ink(pixels), looks=looks)
 
 
 def _spectrum_of_ink(pixels: Image.Image) -> Spectrum:
@@ -82,22 +109,49 @@ def _spectrum_of_ink(pixels: Image.Image) -> Spectrum:
     plane = brightness(_reduced(pixels, _LONGEST_SIDE_OF_INK))
     dark = plane[plane < _LIGHT]
     ink = float(numpy.percentile(dark, _INK_PERCENTILE)) if dark.size else 0.0
-    detail = _whitened(plane, darker_than=ink + _INK_LEVELS, distrust=_DISTRUST_OF_INK)
+    detail = _whitened(
+        plane,
+        darker_than=ink + _INK_LEVELS,
+        distrust=_DISTRUST_OF_INK,
+        slow_reach=_SLOW_REACH_OF_INK,
+    )
     return _spectrum(detail, plane.shape[1] / pixels.width)
 
 
-def _whitened(plane: Floats, *, darker_than: float, distrust: float) -> Floats:
+def _around(places: Doubles, own: float) -> tuple[Integers, Floats, Floats]:
+    """Return the coefficients before frequencies, and the shares of these and the next ones.
+
+    `own` is how much of a picture's own resolution a step is, less than one as pictures are padded:
+    neighbours know of each other, and of a wave between them each its part.
+    """
+    before = numpy.floor(places)
+    beyond = places - before
+    first, second, alike = (
+        numpy.sinc(own * beyond),
+        numpy.sinc(own * (1 - beyond)),
+        numpy.sinc(own),
+    )
+    share, next_share = first - alike * second, second - alike * first
+    power = numpy.sqrt(share**2 + next_share**2 + 2 * alike * share * next_share)
+    return (
+        before.astype(numpy.int64),
+        (share / power).astype(numpy.float32),
+        (next_share / power).astype(numpy.float32),
+    )
+
+
+def _whitened(plane: Floats, *, darker_than: float, distrust: float, slow_reach: int) -> Floats:
     """Return what differs from its surroundings, the less of it the busier they are.
 
     In busy surroundings only what is darker than a level is there at all.
     """
-    detail = plane - local_mean(plane, _SLOW_REACH)
+    detail = plane - local_mean(plane, slow_reach)
     variance = local_mean(detail**2, _ACTIVITY_REACH)
     is_void = (plane >= darker_than) & (variance > _BUSY)
     if is_void.any():
         counts = (~is_void).astype(numpy.float32)
-        around = local_mean(counts, _SLOW_REACH) + 1e-4
-        detail = (plane - local_mean(plane * counts, _SLOW_REACH) / around) * counts
+        around = local_mean(counts, slow_reach) + 1e-4
+        detail = (plane - local_mean(plane * counts, slow_reach) / around) * counts
         nearby = local_mean(counts, _ACTIVITY_REACH) + 0.05
         variance = local_mean(detail**2, _ACTIVITY_REACH) / nearby
     detail /= (variance + _STILLNESS) ** distrust

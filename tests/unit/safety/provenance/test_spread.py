@@ -1,6 +1,7 @@
 """What is hard for our watermark: dense texture, white pages, bright pictures, worn marks."""
 
 import io
+from dataclasses import replace
 
 import numpy
 import pytest
@@ -9,7 +10,12 @@ from PIL import Image, ImageDraw
 from safety.provenance.watermarks import open_watermark
 from safety.provenance.watermarks.spread.carriers import draw_carriers
 from safety.provenance.watermarks.spread.search import _read_at
-from safety.provenance.watermarks.spread.spectrum import LOOKS, spectra_of
+from safety.provenance.watermarks.spread.spectrum import (
+    LOOKS,
+    Spectrum,
+    _spectrum,
+    spectra_of,
+)
 
 KEY = bytes(range(32))
 PAYLOAD = 0xC0FFEE123456
@@ -55,9 +61,47 @@ def test_a_white_page_keeps_its_mark_where_light_turns_it_into_plain_white() -> 
     assert MARK.read(bright).payload == PAYLOAD
 
 
-def test_ink_is_looked_at_by_itself_on_light_pages_only() -> None:
-    assert len(list(spectra_of(page()))) == LOOKS
-    assert len(list(spectra_of(lawn(0)))) == 1
+def test_ink_is_looked_at_by_itself_on_light_pages_only_and_each_look_is_counted() -> None:
+    assert [spectrum.looks for spectrum in spectra_of(page())] == [LOOKS] * LOOKS
+    assert [spectrum.looks for spectrum in spectra_of(lawn(0))] == [1]
+
+
+def spectrum_of_wave(down: int, across: int, tile_px: float) -> Spectrum:
+    """Return the spectrum of one wave of strength one, nothing of it whitened."""
+    height, width = 301, 397
+    rows, columns = numpy.mgrid[:height, :width]
+    turns = (down * (rows - height // 2) + across * (columns - width // 2)) / tile_px
+    plane = numpy.cos(2 * numpy.pi * turns).astype(numpy.float32)
+    like = _spectrum(plane, 1.0)
+    size = (len(like.coefficients), like.columns)
+    padded = numpy.zeros(size)
+    padded[:height, :width] = plane
+    # Phases are counted from the picture's middle.
+    middle = numpy.roll(padded, (-(height // 2), -(width // 2)), axis=(0, 1))
+    strengths = numpy.fft.rfft2(middle) * 2 / plane.size
+    return replace(like, coefficients=strengths.astype(numpy.complex64))
+
+
+@pytest.mark.parametrize("tile_px", [97.3, 128.0, 140.7])
+def test_a_wave_between_two_coefficients_is_found_nearly_whole(tile_px: float) -> None:
+    carriers = draw_carriers(KEY)
+    tiles = numpy.array([tile_px])
+    slanting = [one for one in range(0, len(carriers.across), 40) if carriers.across[one]]
+    for one in slanting:
+        spectrum = spectrum_of_wave(carriers.down[one], carriers.across[one], tile_px)
+        assert abs(spectrum.waves_between(carriers, tiles)[0, one]) == pytest.approx(1, abs=0.03)
+
+
+def test_what_knows_nothing_of_waves_is_as_strong_between_coefficients() -> None:
+    carriers = draw_carriers(KEY)
+    tiles = numpy.linspace(60, 200, 40)
+    noise = numpy.random.default_rng(1).normal(size=(300, 400)).astype(numpy.float32)
+    spectrum = _spectrum(noise, 1.0)
+    nearest, between = (
+        float((numpy.abs(found) ** 2).mean())
+        for found in (spectrum.waves(carriers, tiles), spectrum.waves_between(carriers, tiles))
+    )
+    assert between == pytest.approx(nearest, rel=0.05)
 
 
 def test_half_a_page_made_small_and_a_jpeg_keeps_its_mark() -> None:
