@@ -4,6 +4,7 @@ from aiohttp import web
 
 from backend.gateway.auth import authenticated
 from backend.gateway.handlers import (
+    front,
     generations,
     guild_policies,
     health,
@@ -24,6 +25,7 @@ from backend.gateway.handlers import (
 def add_routes(app: web.Application) -> None:
     """Add all routes; those under /v1 need a key, pictures and metrics have their own doors."""
     router = app.router
+    router.add_get("/", front.show)
     router.add_get("/healthz", health.alive)
     router.add_get("/readyz", health.ready)
     router.add_get("/metrics", metrics.scrape)
