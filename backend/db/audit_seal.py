@@ -49,15 +49,15 @@ class AuditSeal:
             if newest is None and not tip.entries and anchored is None:
                 return None
             keys = await asyncio.to_thread(load_or_create_audit_keys, self._keys_file)
-            doubt = _doubt(keys, newest, anchored)
-            verifier = Verifier(expected=tip.entries, start=newest)
-            found = await _walk(reading, verifier)
-        why = doubt or found.reason
-        if not why and verifier.last_hash != tip.hash:
-            why = "the end of the log is not its last entry"
-        if why:
+            found = Verification(entries=0, ok=False, reason=_doubt(keys, newest, anchored))
+            if not found.reason:
+                verifier = Verifier(expected=tip.entries, start=newest)
+                found = await _walk(reading, verifier)
+                if found.ok and verifier.last_hash != tip.hash:
+                    found = replace(found, ok=False, reason="its end is not its last entry")
+        if not found.ok:
             # A signature would vouch for what somebody has made of the log.
-            _log.error("audit_log_does_not_verify", first_bad=found.first_bad, why=why)
+            _log.error("audit_log_does_not_verify", first_bad=found.first_bad, why=found.reason)
             return None
         if tip.entries <= (newest.entries if newest else 0):
             return None
@@ -76,8 +76,13 @@ class AuditSeal:
 
         """
         async with self._audit.reading() as reading:
-            heads, tip = await reading.heads(), await reading.tip()
+            tip, heads, spoilt = await reading.tip(), [], ""
+            try:
+                heads = await reading.heads()
+            except AnchorUnusable as error:
+                spoilt = str(error)
             genuine, others, trouble = await asyncio.to_thread(self._sort, heads)
+            trouble = spoilt or trouble
             found = await _walk(reading, Verifier(genuine, expected=tip.entries))
         if found.ok and trouble:
             return replace(found, ok=False, reason=trouble)

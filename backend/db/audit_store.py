@@ -10,10 +10,12 @@ from sqlalchemy import select as sa_select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
 
 from backend.db.audit_log import append
 from backend.db.audit_tables import AuditEntryRow, AuditHeadRow, AuditTipRow
 from backend.db.sessions import Database
+from safety.errors import AnchorUnusable
 from safety.moderation.audit import AuditEntry, ChainedEntry, Head
 
 PAGE: Final = 500
@@ -96,17 +98,31 @@ class AuditReading:
         return await _tip_of(self._session)
 
     async def newest_head(self) -> Head | None:
-        """Return the head of the most entries, or None."""
+        """Return the head of the most entries, or None.
+
+        Raises:
+            AnchorUnusable: it holds what no head does.
+
+        """
         query = select(AuditHeadRow).order_by(
             col(AuditHeadRow.entries).desc(), col(AuditHeadRow.sequence).desc()
         )
-        row = (await self._session.exec(query.limit(1))).one_or_none()
-        return None if row is None else _head_of(row)
+        return next(iter(await self._heads(query.limit(1))), None)
 
     async def heads(self) -> list[Head]:
-        """Return all heads, signatures unchecked."""
-        query = select(AuditHeadRow).order_by(col(AuditHeadRow.sequence))
-        return [_head_of(row) for row in await self._session.exec(query)]
+        """Return all heads, signatures unchecked.
+
+        Raises:
+            AnchorUnusable: one holds what no head does.
+
+        """
+        return await self._heads(select(AuditHeadRow).order_by(col(AuditHeadRow.sequence)))
+
+    async def _heads(self, query: SelectOfScalar[AuditHeadRow]) -> list[Head]:
+        try:
+            return [_head_of(row) for row in await self._session.exec(query)]
+        except _SPOILT as error:
+            raise AnchorUnusable("a head in the database is none") from error
 
     async def entries(self, *, after: int = 0) -> AsyncIterator[ChainedEntry]:
         """Yield the entries behind a number, in order, a page in memory at a time.

@@ -51,7 +51,7 @@ class AuditKeys:
             return False
         try:
             public.verify(bytes.fromhex(head.signature), head.message())
-        except (InvalidSignature, ValueError):
+        except (InvalidSignature, ValueError, TypeError):
             return False
         return True
 

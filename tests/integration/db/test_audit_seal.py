@@ -256,3 +256,18 @@ async def test_an_entry_that_cannot_even_be_read_is_named(database, log, seal, c
     found = await seal.verify()
     assert (found.entries, found.ok, found.first_bad) == (5, False, 4)
     assert await seal.seal(clock) is None
+
+
+@pytest.mark.parametrize("change", ["at = 'once'", "signature = x'00'", "hash = 'x'"])
+async def test_a_head_that_is_none_any_more_is_told(database, log, seal, change, tmp_path):
+    if database.kind == "postgresql":
+        change = "signature = 'x'"
+    await filled(log, 2)
+    await seal.seal(clock)
+    await without_all_triggers(database)
+    await tamper(database, f"UPDATE audit_heads SET {change}")  # noqa: S608
+    await filled(log, 1)
+    assert not (await seal.verify()).ok
+    async with seal.kept(clock):
+        pass
+    assert [head.entries for head in read_heads(tmp_path / "heads.jsonl")] == [2]
