@@ -2,7 +2,7 @@
 
 import re
 
-from tests.integration.gateway.conftest import Workshop
+from tests.integration.gateway.workshop import Workshop
 
 
 async def test_who_opens_the_gateways_address_is_told_what_it_is_and_where_to_go(
