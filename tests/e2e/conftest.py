@@ -19,8 +19,30 @@ from tests.e2e.rest import fetch
 from tests.fakes.openapi import openapi_document
 
 READY_TIMEOUT_S = 120.0
+HERE = Path(__file__).parent
+# What these files ask for is drawn by one workshop.
+SHARES_A_WORKSHOP = (
+    "explain",
+    "given_pictures",
+    "imagine_command",
+    "recipes",
+    "steering",
+)
 LATENT_SIDE = 40
 IMPASTO = str(Path(sys.executable).with_name("impasto"))
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Keep what shares its processes in one process of tests (`--dist loadgroup`)."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.xdist_group(_group_of(item.path)))
+
+
+def _group_of(path: Path) -> str:
+    room, *rest = path.relative_to(HERE).parts
+    name = path.stem.removeprefix("test_")
+    return room if rest else "workshop" if name in SHARES_A_WORKSHOP else name
 
 
 @dataclass(kw_only=True)
@@ -120,6 +142,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         make_box(home, IMPASTO_MODEL_SDXL=str(unhurried_model(home / "model")))
     ) as it:
         yield it
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """`impasto demo` over the starter model; a command that runs in its home finds it running."""
+    with running_demo(
+        make_box(tmp_path_factory.mktemp("workshop"), IMPASTO_FAMILIES="sdxl")
+    ) as demo:
+        yield demo
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Box, make_box
+from tests.e2e.conftest import Box, Demo, make_box
 
 PROMPT = "a (red:1.3) star::2 a blue background --ar 3:2 --q .5 --n 1 --no fog"
 
@@ -18,19 +18,16 @@ def explain(box: Box, *arguments: str) -> dict[str, Any]:
     return said
 
 
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Box:
-    return make_box(tmp_path_factory.mktemp("explained"), IMPASTO_FAMILIES="sdxl")
-
-
-def test_a_dry_run_stores_nothing(box: Box) -> None:
+def test_a_dry_run_stores_nothing(tmp_path: Path) -> None:
+    box = make_box(tmp_path, IMPASTO_FAMILIES="sdxl")
     said = explain(box, PROMPT)
     assert said["jobs"] == 1
     assert said["eta"] is None
     assert not (box.home / "impasto.db").exists()
 
 
-def test_the_picture_has_the_size_and_the_steps_that_were_foretold(box: Box) -> None:
+def test_the_picture_has_the_size_and_the_steps_that_were_foretold(workshop: Demo) -> None:
+    box = workshop.box
     [one] = explain(box, PROMPT)["prompts"]
     recipe = box.home / "recipe.json"
     status, drawn = box.imagine(PROMPT, "--out", str(box.home / "a.png"), "--recipe", str(recipe))

@@ -1,14 +1,13 @@
 """Pictures over REST, through all production processes: an upload drawn over, grown, enlarged."""
 
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.e2e.conftest import make_box, running_demo
+from tests.e2e.conftest import Demo
 from tests.e2e.rest import Rest, fetch
 
 GREEN = (20, 160, 60)
@@ -16,11 +15,10 @@ GREEN = (20, 160, 60)
 MARK_MAX = 12
 
 
-@pytest.fixture(scope="module")
-def rest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rest]:
-    with running_demo(make_box(tmp_path_factory.mktemp("given"), IMPASTO_FAMILIES="sdxl")) as demo:
-        done = demo.box.impasto("key", "create", "tester")
-        yield Rest(url=demo.doors["gateway_url"], key=done.stdout.split()[0])
+@pytest.fixture
+def rest(workshop: Demo) -> Rest:
+    done = workshop.box.impasto("key", "create", "tester")
+    return Rest(url=workshop.doors["gateway_url"], key=done.stdout.split()[0])
 
 
 def draw(rest: Rest, path: str, body: dict[str, object]) -> tuple[str, np.ndarray[Any, Any]]:

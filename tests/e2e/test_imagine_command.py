@@ -14,12 +14,26 @@ import pytest
 from PIL import Image
 
 from gpu_worker.starter import build_tiny_flux, build_tiny_sd3, build_tiny_sdxl
-from tests.e2e.conftest import IMPASTO, READY_TIMEOUT_S, Box, make_box, processes_named
+from tests.e2e.conftest import (
+    IMPASTO,
+    READY_TIMEOUT_S,
+    Box,
+    Demo,
+    make_box,
+    processes_named,
+)
 
 
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Box:
-    return make_box(tmp_path_factory.mktemp("imagine"), IMPASTO_FAMILIES="sdxl")
+@pytest.fixture
+def box(workshop: Demo) -> Box:
+    """Where everything runs already."""
+    return workshop.box
+
+
+@pytest.fixture
+def cold(tmp_path: Path) -> Box:
+    """Where nothing runs yet."""
+    return make_box(tmp_path, IMPASTO_FAMILIES="sdxl")
 
 
 def drawn(box: Box, *arguments: str) -> str:
@@ -31,12 +45,14 @@ def drawn(box: Box, *arguments: str) -> str:
     return str(digest)
 
 
-def test_the_same_seed_gives_the_same_pixels_and_another_seed_others(box: Box) -> None:
-    out = box.home / "fox.png"
-    status, first = box.imagine(
-        "a fox in the snow", "--seed", "7", "--steps", "4", "--out", str(out)
+def test_the_first_command_starts_what_it_needs_and_stops_all_of_it(cold: Box, box: Box) -> None:
+    out, recipe = cold.home / "fox.png", cold.home / "recipe.json"
+    status, first = cold.imagine(
+        *("a fox in the snow", "--seed", "7", "--steps", "4"),
+        *("--out", str(out), "--recipe", str(recipe)),
     )
-    assert status == 0, (first, box.logs())
+    assert status == 0, (first, cold.logs())
+    assert processes_named(cold.home, ()) == []
     assert first["state"] == "delivered"
     assert first["seed"] == 7
     assert first["verdict"] == {"outcome": "allow"}
@@ -44,11 +60,16 @@ def test_the_same_seed_gives_the_same_pixels_and_another_seed_others(box: Box) -
     assert hashlib.sha256(out.read_bytes()).hexdigest() == image["sha256"]
     with Image.open(out) as picture:
         assert picture.size == (image["width"], image["height"])
-    again, once_more, other = (
+    # Elsewhere, by another process, the same pixels.
+    (pixels,) = json.loads(recipe.read_text())["recipe"]["pixels_sha256"]
+    assert drawn(box, "a fox in the snow", "--seed", "7", "--steps", "4") == pixels
+
+
+def test_the_same_seed_gives_the_same_pixels_and_another_seed_others(box: Box) -> None:
+    first, again, other = (
         drawn(box, "a fox in the snow", "--seed", seed, "--steps", "4") for seed in ("7", "7", "8")
     )
-    assert again == once_more != other
-    assert processes_named(box.home, ()) == []
+    assert first == again != other
 
 
 def test_a_prompt_of_another_language_is_drawn_in_english_and_says_so(box: Box) -> None:
@@ -161,7 +182,7 @@ def test_a_missing_model_folder_fails_with_its_own_code(tmp_path: Path) -> None:
     assert answer["error"]["code"] == "model_missing"
 
 
-def test_a_truncated_weights_file_is_named(tmp_path: Path, box: Box) -> None:
+def test_a_truncated_weights_file_is_named(tmp_path: Path) -> None:
     model = tmp_path / "broken"
     build_tiny_sdxl(model)
     weights = model / "unet" / "diffusion_pytorch_model.safetensors"

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-from tests.e2e.conftest import Box, make_box
+from tests.e2e.conftest import Box, Demo, make_box
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Box:
-    return make_box(tmp_path_factory.mktemp("recipes"), IMPASTO_FAMILIES="sdxl")
+def box(workshop: Demo) -> Box:
+    return workshop.box
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +32,14 @@ def pixels(box: Box, stem: str, number: int) -> Image.Image:
         return picture.convert("RGB")
 
 
-def test_a_recipe_draws_the_same_pixels_in_a_new_process_and_says_so(
-    box: Box, recipe: Path
+def test_a_recipe_draws_the_same_pixels_in_another_installation_and_says_so(
+    box: Box, recipe: Path, tmp_path: Path
 ) -> None:
+    elsewhere = make_box(tmp_path, IMPASTO_FAMILIES="sdxl")
     out = str(box.home / "second.png")
     file = box.home / "again.json"
-    status, second = box.imagine("--exact", str(recipe), "--recipe", str(file), "--out", out)
-    assert status == 0, (second, box.logs())
+    status, second = elsewhere.imagine("--exact", str(recipe), "--recipe", str(file), "--out", out)
+    assert status == 0, (second, elsewhere.logs())
     assert second["exact"] == {"reproduced": True, "differs": []}
     first_drawn, second_drawn = (
         json.loads(one.read_text())["recipe"]["pixels_sha256"] for one in (recipe, file)

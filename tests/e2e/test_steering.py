@@ -1,24 +1,20 @@
 """A picture steered over REST: an upload of lines, the starter model, and its ControlNet."""
 
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.e2e.conftest import make_box, running_demo
+from tests.e2e.conftest import Demo
 from tests.e2e.rest import Rest, fetch
 
 
-@pytest.fixture(scope="module")
-def rest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rest]:
-    with running_demo(
-        make_box(tmp_path_factory.mktemp("steered"), IMPASTO_FAMILIES="sdxl")
-    ) as demo:
-        done = demo.box.impasto("key", "create", "tester")
-        yield Rest(url=demo.doors["gateway_url"], key=done.stdout.split()[0])
+@pytest.fixture
+def rest(workshop: Demo) -> Rest:
+    done = workshop.box.impasto("key", "create", "tester")
+    return Rest(url=workshop.doors["gateway_url"], key=done.stdout.split()[0])
 
 
 def draw(rest: Rest, body: dict[str, object]) -> dict[str, Any]:
