@@ -24,7 +24,8 @@ ImpastoError
 │   └── AccountMuted · AccountBanned · AccountFrozen
 ├── ModerationRefused
 │   └── AppealImpossible · AppealRepeated · ReportRepeated · TooManyReports ·
-│       DecisionImpossible · RemovalRequestEmpty · RemovalRequestNotFound · TooManyRequests
+│       DecisionImpossible · RemovalRequestEmpty · RemovalRequestNotFound · SafetyReportNotFound ·
+│       TooManyRequests
 ├── NotTranslated
 └── Unavailable
 

@@ -16,6 +16,7 @@ __all__ = [
     "RemovalRequestEmpty",
     "RemovalRequestNotFound",
     "ReportRepeated",
+    "SafetyReportNotFound",
     "TooManyReports",
     "TooManyRequests",
 ]
@@ -147,6 +148,15 @@ class RemovalRequestNotFound(ModerationRefused):
 
     def __init__(self) -> None:
         super().__init__("There is no such request.", way_out="Use the whole link you were given.")
+
+
+class SafetyReportNotFound(ModerationRefused):
+    """No child safety finding has this id."""
+
+    code = "safety_report_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such report.", way_out="See impasto reports list.")
 
 
 class TooManyRequests(ModerationRefused):

@@ -103,6 +103,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "too_many_reports": _row(Status.TOO_MANY_REQUESTS, "Too many reports", 3600),
     "removal_request_empty": _row(_WRONG, "No picture named"),
     "removal_request_not_found": _row(Status.NOT_FOUND, "No such request"),
+    "safety_report_not_found": _row(Status.NOT_FOUND, "No such report"),
     "too_many_requests": _row(Status.TOO_MANY_REQUESTS, "Too many requests", 600),
     "decision_impossible": _row(Status.CONFLICT, "Decision does not fit"),
     "not_translated": _row(Status.SERVICE_UNAVAILABLE, "Not translated", 30),

@@ -5,11 +5,19 @@ from typing import Final
 
 from aiohttp import web
 
-from backend.domain.errors import ImageNotFound, JobNotFound, UploadNotFound
+from backend.domain.errors import (
+    ImageNotFound,
+    ImpastoError,
+    JobNotFound,
+    ReviewNotFound,
+    SafetyReportNotFound,
+    UploadNotFound,
+)
 from backend.domain.requests import JobId, UploadId
+from backend.domain.reviews import ReviewId
 
 # PostgreSQL breaks on a NUL, so that nothing but the letters of an id goes on to the database.
-_JOB_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _INDEX: Final = re.compile(r"[0-9]{1,4}")
 
 
@@ -20,10 +28,7 @@ def job_id_of(request: web.Request) -> JobId:
         JobNotFound: no job could have this id.
 
     """
-    text = request.match_info["job_id"]
-    if not _JOB_ID.fullmatch(text):
-        raise JobNotFound
-    return JobId(text)
+    return JobId(_id(request, "job_id", JobNotFound()))
 
 
 def image_index_of(request: web.Request) -> int:
@@ -46,7 +51,31 @@ def upload_id_of(request: web.Request) -> UploadId:
         UploadNotFound: no upload could have this id.
 
     """
-    text = request.match_info["upload_id"]
-    if not _JOB_ID.fullmatch(text):
-        raise UploadNotFound
-    return UploadId(text)
+    return UploadId(_id(request, "upload_id", UploadNotFound()))
+
+
+def review_id_of(request: web.Request) -> ReviewId:
+    """Return the review a path names.
+
+    Raises:
+        ReviewNotFound: no review could have this id.
+
+    """
+    return ReviewId(_id(request, "review_id", ReviewNotFound()))
+
+
+def report_id_of(request: web.Request) -> str:
+    """Return the child safety finding a path names.
+
+    Raises:
+        SafetyReportNotFound: no finding could have this id.
+
+    """
+    return _id(request, "report_id", SafetyReportNotFound())
+
+
+def _id(request: web.Request, part: str, otherwise: ImpastoError) -> str:
+    text = request.match_info[part]
+    if not _ID.fullmatch(text):
+        raise otherwise
+    return text

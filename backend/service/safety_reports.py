@@ -8,7 +8,12 @@ settings name. Every look and every decision goes on record before it counts.
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from backend.domain.child_safety import Basis, FreezeRules, SafetyReport, must_freeze
-from backend.domain.errors import BadInput, DecisionImpossible, ModeratorsOnly
+from backend.domain.errors import (
+    BadInput,
+    DecisionImpossible,
+    ModeratorsOnly,
+    SafetyReportNotFound,
+)
 from backend.domain.requests import AccountId, JobId, Requester
 from backend.domain.standing import HOUSE, AccountStanding, Sanction
 from backend.service import on_record
@@ -51,7 +56,7 @@ class SafetyReports:
         """Return one report; that it was looked at goes on record.
 
         Raises:
-            BadInput: there is none of this id.
+            SafetyReportNotFound: there is none of this id.
 
         """
         report = await self._known(report_id)
@@ -62,7 +67,7 @@ class SafetyReports:
         """Note that a finding was reported, and preserve it for a year from now.
 
         Raises:
-            BadInput: there is none of this id.
+            SafetyReportNotFound: there is none of this id.
 
         """
         report = await self._known(report_id)
@@ -77,7 +82,8 @@ class SafetyReports:
         """Note that a finding was wrong; an account on which none stands any more is let in again.
 
         Raises:
-            BadInput: there is none of this id, or no reason.
+            SafetyReportNotFound: there is none of this id.
+            BadInput: there is no reason.
 
         """
         report = await self._known(report_id)
@@ -95,7 +101,8 @@ class SafetyReports:
         """Put on record that somebody is about to open what is sealed; without that nobody may.
 
         Raises:
-            BadInput: there is no such report, nothing sealed of it under this key, or no reason.
+            SafetyReportNotFound: there is no such report.
+            BadInput: nothing is sealed of it under this key, or there is no reason.
             Unavailable: the log cannot be written.
 
         """
@@ -114,7 +121,8 @@ class SafetyReports:
         """Have what is sealed of a finding removed by `forget`, once nothing has it preserved.
 
         Raises:
-            BadInput: there is no such report, no reason, or it must be preserved.
+            SafetyReportNotFound: there is no such report.
+            BadInput: there is no reason, or it must be preserved.
             Unavailable: the log cannot be written, or the store does not answer.
 
         """
@@ -161,7 +169,8 @@ class SafetyReports:
         Raises:
             ModeratorsOnly, AccountSuspended: the requester may not, or is not named for this.
             DecisionImpossible: it is a copy of a listed picture, or about the reviewer themselves.
-            BadInput: there is none of this id, or no reason.
+            SafetyReportNotFound: there is none of this id.
+            BadInput: there is no reason.
 
         """
         await self._must_review(reviewer)
@@ -173,9 +182,7 @@ class SafetyReports:
     async def _known(self, report_id: str) -> SafetyReport:
         report = await self._store.get(report_id)
         if report is None:
-            raise BadInput(
-                f"There is no report {report_id[:80]}.", way_out="See impasto reports list."
-            )
+            raise SafetyReportNotFound
         return report
 
     async def _must_review(self, requester: Requester) -> None:

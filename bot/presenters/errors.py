@@ -79,6 +79,7 @@ ERROR_SENTENCES: Mapping[str, str] = {
     "decision_impossible": _AS_WRITTEN,
     "removal_request_empty": _AS_WRITTEN,
     "removal_request_not_found": _AS_WRITTEN,
+    "safety_report_not_found": _AS_WRITTEN,
     "too_many_requests": _AS_WRITTEN,
     "not_translated": _AS_WRITTEN,
     "unavailable": "A part of the workshop does not answer. Try again in a minute.",

@@ -117,6 +117,7 @@ MADE = [
     errors.DecisionImpossible(),
     errors.RemovalRequestEmpty(),
     errors.RemovalRequestNotFound(),
+    errors.SafetyReportNotFound(),
     errors.TooManyRequests(retry_after_s=60),
     errors.NotTranslated(language="es"),
     errors.Unavailable(),

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from backend.domain.requests import Requester
 from backend.domain.results import ImageVariant
-from backend.domain.reviews import APPEAL_WORDS_MAX, REPORT_WORDS_MAX, Review, ReviewId
+from backend.domain.reviews import APPEAL_WORDS_MAX, REPORT_WORDS_MAX, Review
 from backend.gateway.answers import json_answer
 from backend.gateway.app_keys import SERVICES
 from backend.gateway.bodies import read_body, read_query
-from backend.gateway.paths import image_index_of, job_id_of
+from backend.gateway.paths import image_index_of, job_id_of, review_id_of
 from backend.gateway.shapes import Incoming, Text
 from backend.service.reviews import Measure, ReviewCard
 
@@ -78,12 +78,12 @@ async def list_open(request: web.Request, requester: Requester) -> web.Response:
 async def show(request: web.Request, requester: Requester) -> web.Response:
     """Tell of one review, decided or not."""
     reviews = request.app[SERVICES].moderation.reviews
-    return json_answer(_card(await reviews.card(_review_id(request), requester)))
+    return json_answer(_card(await reviews.card(review_id_of(request), requester)))
 
 
 async def picture(request: web.Request, requester: Requester) -> web.Response:
     """Show the picture of a report: small, grey and blurred, or as it is; on record either way."""
-    services, review_id = request.app[SERVICES], _review_id(request)
+    services, review_id = request.app[SERVICES], review_id_of(request)
     if read_query(request, ViewIn).view is View.VEILED:
         data = await services.moderation.looking.veiled(review_id, requester)
     else:
@@ -96,7 +96,7 @@ async def picture(request: web.Request, requester: Requester) -> web.Response:
 async def decide(request: web.Request, requester: Requester) -> web.Response:
     """Decide about the picture, about whoever asked for it, or both."""
     body = await read_body(request, DecisionIn)
-    reviews, review_id = request.app[SERVICES].moderation.reviews, _review_id(request)
+    reviews, review_id = request.app[SERVICES].moderation.reviews, review_id_of(request)
     if body.measure is not None:
         await reviews.discipline(review_id, body.measure, requester, reason=body.reason)
     match body.decision:
@@ -178,10 +178,6 @@ async def report(request: web.Request, requester: Requester) -> web.Response:
     job_id, index = job_id_of(request), image_index_of(request)
     await appeals.report(job_id, index, requester, words=body.reason)
     return json_answer({"object": "report", "state": "open"}, status=HTTPStatus.CREATED)
-
-
-def _review_id(request: web.Request) -> ReviewId:
-    return ReviewId(request.match_info["review_id"])
 
 
 def _card(card: ReviewCard) -> dict[str, Any]:

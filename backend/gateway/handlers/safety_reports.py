@@ -10,6 +10,7 @@ from backend.domain.requests import Requester
 from backend.gateway.answers import json_answer
 from backend.gateway.app_keys import SERVICES
 from backend.gateway.bodies import read_body
+from backend.gateway.paths import report_id_of
 from backend.gateway.shapes import Incoming, Text
 from backend.service.safety_reports import REASON_MAX
 
@@ -29,7 +30,7 @@ async def list_estimates(request: web.Request, requester: Requester) -> web.Resp
 async def release(request: web.Request, requester: Requester) -> web.Response:
     """Note that an estimate was wrong; its account is let in, if no other finding stands."""
     body = await read_body(request, ReleaseIn)
-    safety, report_id = request.app[SERVICES].moderation.safety, request.match_info["report_id"]
+    safety, report_id = request.app[SERVICES].moderation.safety, report_id_of(request)
     report = await safety.release_estimate(report_id, requester, reason=body.reason)
     return json_answer(_facts(report))
 
