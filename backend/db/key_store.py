@@ -41,6 +41,11 @@ class SqlKeyStore:
             row = (await session.exec(query)).one_or_none()
             return None if row is None else _key_of(row)
 
+    async def all(self) -> list[ApiKey]:
+        query = select(ApiKeyRow).order_by(col(ApiKeyRow.created_at), col(ApiKeyRow.id))
+        async with self._database.read() as session:
+            return [_key_of(row) for row in await session.exec(query)]
+
     async def revoke(self, key_id: str, at: datetime) -> bool:
         async with self._database.write() as session:
             row = await session.get(ApiKeyRow, key_id, with_for_update=True)

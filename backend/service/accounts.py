@@ -57,6 +57,10 @@ class Accounts:
         await self._keys.add(key)
         return key, secret
 
+    async def keys(self) -> list[ApiKey]:
+        """Return all keys, the revoked ones too, oldest first."""
+        return await self._keys.all()
+
     async def revoke_key(self, key_id: str) -> bool:
         """Revoke a key; False if there is none."""
         return await self._keys.revoke(key_id, self._clock())

@@ -247,6 +247,9 @@ class KeyStore(Protocol):
     async def by_digest(self, digest: str) -> ApiKey | None:
         """Return the key with this digest, unless revoked."""
 
+    async def all(self) -> list[ApiKey]:
+        """Return all keys, the revoked ones too, oldest first."""
+
     async def revoke(self, key_id: str, at: datetime) -> bool:
         """Revoke a key; False if there is none."""
 

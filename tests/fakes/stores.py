@@ -317,6 +317,9 @@ class MemoryKeyStore:
                 return key
         return None
 
+    async def all(self) -> list[ApiKey]:
+        return sorted(self.keys.values(), key=lambda key: (key.created_at, key.id))
+
     async def revoke(self, key_id: str, at: datetime) -> bool:
         key = self.keys.get(key_id)
         if key is None:

@@ -1,5 +1,7 @@
 """What every `KeyStore` promises."""
 
+from dataclasses import replace
+
 from backend.domain.accounts import ApiKey, KeyId
 from backend.domain.requests import AccountId
 from tests.builders import at
@@ -25,6 +27,15 @@ async def test_a_revoked_key_is_not_found(stores: Stores):
     assert await stores.keys.revoke(KEY.id, at(5))
     assert await stores.keys.by_digest(KEY.digest) is None
     assert await stores.keys.revoke(KEY.id, at(6))
+
+
+async def test_all_keys_are_listed_oldest_first_and_the_revoked_ones_too(stores: Stores):
+    assert await stores.keys.all() == []
+    older = replace(KEY, id=KeyId("key_2"), digest="cd" * 32, created_at=at(-5), is_moderator=True)
+    await stores.keys.add(KEY)
+    await stores.keys.add(older)
+    await stores.keys.revoke(KEY.id, at(5))
+    assert await stores.keys.all() == [older, replace(KEY, revoked_at=at(5))]
 
 
 async def test_an_unknown_key_cannot_be_revoked(stores: Stores):

@@ -7,7 +7,6 @@ from http import HTTPStatus
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from yarl import URL
 
 from backend.domain.errors import ImpastoError
 from backend.domain.families import ModelFamily
@@ -254,40 +253,6 @@ async def test_an_unknown_path_is_a_problem_document(workshop: Workshop) -> None
     assert response.status == 404
     assert response.content_type == "application/problem+json"
     assert (await response.json())["code"] == "not_found"
-
-
-NO_IDS = ["%00", "%ED%A0%80", "%2e%2e", "x" * 65, "a%20b"]
-
-
-@pytest.mark.parametrize("text", ["gen_1", *NO_IDS])
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "/v1/generations/{}"),
-        ("POST", "/v1/generations/{}/cancel"),
-        ("GET", "/v1/images/{}/0"),
-    ],
-)
-async def test_what_cannot_be_an_id_names_no_job(
-    workshop: Workshop, text: str, method: str, path: str
-) -> None:
-    url = URL(path.format(text), encoded=True)
-    response = await workshop.client.request(method, url, headers=workshop.alice)
-    assert response.status == 404
-    assert (await response.json())["code"] in ("job_not_found", "not_found")
-
-
-@pytest.mark.parametrize("text", NO_IDS)
-async def test_what_cannot_be_an_id_names_no_review_and_no_report(
-    workshop: Workshop, text: str
-) -> None:
-    review = URL(f"/v1/reviews/{text}", encoded=True)
-    response = await workshop.client.get(review, headers=workshop.alice)
-    assert response.status == 404
-    report = URL(f"/v1/safety-reports/{text}/release", encoded=True)
-    body = {"reason": "An adult."}
-    response = await workshop.client.post(report, headers=workshop.alice, json=body)
-    assert response.status == 404
 
 
 async def test_a_wrong_method_is_told_which_ones_are_allowed(workshop: Workshop) -> None:

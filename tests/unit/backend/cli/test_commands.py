@@ -89,6 +89,7 @@ COMMANDS = [
     ["worker", "--family", "sdxl"],
     ["key", "create", "me"],
     ["key", "revoke", "me"],
+    ["key", "list"],
 ]
 
 
@@ -304,6 +305,28 @@ def test_a_stack_starts_no_process_that_cannot_run(
 def test_a_key_needs_a_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["key", "create", name]) == 2
     assert capsys.readouterr().err.startswith("bad_input: A key's name")
+
+
+def test_keys_are_listed_without_their_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["key", "list"]) == 0
+    assert capsys.readouterr().out.startswith("There is none.")
+    made = []
+    for words in (["website"], ["mod", "--moderator"]):
+        assert main(["key", "create", *words, "--json"]) == 0
+        made.append(json.loads(capsys.readouterr().out))
+    website, moderator = made
+    assert main(["key", "list"]) == 0
+    told = capsys.readouterr().out
+    assert [line.split()[0] for line in told.splitlines()] == [website["id"], moderator["id"]]
+    assert told.count("(moderator)") == 1
+    assert main(["key", "revoke", website["id"]]) == 0
+    capsys.readouterr()
+    assert main(["key", "list", "--json"]) == 0
+    assert [one["id"] for one in json.loads(capsys.readouterr().out)] == [moderator["id"]]
+    assert main(["key", "list", "--all"]) == 0
+    both = capsys.readouterr().out
+    assert "revoked" in both
+    assert not any(one["secret"] in told + both for one in made)
 
 
 def test_a_key_that_is_not_there_cannot_be_revoked(capsys: pytest.CaptureFixture[str]) -> None:
