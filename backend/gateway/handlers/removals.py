@@ -14,7 +14,7 @@ from typing import Final
 from aiohttp import BodyPartReader, hdrs, web
 from pydantic import BaseModel, Field
 
-from backend.domain.errors import LinkRefused, Unavailable
+from backend.domain.errors import Unavailable
 from backend.domain.removals import (
     REQUEST_WORDS_MAX,
     RemovalRequest,
@@ -193,12 +193,12 @@ def _must_be_our_form(request: web.Request) -> None:
     """Refuse a form that another site's page sends.
 
     Raises:
-        LinkRefused: it says so itself.
+        BadRequest: it says so itself.
 
     """
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     if site not in ("same-origin", "none"):
-        raise LinkRefused
+        raise BadRequest("malformed_request", "Another site sent this. Fill in the form here.")
 
 
 async def _read_form(request: web.Request) -> tuple[dict[str, str], bytes]:
