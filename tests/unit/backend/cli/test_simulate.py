@@ -94,8 +94,10 @@ def test_a_file_that_is_no_trace_is_refused(tmp_path: Path, capsys) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     assert main(["simulate", str(path), "--json"]) == 2
     assert _json(capsys)["error"]["code"] == "bad_input"
-    assert main(["simulate", str(tmp_path / "none.csv"), "--json"]) == 4
-    assert _json(capsys)["error"]["code"] == "unavailable"
+    assert main(["simulate", str(tmp_path / "none.csv"), "--json"]) == 2
+    error = _json(capsys)["error"]
+    assert error["code"] == "bad_input"
+    assert "there is no file" in error["message"]
 
 
 HEADER = TRACE.splitlines()[0]
