@@ -7,7 +7,13 @@ from pydantic import TypeAdapter
 
 from backend.contracts import KnownCopy, RenderBlocked
 from backend.domain.child_safety import Basis, SafetyReport, SafetyReportState
-from backend.domain.errors import AccountBanned, AccountFrozen, BadInput, Unavailable
+from backend.domain.errors import (
+    AccountBanned,
+    AccountFrozen,
+    BadInput,
+    SafetyReportNotFound,
+    Unavailable,
+)
 from backend.domain.jobs import JobState
 from backend.service.reports import Reports
 from backend.service.safety_reports import SafetyReports
@@ -136,7 +142,7 @@ async def test_marking_a_report_preserves_it_for_a_year_and_is_on_record():
 
 
 async def test_a_report_nobody_made_is_told_so():
-    with pytest.raises(BadInput, match="gen_9"):
+    with pytest.raises(SafetyReportNotFound):
         await Desk().file.mark_reported("gen_9", "T-1", by="operator:ann")
 
 
