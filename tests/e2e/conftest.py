@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from gpu_worker.starter import build_tiny_sdxl
-from tests.e2e.rest import fetch
+from tests.e2e.rest import Rest, fetch
 from tests.fakes.openapi import openapi_document
 
 READY_TIMEOUT_S = 120.0
@@ -151,6 +151,13 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         make_box(tmp_path_factory.mktemp("workshop"), IMPASTO_FAMILIES="sdxl")
     ) as demo:
         yield demo
+
+
+@pytest.fixture
+def rest(workshop: Demo) -> Rest:
+    """The workshop's REST door, and a key to it."""
+    done = workshop.box.impasto("key", "create", "tester")
+    return Rest(url=workshop.doors["gateway_url"], key=done.stdout.split()[0])
 
 
 @contextmanager

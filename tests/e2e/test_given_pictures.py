@@ -4,21 +4,13 @@ import io
 from typing import Any
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from tests.e2e.conftest import Demo
 from tests.e2e.rest import Rest, fetch
 
 GREEN = (20, 160, 60)
 # How many levels a mark may change a plain picture by.
 MARK_MAX = 12
-
-
-@pytest.fixture
-def rest(workshop: Demo) -> Rest:
-    done = workshop.box.impasto("key", "create", "tester")
-    return Rest(url=workshop.doors["gateway_url"], key=done.stdout.split()[0])
 
 
 def draw(rest: Rest, path: str, body: dict[str, object]) -> tuple[str, np.ndarray[Any, Any]]:

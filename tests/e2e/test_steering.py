@@ -7,14 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.e2e.conftest import Demo
 from tests.e2e.rest import Rest, fetch
-
-
-@pytest.fixture
-def rest(workshop: Demo) -> Rest:
-    done = workshop.box.impasto("key", "create", "tester")
-    return Rest(url=workshop.doors["gateway_url"], key=done.stdout.split()[0])
 
 
 def draw(rest: Rest, body: dict[str, object]) -> dict[str, Any]:
