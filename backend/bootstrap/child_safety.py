@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
+from backend.bootstrap.moderators import make_moderators
 from backend.db.sessions import Database
 from backend.db.stores import SqlAuditLog, SqlSafetyReportStore, SqlStandingStore
 from backend.domain.child_safety import FreezeRules
 from backend.domain.requests import AccountId
 from backend.service.child_safety import ChildSafety
-from backend.service.moderators import Moderators
 from backend.service.ports import Clock
 from backend.service.safety_reports import SafetyReports
 from backend.service.standings import Standings
@@ -27,15 +27,13 @@ def make_child_safety(
     )
 
 
-def make_safety_reports(
-    settings: Settings, database: Database, moderators: Moderators, *, clock: Clock
-) -> SafetyReports:
+def make_safety_reports(settings: Settings, database: Database, *, clock: Clock) -> SafetyReports:
     """Make what is done about what is on file."""
     return SafetyReports(
         store=SqlSafetyReportStore(database=database),
         standings=SqlStandingStore(database=database),
         audit=SqlAuditLog(database=database),
-        moderators=moderators,
+        moderators=make_moderators(database, clock=clock),
         clock=clock,
         reviewers=[AccountId(one) for one in settings.safety_reviewers],
         rules=_rules(settings),

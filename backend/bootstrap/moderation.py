@@ -104,7 +104,7 @@ def make_moderation(
             audit=SqlAuditLog(database=database),
             clock=clock,
         ),
-        safety=make_safety_reports(settings, database, moderators, clock=clock),
+        safety=make_safety_reports(settings, database, clock=clock),
         lists=WatchedLists(open_lists=cache(partial(all_lists, stored.objects, open_lists))),
         looking=ReviewPictures(
             reviews=reviews,

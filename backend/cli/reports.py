@@ -11,7 +11,6 @@ from pydantic import TypeAdapter
 
 from backend.bootstrap import now, open_database, open_objects
 from backend.bootstrap.child_safety import make_safety_reports
-from backend.bootstrap.moderators import make_moderators
 from backend.cli.home import open_home
 from backend.cli.terminal import Subparsers, say
 from backend.cli.unsealing import Unsealing, break_glass, forget
@@ -72,9 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 async def _act(settings: Settings, arguments: argparse.Namespace) -> list[SafetyReport]:
     by = f"operator:{getpass.getuser()}"
     async with open_database(settings) as database:
-        reports = make_safety_reports(
-            settings, database, make_moderators(database, clock=now), clock=now
-        )
+        reports = make_safety_reports(settings, database, clock=now)
         match arguments.action:
             case "show":
                 return [await reports.get(arguments.id, by=by)]

@@ -164,9 +164,8 @@ class SqlRemovalStore:
                     session.add(_place_row(RemovalId(removal_id), message))
 
     async def messages_of(self, job_id: JobId) -> list[tuple[int, int]]:
-        query = select(PictureMessageRow).where(PictureMessageRow.job_id == job_id)
         async with self._database.read() as session:
-            return [(row.channel_id, row.message_id) for row in await session.exec(query)]
+            return await _messages_of(session, [job_id])
 
     async def add_request(self, request: RemovalRequest) -> None:
         async with self._database.write() as session:

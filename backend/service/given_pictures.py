@@ -38,10 +38,13 @@ from backend.domain.requests import (
     PictureRef,
     Requester,
     Surface,
+    UploadId,
     UpscaleKind,
 )
-from backend.domain.results import ImageVariant
+from backend.domain.results import ImageRef, ImageVariant
+from backend.domain.uploads import Upload
 from backend.service.given_controls import check_controls, control_use
+from backend.service.moderators import may_name, may_touch
 from backend.service.policies import PlacePolicies
 from backend.service.ports import Clock, JobStore, UploadStore
 from backend.service.uploads import must_be_usable
@@ -204,23 +207,24 @@ class GivenPictures:
             PictureBlocked: it is an upload, and may not be used here.
 
         """
-        await self._size_of(ref, requester)
-        job = await self._shown(ref.job_id)
-        if job is not None and not _may_name(job.request.requester, requester):
+        if ref.upload_id is not None:
+            await self._upload_of(ref.upload_id, requester)
+        elif not may_name((await self._picture_of(ref, requester))[0], requester):
             raise JobNotFound
 
     async def _size_of(self, ref: PictureRef, requester: Requester) -> tuple[int, int]:
         if ref.upload_id is not None:
-            upload = await self._uploads.get(ref.upload_id)
-            if upload is None or not upload.is_open_to(requester.account_id, now=self._clock()):
-                raise UploadNotFound
-            must_be_usable(upload, await self._policies.at(requester.place))
+            upload = await self._upload_of(ref.upload_id, requester)
             return upload.width, upload.height
-        job = await self._job_of(ref.job_id, requester)
-        image = job.image(ref.index)
-        if image is None:
-            raise ImageNotFound
+        _, image = await self._picture_of(ref, requester)
         return image.width, image.height
+
+    async def _upload_of(self, upload_id: UploadId, requester: Requester) -> Upload:
+        upload = await self._uploads.get(upload_id)
+        if upload is None or not upload.is_open_to(requester.account_id, now=self._clock()):
+            raise UploadNotFound
+        must_be_usable(upload, await self._policies.at(requester.place))
+        return upload
 
     async def _shown(self, job_id: JobId | None) -> Job | None:
         job = None if job_id is None else await self._jobs.get(job_id)
@@ -228,23 +232,18 @@ class GivenPictures:
             return None
         return job
 
-    async def _job_of(self, job_id: JobId | None, requester: Requester) -> Job:
-        job = await self._shown(job_id)
+    async def _picture_of(self, ref: PictureRef, requester: Requester) -> tuple[Job, ImageRef]:
+        job = await self._shown(ref.job_id)
         if job is None:
             raise JobNotFound
-        owner = job.request.requester
         # What stands in a channel is open to all there; elsewhere jobs are their owner's.
-        is_open = {owner.surface, requester.surface} == {Surface.DISCORD}
-        if not (is_open or requester.is_moderator or owner.account_id == requester.account_id):
+        is_open = {job.request.requester.surface, requester.surface} == {Surface.DISCORD}
+        if not (is_open or may_touch(job, requester)):
             raise JobNotFound
-        return job
-
-
-def _may_name(owner: Requester, requester: Requester) -> bool:
-    if requester.is_moderator or owner.account_id == requester.account_id:
-        return True
-    there, here = owner.place, requester.place
-    return there is not None and here is not None and there.guild_id == here.guild_id
+        image = job.image(ref.index)
+        if image is None:
+            raise ImageNotFound
+        return job, image
 
 
 def check_operation(request: GenerationRequest) -> None:

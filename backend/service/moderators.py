@@ -60,3 +60,10 @@ class Moderators:
 def may_touch(job: Job, requester: Requester) -> bool:
     """Say whether the requester owns the job or moderates."""
     return requester.is_moderator or job.request.requester.account_id == requester.account_id
+
+
+def may_name(job: Job, requester: Requester) -> bool:
+    """Say whether the requester may name the job's pictures: their own, or of their own server."""
+    there, here = job.request.requester.place, requester.place
+    is_shared = there is not None and here is not None and there.guild_id == here.guild_id
+    return is_shared or may_touch(job, requester)
