@@ -1,5 +1,6 @@
 """The judges that transformers opens, over tiny real models that are taught here."""
 
+import signal
 import threading
 import time
 
@@ -117,7 +118,8 @@ def test_many_who_ask_at_once_get_their_own_answers(guard):
 
 
 def test_no_answer_within_the_deadline_blocks(guard, model, monkeypatch):
-    monkeypatch.setattr(model, "_deadline_s", 0.0)
+    model._running._process._ran.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr(model, "_deadline_s", 0.05)
     verdict = screen_prompt("a fox", checks=[guard])
     assert verdict.decisive.category == CHECK_FAILED
 
