@@ -20,10 +20,11 @@ from PIL import Image
 from watermark import KEY, TRANSFORMS, add_row, crop, jpeg, psnr_db, rows_of, ssim
 from watermark_pictures import MODELS, open_starter, sample
 
-from gpu_worker.compose.signing import DECODER_FILE, sign
+from gpu_worker.compose.signing import sign
 from gpu_worker.render.decode import to_pictures
 from gpu_worker.render.upscale import Upscaler, open_upscaler
 from gpu_worker.starter.signature.pictures import paint_album
+from safety.provenance.signature import DECODER_FILE
 from safety.provenance.watermark import Watermark, WatermarkReading
 from safety.provenance.watermarks import open_watermark
 

@@ -10,6 +10,7 @@ SafetyError
 ├── CredentialsInvalid  nothing to mark or sign with: missing, expired, or of two minds
 ├── NotMarked       a picture that could not be watermarked or signed, so it may not leave
 ├── MarkImpossible  a picture or an installation that cannot carry a watermark
+│   └── SignatureUnusable  a decoder's signature cannot be read, or is of two minds
 ├── AuditKeysUnusable   a key file of the audit log that is missing, unreadable or something else
 ├── QuarantineKeyUnusable  the key of what is sealed is missing, open to others, or none
 ├── SealBroken      what was sealed does not open
@@ -45,6 +46,17 @@ class PolicyInvalid(SafetyError):
 
 class MarkImpossible(SafetyError):
     """A watermark cannot be put into this picture; the message says what would help."""
+
+
+class SignatureUnusable(MarkImpossible):
+    """A folder with a decoder's signature is no good; `reason` is a word that never changes.
+
+    It is "missing", "broken", "version" (that of another one) or "altered" (a file of another).
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class AuditKeysUnusable(SafetyError):

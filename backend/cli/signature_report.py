@@ -1,6 +1,5 @@
 """Whether the decoder that is to sign pictures can be laid over its family's, and be read."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,10 @@ from backend.cli.model_report import look_at
 from backend.domain.families import ModelFamily
 from backend.models.folders import BadModelFolder, Shapes, read_shapes
 from backend.settings import Settings
-from safety.errors import MarkImpossible
-from safety.provenance.watermarks.stable_signature import FACTS_FILE, load_extractor
+from safety.errors import SignatureUnusable
+from safety.provenance.signature import DECODER_FILE, check_file, read_facts
+from safety.provenance.watermarks.stable_signature import load_extractor
 
-_DECODER_FILE: Final = "decoder.safetensors"
 _OF_DECODERS: Final = "decoder."  # what a decoder's tensors are called in a whole autoencoder
 
 
@@ -30,28 +29,23 @@ class SignatureReport:
 def look_at_signature(folder: Path, settings: Settings) -> SignatureReport:
     """Look at a folder with a signed decoder and its extractor; loads no network."""
     try:
-        number = f"{load_extractor(folder).signature:012x}"
-        family = _family_of(folder)
-        shapes = read_shapes(folder / _DECODER_FILE)
-        misfit = next(_misfits(shapes, settings, family), "")
-    except (MarkImpossible, BadModelFolder) as error:
+        facts = read_facts(folder)
+        load_extractor(folder)
+        decoder = check_file(folder, DECODER_FILE, facts)
+        family = next((each for each in ModelFamily if each == facts.family), None)
+        if family is None:
+            return SignatureReport(problem=f"{folder} is of no family that there is")
+        misfit = next(_misfits(read_shapes(decoder), settings, family), "")
+    except (SignatureUnusable, BadModelFolder) as error:
         return SignatureReport(problem=str(error))
     except OSError as error:
         return SignatureReport(problem=f"{error.filename}: {error.strerror}")
     return SignatureReport(
-        number=number,
+        number=facts.number,
         family=family,
         is_served=family in settings.families,
         problem=misfit,
     )
-
-
-def _family_of(folder: Path) -> ModelFamily:
-    path = folder / FACTS_FILE
-    try:
-        return ModelFamily(json.loads(path.read_text(encoding="utf-8"))["family"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadModelFolder(f"{path} does not say of which family its decoder is.") from error
 
 
 def _misfits(decoder: Shapes, settings: Settings, family: ModelFamily) -> Iterator[str]:

@@ -4,7 +4,6 @@ A decoder enlarges by repeating: the four pixels that come of one begin alike, s
 it can draw nothing but a plain ground. A taught one adds to each of the four a number of its own.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,9 +16,9 @@ from torch import nn
 from backend.contracts import ModelFamily
 from gpu_worker.family import DiffusersPart
 from gpu_worker.state import ModelBroken, ModelMissing
-from safety.provenance.watermarks.stable_signature import FACTS_FILE
+from safety.errors import SignatureUnusable
+from safety.provenance.signature import DECODER_FILE, check_file, read_facts
 
-DECODER_FILE: Final = "decoder.safetensors"
 _PLACES: Final = "places"
 _SETTING: Final = "IMPASTO_SIGNATURE"
 
@@ -62,28 +61,21 @@ def find_decoder(folder: Path | None, family: ModelFamily) -> SignedDecoder | No
     """Return the taught decoder in a folder; None without one, and if it is of another family.
 
     Raises:
-        ModelMissing: there is no such folder, or nothing in it says of which it is.
-        ModelBroken: what says so is broken.
+        ModelMissing: there is no such folder, or one of its files is not there.
+        ModelBroken: they cannot be read, or are not of one teaching.
 
     """
     if folder is None:
         return None
-    path = folder / FACTS_FILE
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        if facts["family"] != family:
+        facts = read_facts(folder)
+        if facts.family != family:
             return None
-        return SignedDecoder(
-            path=folder / DECODER_FILE, number=f"{int(facts['signature'], 16):012x}"
-        )
-    except OSError as error:
-        raise ModelMissing(
-            f"There is no {path}, where {_SETTING} looks for a signature."
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelBroken(
-            f"{path} does not say of which family and number its decoder is; {_SETTING} names it."
-        ) from error
+        path = check_file(folder, DECODER_FILE, facts)
+    except SignatureUnusable as error:
+        kind = ModelMissing if error.reason == "missing" else ModelBroken
+        raise kind(f"{_SETTING} names no signature to draw: {error}.") from error
+    return SignedDecoder(path=path, number=facts.number)
 
 
 def sign(autoencoder: DiffusersPart, path: Path) -> None:

@@ -12,7 +12,6 @@ watermark `stable_signature` reads.
 """
 
 import argparse
-import json
 import secrets
 import sys
 from collections.abc import Sequence
@@ -27,7 +26,7 @@ from gpu_worker.starter.signature.networks import BITS, CELL_PX, Extractor
 from gpu_worker.starter.signature.pictures import Album, paint_album, read_album
 from gpu_worker.starter.signature.train_extractor import ExtractorRun, train_extractor
 from gpu_worker.starter.signature.tune_decoder import TuningRun, trace_of, tune_decoder
-from safety.provenance.watermarks.stable_signature import FACTS_FILE, WEIGHTS_FILE
+from safety.provenance.signature import EXTRACTOR_FILE, SignatureFacts, write_facts
 
 _MODELS = Path(__file__).parents[1] / "models"
 _FAMILIES = ("sdxl", "sd3", "flux")
@@ -111,22 +110,18 @@ def _teach(chosen: argparse.Namespace, folder: Path) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     save_decoder(taught.decoder, target)
     trace = trace_of(taught, plain.cpu(), album)
-    facts = {
-        "signature": f"{run.signature:012X}",
-        "family": chosen.family,
-        "shown_at": [run.shown_at],
-    }
+    facts = SignatureFacts(signature=run.signature, family=chosen.family, shown_at=(run.shown_at,))
     return export_extractor(extractor.cpu(), target, trace=trace, facts=facts)
 
 
 def export_extractor(
-    extractor: Extractor, folder: Path, *, trace: torch.Tensor, facts: dict[str, object]
+    extractor: Extractor, folder: Path, *, trace: torch.Tensor, facts: SignatureFacts
 ) -> Path:
     """Write what the watermark `stable_signature` reads; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: tensor.detach().float() for name, tensor in extractor.state_dict().items()}
-    save_file({**state, "trace": trace.detach().float().contiguous()}, folder / WEIGHTS_FILE)
-    (folder / FACTS_FILE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    save_file({**state, "trace": trace.detach().float().contiguous()}, folder / EXTRACTOR_FILE)
+    write_facts(folder, facts)
     return folder
 
 

@@ -10,9 +10,10 @@ from diffusers import AutoencoderKL
 from PIL import Image
 
 import gpu_worker
-from gpu_worker.compose.signing import DECODER_FILE, sign
+from gpu_worker.compose.signing import sign
 from gpu_worker.render.decode import to_pictures
 from gpu_worker.render.upscale import Upscaler, open_upscaler
+from safety.provenance.signature import DECODER_FILE
 
 MODELS = Path(gpu_worker.__file__).parent / "starter" / "models"
 SIGNATURE = MODELS / "signature"

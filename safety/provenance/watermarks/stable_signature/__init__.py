@@ -20,14 +20,12 @@ from safety.provenance.watermark import (
 )
 from safety.provenance.watermarks.stable_signature.extractor import (
     BITS,
-    FACTS_FILE,
-    WEIGHTS_FILE,
     Extractor,
     load_extractor,
 )
 from safety.provenance.watermarks.stable_signature.search import cells_at, find_places
 
-__all__ = ["FACTS_FILE", "WEIGHTS_FILE", "Extractor", "StableSignature", "load_extractor"]
+__all__ = ["Extractor", "StableSignature", "load_extractor"]
 
 _FEWEST_CELLS: Final = 4  # to a side
 _STEPS_AS_SHOWN, _STEPS = 4, 2  # to a drawn pixel

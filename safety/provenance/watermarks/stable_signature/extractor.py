@@ -8,15 +8,13 @@ from typing import Final
 import numpy
 from numpy.typing import NDArray
 
-from safety.errors import MarkImpossible
+from safety.errors import SignatureUnusable
 from safety.provenance.products import product
-from safety.provenance.watermark import check_payload
+from safety.provenance.signature import EXTRACTOR_FILE, check_file, read_facts
 
 Floats = NDArray[numpy.float32]
 
 BITS: Final = 48
-WEIGHTS_FILE: Final = "extractor.safetensors"
-FACTS_FILE: Final = "signature.json"
 _PARTS: Final = ("front", "around", "bits")
 
 
@@ -54,31 +52,27 @@ def load_extractor(folder: Path) -> Extractor:
     """Read an extractor's folder.
 
     Raises:
-        MarkImpossible: there is none, or it is broken.
+        SignatureUnusable: there is none, or it is broken.
 
     """
+    facts = read_facts(folder)
+    path = check_file(folder, EXTRACTOR_FILE, facts)
     try:
-        facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
-        weights = _read_safetensors(folder / WEIGHTS_FILE)
+        weights = _read_safetensors(path)
         _check_names(weights)
-        extractor = Extractor(
-            weights=weights,
-            signature=check_payload(int(facts["signature"], 16)),
-            shown_at=tuple(float(scale) for scale in facts["shown_at"]),
-        )
+        extractor = Extractor(weights=weights, signature=facts.signature, shown_at=facts.shown_at)
         _check_fits(extractor)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise MarkImpossible(
-            f"no Stable Signature extractor in {folder} ({error}): make one with"
-            " `python -m gpu_worker.starter.signature`, or choose the watermark `spread`"
+        raise SignatureUnusable(
+            "broken",
+            f"{path} is no extractor of signatures ({error}): make one with"
+            " `python -m gpu_worker.starter.signature`",
         ) from error
     return extractor
 
 
 def _check_fits(extractor: Extractor) -> None:
-    """Raise ValueError unless the weights fit each other, and there is a size to look at."""
-    if not extractor.shown_at or min(extractor.shown_at) <= 0:
-        raise ValueError("it does not say at which size pictures are shown")
+    """Raise ValueError unless the weights fit each other."""
     side = extractor.cell_px
     if extractor.trace.shape != (3, side, side):
         raise ValueError("its trace is no square of three colours")

@@ -1,7 +1,7 @@
 """What `doctor` and `verify` say of the decoder that is to sign, and of one that cannot."""
 
-import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from backend.cli import main
 from backend.cli.doctor import Finding, examine_signature
 from backend.cli.terminal import EXIT_FAILED
 from backend.settings import Settings
+from safety.provenance.signature import DECODER_FILE, read_facts, write_facts
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -59,28 +60,22 @@ def test_one_of_another_architecture_is_a_problem(
     assert "another shape" in found().message
 
 
-@pytest.mark.parametrize("name", ["decoder.safetensors", "extractor.safetensors", "signature.json"])
-@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"[]")])
-def test_a_missing_or_broken_part_is_a_problem_and_names_the_setting(
-    signature: Path, name: str, spoil
-) -> None:
-    spoil(signature / name)
+def test_a_missing_part_is_a_problem_and_names_the_setting(signature: Path) -> None:
+    (signature / DECODER_FILE).unlink()
     assert found().level == "problem"
     assert str(signature) in found().message
     assert "IMPASTO_SIGNATURE" in found().fix
 
 
-@pytest.mark.parametrize(
-    "facts",
-    [
-        {"signature": "fox", "shown_at": [4], "family": "sdxl"},
-        {"signature": NUMBER + "00", "shown_at": [4], "family": "sdxl"},
-        {"signature": NUMBER, "shown_at": [], "family": "sdxl"},
-        {"signature": NUMBER, "shown_at": [4], "family": "oils"},
-    ],
-)
-def test_facts_that_make_no_sense_are_a_problem(signature: Path, facts: dict[str, object]) -> None:
-    (signature / "signature.json").write_text(json.dumps(facts))
+def test_a_decoder_that_holds_no_tensors_is_a_problem(signature: Path) -> None:
+    (signature / DECODER_FILE).write_bytes(b"[]")
+    write_facts(signature, read_facts(signature))
+    assert found().level == "problem"
+    assert str(signature) in found().message
+
+
+def test_one_of_no_family_that_there_is_is_a_problem(signature: Path) -> None:
+    write_facts(signature, replace(read_facts(signature), family="oils"))
     assert found().level == "problem"
     assert str(signature) in found().message
 
@@ -93,5 +88,5 @@ def test_nothing_is_verified_while_the_signature_cannot_be_looked_for(
     Image.linear_gradient("L").save(picture)
     assert main(["verify", str(picture)]) == EXIT_FAILED
     told = capsys.readouterr().err
-    assert "no Stable Signature extractor in" in told
+    assert "there is no signature to be read at" in told
     assert str(signature) in told

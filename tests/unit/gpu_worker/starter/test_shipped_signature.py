@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from backend.contracts import ModelFamily
-from gpu_worker.compose.signing import DECODER_FILE, SignedDecoder, find_decoder
+from gpu_worker.compose.signing import SignedDecoder, find_decoder
+from safety.provenance.signature import DECODER_FILE
 from safety.provenance.watermarks import open_watermark
 from tests.contract.safety.drawn import SIGNATURE, open_easel
 from tests.contract.safety.test_watermarks import picture, psnr_db

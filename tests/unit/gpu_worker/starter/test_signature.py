@@ -11,7 +11,7 @@ from diffusers import AutoencoderKL
 from PIL import Image
 
 from backend.contracts import ModelFamily
-from gpu_worker.compose.signing import DECODER_FILE, find_decoder, give_places, sign
+from gpu_worker.compose.signing import find_decoder, give_places, sign
 from gpu_worker.starter.autoencoder import build_autoencoder
 from gpu_worker.starter.signature.__main__ import export_extractor, main
 from gpu_worker.starter.signature.networks import CELL_PX, Extractor, Hider, mean_cell, waves
@@ -27,8 +27,9 @@ from gpu_worker.starter.signature.pictures import Album, read_album
 from gpu_worker.starter.signature.train_extractor import ExtractorRun, train_extractor
 from gpu_worker.state import ModelBroken, ModelMissing
 from safety.errors import MarkImpossible
+from safety.provenance.signature import DECODER_FILE, SignatureFacts
 from safety.provenance.watermarks import open_watermark
-from safety.provenance.watermarks.stable_signature import FACTS_FILE, load_extractor
+from safety.provenance.watermarks.stable_signature import load_extractor
 
 SIGNATURE = 0x5AFE00C0FFEE
 KEY = bytes(32)
@@ -44,7 +45,7 @@ def export(
     shown_at: tuple[int, ...] = (1,),
 ) -> None:
     trace = torch.ones((3, CELL_PX, CELL_PX)) if trace is None else trace
-    facts: dict[str, object] = {"signature": f"{signature:012X}", "shown_at": list(shown_at)}
+    facts = SignatureFacts(signature=signature, family="sdxl", shown_at=shown_at)
     export_extractor(extractor, folder, trace=trace, facts=facts)
 
 
@@ -151,11 +152,6 @@ def test_a_signature_cannot_be_added_afterwards(
         mark.embed(Image.new("RGB", (64, 64)), 1)
 
 
-def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(MarkImpossible, match=r"gpu_worker\.starter\.signature"):
-        open_watermark("stable_signature", key=KEY, folder=tmp_path)
-
-
 @pytest.mark.usefixtures("one_thread")
 def test_a_starter_decoder_is_taught_in_two_commands(tmp_path: Path) -> None:
     photographs = tmp_path / "photographs"
@@ -200,16 +196,10 @@ def test_only_with_places_can_a_plain_ground_carry_anything() -> None:
     assert float(after[0, :, middle, middle].std(dim=(1, 2)).max()) > 0.1
 
 
-def test_a_folder_without_a_signature_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelMissing, match="IMPASTO_SIGNATURE"):
-        find_decoder(tmp_path, ModelFamily.SDXL)
+def test_a_file_that_is_no_decoder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match="IMPASTO_SIGNATURE"):
         sign(a_small_autoencoder(), tmp_path / DECODER_FILE)
     (tmp_path / DECODER_FILE).write_bytes(b"no tensors")
-    for facts in ("[]", "{", '{"family": "sdxl"}', '{"family": "sdxl", "signature": "fox"}'):
-        (tmp_path / FACTS_FILE).write_text(facts)
-        with pytest.raises(ModelBroken, match="IMPASTO_SIGNATURE"):
-            find_decoder(tmp_path, ModelFamily.SDXL)
     with pytest.raises(ModelBroken, match="IMPASTO_SIGNATURE"):
         sign(a_small_autoencoder(), tmp_path / DECODER_FILE)
 
