@@ -118,6 +118,7 @@ async def run_gateway(settings: Settings) -> None:
                 Check(name="broker", probe=redis.ping),
             ),
             public_url=settings.public_url,
+            trusted_proxies=settings.trusted_proxies,
         )
         runner = make_runner(app)
         await runner.setup()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -23,6 +24,7 @@ from safety.policy import DEFAULT_POLICY, Policy, read_policy
 from safety.prompt_checks import PromptCheckSettings
 
 TierLimits = dict[Tier, Annotated[int, Field(ge=1)] | None]
+_MAPPED_BITS: Final = 96
 _AXIS: Final = re.compile(r"[a-z][a-z_]{0,31}")
 
 
@@ -50,6 +52,8 @@ class Settings(StorageSettings):
     gateway_host: str = "127.0.0.1"
     gateway_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     public_url: str = Field(default_factory=_loopback_url)
+    # Reverse proxies, which are believed when they say for whom they ask.
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     policy: Path | None = None
     audit_anchor: Path | None = None
     # Accounts of moderators who may find an estimate of child safety wrong.
@@ -106,6 +110,23 @@ class Settings(StorageSettings):
     def _split_names(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        with _told_as("it must be the addresses of your proxies: 10.0.0.5,172.18.0.0/16,fd00::/8"):
+            return tuple(_network_of(word.strip()) for word in value.split(",") if word.strip())
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _leave_out_clients(
+        cls, value: tuple[IPv4Network | IPv6Network, ...]
+    ) -> tuple[IPv4Network | IPv6Network, ...]:
+        if any(network.prefixlen == 0 for network in value):
+            raise ValueError("it must not be every address: who is a proxy would be a client too")
         return value
 
     @field_validator("bias_estimators", mode="before")
@@ -302,6 +323,15 @@ class Settings(StorageSettings):
 def _limit_of(text: str) -> tuple[Tier, int | None]:
     tier, _, limit = text.partition("=")
     return Tier(tier.strip()), None if limit.strip() == "none" else int(limit)
+
+
+def _network_of(text: str) -> IPv4Network | IPv6Network:
+    network = ip_network(text)
+    # How a host that listens for both kinds sees addresses of IPv4.
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is None or network.prefixlen < _MAPPED_BITS:
+        return network
+    return ip_network((mapped, network.prefixlen - _MAPPED_BITS))
 
 
 @contextmanager

@@ -81,6 +81,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _reviews(settings)
     yield _broker(settings)
     yield _pictures(settings)
+    yield from examine_proxies(settings)
     yield _signing(settings)
     yield from examine_signature(settings)
     yield from examine_lists(settings)
@@ -154,6 +155,25 @@ def examine_lists(settings: Settings) -> Iterator[Finding]:
         else:
             message = f"it is {trouble}, so every picture is held"
             yield Finding(name=name, level="problem", message=message, fix=report.fix)
+
+
+def examine_proxies(settings: Settings) -> Iterator[Finding]:
+    """Say whether the gateway can tell apart who comes through a proxy, if there seems to be one.
+
+    The gateway speaks no TLS, so a public address with it belongs to a proxy.
+    """
+    name, proxies = "proxies", settings.trusted_proxies
+    if proxies:
+        told = ", ".join(map(str, proxies))
+        yield Finding(name=name, level="ok", message=f"believed for whom they ask: {told}")
+    elif settings.public_url.startswith("https://"):
+        yield Finding(
+            name=name,
+            level="note",
+            message="IMPASTO_PUBLIC_URL is a proxy's, and none is trusted: all who come without "
+            "a key share one limit",
+            fix="Set IMPASTO_TRUSTED_PROXIES to the address that the proxy connects from.",
+        )
 
 
 def examine_models(settings: Settings) -> Iterator[Finding]:

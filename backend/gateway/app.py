@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from ipaddress import IPv4Network, IPv6Network
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -16,6 +17,7 @@ from backend.gateway.app_keys import (
     SERVICES,
 )
 from backend.gateway.bodies import BODY_MAX_BYTES
+from backend.gateway.clients import TRUSTED_PROXIES
 from backend.gateway.image_door import ImageDoor
 from backend.gateway.metrics_door import MetricsDoor
 from backend.gateway.middlewares import explain_problems, harden, name_request
@@ -37,11 +39,13 @@ def make_app(
     metrics_door: MetricsDoor,
     readiness: Sequence[Check],
     public_url: str,
+    trusted_proxies: Sequence[IPv4Network | IPv6Network] = (),
     clock: Clock = utc_now,
 ) -> web.Application:
     """Build the application.
 
-    Run it by `make_runner`. `image_door` is None where pictures are served by an S3 server.
+    Run it by `make_runner`. `image_door` is None where pictures are served by an S3 server;
+    `trusted_proxies` are believed when they say for whom they ask.
     """
     app = web.Application(
         middlewares=[name_request, explain_problems], client_max_size=BODY_MAX_BYTES
@@ -51,6 +55,7 @@ def make_app(
     app[METRICS_DOOR] = metrics_door
     app[READINESS] = tuple(readiness)
     app[PUBLIC_URL] = public_url.rstrip("/")
+    app[TRUSTED_PROXIES] = tuple(trusted_proxies)
     app[CLOCK] = clock
     app.on_response_prepare.append(harden)
     add_routes(app)

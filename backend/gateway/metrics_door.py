@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from aiohttp import hdrs, web
 
 from backend.domain.errors import Unauthenticated
+from backend.gateway.clients import address_of
 from backend.scheduling.gauges import Board
 from backend.service.ports import Gauges
 
@@ -78,4 +79,4 @@ def _is_from_here(request: web.Request) -> bool:
     # A page elsewhere can have its own name point here; the name then stays in the request.
     is_for_here = is_loopback(_host_of(f"//{request.host}"))
     is_direct = not any(name in request.headers for name in PROXY_HEADERS)
-    return is_direct and is_for_here and is_loopback(request.remote)
+    return is_direct and is_for_here and is_loopback(str(address_of(request)))

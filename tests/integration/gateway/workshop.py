@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -188,6 +189,7 @@ async def open_workshop(
     readiness: Sequence[Check] = (),
     public_url: str = PUBLIC_URL,
     metrics_token: str | None = None,
+    trusted_proxies: Sequence[str] = (),
     links: PictureLinks | None = None,
     objects: ObjectStore | None = None,
 ) -> AsyncIterator[Workshop]:
@@ -222,6 +224,7 @@ async def open_workshop(
         metrics_door=MetricsDoor(gauges=gauges, token=metrics_token, public_url=public_url),
         readiness=readiness,
         public_url=public_url,
+        trusted_proxies=[ip_network(proxy) for proxy in trusted_proxies],
         clock=clock,
     )
     async with TestClient(TestServer(app)) as client:

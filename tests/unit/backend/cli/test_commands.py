@@ -12,7 +12,7 @@ import pytest
 
 from backend.cli import main, make_parser
 from backend.cli.demo import announce
-from backend.cli.doctor import examine_lists
+from backend.cli.doctor import examine_lists, examine_proxies
 from backend.cli.extras import NotInstalled
 from backend.cli.imagine import make_request
 from backend.cli.stack import Stack
@@ -128,6 +128,19 @@ def test_doctor_names_the_variable_that_cannot_be_used(
     assert main(["doctor", "--json"]) == 1
     [finding] = json.loads(capsys.readouterr().out)
     assert finding["name"] == "IMPASTO_FAMILIES"
+
+
+def test_doctor_tells_an_installation_behind_a_proxy_to_name_it(tmp_path: Path) -> None:
+    assert not list(examine_proxies(Settings(home=tmp_path)))
+    public = {"home": tmp_path, "public_url": "https://pictures.example"}
+    [untold] = examine_proxies(Settings(**public))
+    assert untold.level == "note"
+    assert "IMPASTO_TRUSTED_PROXIES" in untold.fix
+    [told] = examine_proxies(Settings(**public, trusted_proxies="10.0.0.5, fd00::/8"))
+    assert (told.level, told.message) == (
+        "ok",
+        "believed for whom they ask: 10.0.0.5/32, fd00::/8",
+    )
 
 
 def test_doctor_tells_of_each_list_whether_it_can_be_looked_in(
