@@ -5,9 +5,10 @@ import asyncio
 import hashlib
 import json
 import signal
+import sys
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +35,7 @@ from safety.estimators import open_estimator
 
 SEEDS: Final = 100
 _DAY_S: Final = 86_400.0
+_AGAIN_S: Final = 3_600.0
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -90,7 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
     accuracies = _accuracies(arguments.labelled, wanted.estimators)
     folder = settings.home.absolute() / "bias" / family.value
     end_as_by_ctrl_c(signal.SIGTERM, signal.SIGHUP)
-    while True:
+
+    def once() -> None:
         audit = _audit(settings, wanted, folder)
         audit = replace(
             audit,
@@ -103,9 +106,32 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             say(table(audit, told))
             say("\n".join(str(path) for path in paths))
-        if arguments.every is None:
-            return 0
-        time.sleep(arguments.every * _DAY_S)
+
+    if arguments.every is None:
+        once()
+    else:
+        _repeat(once, every_s=arguments.every * _DAY_S)
+    return 0
+
+
+def _repeat(once: Callable[[], None], *, every_s: float) -> None:
+    """Audit for good; one that something stops is tried again within the hour, where it was.
+
+    Raises:
+        BadInput: what was asked for cannot be audited, so that to ask again is of no use.
+
+    """
+    while True:
+        pause_s = every_s
+        try:
+            once()
+        except BadInput:
+            raise
+        except Exception as error:  # noqa: BLE001 - a schedule outlives whatever ends one audit
+            pause_s = min(every_s, _AGAIN_S)
+            why = " ".join(f"{type(error).__name__}: {error}".split())
+            sys.stderr.write(f"The audit ended early ({why}); again in {pause_s:.0f} s.\n")
+        time.sleep(pause_s)
 
 
 def open_estimators(settings: Settings) -> tuple[Estimator, ...]:
@@ -208,9 +234,13 @@ class FileNotebook:
 
 
 def _before(folder: Path, audit: Audit) -> Audit | None:
-    """Return the newest finished audit of another version."""
+    """Return the newest finished audit of another version; a file that is none is passed over."""
     for path in sorted(folder.glob("*.json"), reverse=True):
-        earlier = read_audit(path.read_text(encoding="utf-8"))
+        try:
+            earlier = read_audit(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            sys.stderr.write(f"{path} is passed over: {error}.\n")
+            continue
         if earlier.model_sha256 != audit.model_sha256:
             return earlier
     return None
@@ -225,7 +255,10 @@ def _write(folder: Path, audit: Audit, told: Sequence[AxisReport]) -> list[Path]
         **{folder / f"{name}-{one.tally.axis}.svg": plot(one) for one in told},
     }
     for path, text in written.items():
-        path.write_text(text, encoding="utf-8")
+        # Whole or not at all: the next audit reads it.
+        draft = path.with_name(f".{path.name}")
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
     return list(written)
 
 
