@@ -82,7 +82,7 @@ async def _act(settings: Settings, arguments: argparse.Namespace) -> list[Safety
             case "unseal" | "drop":
                 return [await _act_on_sealed(settings, reports, arguments, by)]
             case _:
-                return await reports.all()
+                return await reports.all(by=by)
 
 
 async def _act_on_sealed(

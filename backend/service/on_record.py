@@ -10,10 +10,11 @@ from backend.domain.jobs import Block, Change, Job
 from backend.domain.policies import PolicyRevision
 from backend.domain.removals import Removal, RemovalId, RemovalPlace, RemovalRequest, RequestId
 from backend.domain.requests import AccountId, JobId
+from backend.domain.results import ImageVariant
 from backend.domain.reviews import Decision, Review, ReviewId
 from backend.domain.standing import SanctionKind
 from backend.service.moderation_ports import Complaint
-from safety.moderation.audit import AuditEntry
+from safety.moderation.audit import LONGEST_VALUE, AuditEntry
 from safety.policy import Policy
 
 # Whoever has a shell on the host, and what nobody asked for.
@@ -98,7 +99,45 @@ def reviews_listed(moderator: AccountId, reviews: Sequence[Review], *, at: datet
         actor=moderator,
         subject="reviews",
         outcome=SEEN,
-        detail={"count": str(len(reviews)), "reviews": " ".join(review.id for review in reviews)},
+        detail=_listed("reviews", [review.id for review in reviews]),
+        at=at,
+    )
+
+
+def review_seen(moderator: AccountId, review: Review, *, at: datetime) -> AuditEntry:
+    """Return the entry for a moderator who was shown one review: words, and whose they are."""
+    return AuditEntry(
+        action="review.viewed",
+        actor=moderator,
+        subject=f"review:{review.id}",
+        outcome=SEEN,
+        detail={"job": review.job_id, "kind": review.kind},
+        at=at,
+    )
+
+
+def removal_requests_listed(
+    moderator: AccountId, requests: Sequence[RemovalRequest], *, at: datetime
+) -> AuditEntry:
+    """Return the entry for a moderator who was shown what people wrote, and how to reach them."""
+    return AuditEntry(
+        action="removal_request.listed",
+        actor=moderator,
+        subject="requests",
+        outcome=SEEN,
+        detail=_listed("requests", [one.id for one in requests]),
+        at=at,
+    )
+
+
+def safety_reports_listed(by: str, reports: Sequence[str], *, at: datetime) -> AuditEntry:
+    """Return the entry for who was shown which reports there are of child safety."""
+    return AuditEntry(
+        action="child_safety.listed",
+        actor=by,
+        subject="safety_reports",
+        outcome=SEEN,
+        detail=_listed("reports", reports),
         at=at,
     )
 
@@ -217,7 +256,7 @@ def removal_request_seen(by: AccountId, request_id: RequestId, *, at: datetime) 
         action="removal_request.seen",
         actor=by,
         subject=f"request:{request_id}",
-        outcome="seen",
+        outcome=SEEN,
         at=at,
     )
 
@@ -293,6 +332,19 @@ def policy_change(revision: PolicyRevision, *, actor: str = "") -> AuditEntry:
     )
 
 
+def _listed(name: str, ids: Sequence[str]) -> dict[str, str]:
+    """Return how many and which, however many: `reviews`, `reviews_2`, … as values have an end."""
+    rows = [""]
+    for one in ids:
+        row = f"{rows[-1]} {one}".strip()
+        if len(row) <= LONGEST_VALUE:
+            rows[-1] = row
+        else:
+            rows.append(one)
+    told = {name if place == 1 else f"{name}_{place}": row for place, row in enumerate(rows, 1)}
+    return {"count": str(len(ids)), **told}
+
+
 def _held(change: Change, block: Block) -> AuditEntry:
     detail = {"category": block.category, "rule": block.rule}
     if block.score is not None:
@@ -320,9 +372,14 @@ def _verdict(change: Change, action: str, outcome: str, detail: dict[str, str]) 
 
 
 def _pictures(job: Job) -> dict[str, str]:
-    """Name the content of what leaves, and what a moderator had cleared it for."""
-    images = job.images
-    told = {f"sha256_{image.index}": image.sha256 for image in images}
+    """Name every file that leaves by its bytes, and what a moderator had cleared them for."""
+    told = {f"sha256_{image.index}": image.sha256 for image in job.images}
+    told |= {
+        f"sha256_{image.index}_{variant}": sha256
+        for image in job.images
+        for variant, sha256 in image.digests.items()
+        if variant is not ImageVariant.ORIGINAL
+    }
     if job.clearances:
         told["cleared"] = ",".join(job.clearances)
     return told

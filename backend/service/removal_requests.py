@@ -185,15 +185,18 @@ class RemovalRequests:
         return request, await self._state_of(request)
 
     async def all(self, requester: Requester) -> list[tuple[RemovalRequest, RequestState]]:
-        """Return the requests of a year with what became of them, newest first.
+        """Return the requests of a year with what became of them, newest first; it is on record.
 
         Raises:
             ModeratorsOnly, AccountSuspended: the requester may not decide.
+            Unavailable: it cannot be put on record, so nothing is shown.
 
         """
         await self._moderators.must_moderate(requester)
-        since = self._clock() - _KEPT_FOR
-        requests = await self._store.requests(since=since, limit=200)
+        now = self._clock()
+        requests = await self._store.requests(since=now - _KEPT_FOR, limit=200)
+        seen = on_record.removal_requests_listed(requester.account_id, requests, at=now)
+        await self._audit.record(seen)
         return [(request, await self._state_of(request)) for request in requests]
 
     async def _state_of(self, request: RemovalRequest) -> RequestState:

@@ -81,8 +81,21 @@ class Reviews:
         await self._audit.record(on_record.reviews_listed(who, shown, at=self._clock()))
         return [ReviewCard(review=review, job=jobs[review.job_id]) for review in shown]
 
+    async def look(self, review_id: ReviewId, requester: Requester) -> ReviewCard:
+        """Return one review to a moderator who wants to read it; that goes on record.
+
+        Raises:
+            ModeratorsOnly, AccountSuspended, ReviewNotFound.
+            Unavailable: it cannot be put on record, so nothing is shown.
+
+        """
+        card = await self.card(review_id, requester)
+        who = requester.account_id
+        await self._audit.record(on_record.review_seen(who, card.review, at=self._clock()))
+        return card
+
     async def card(self, review_id: ReviewId, requester: Requester) -> ReviewCard:
-        """Return one review, decided or not.
+        """Return one review, decided or not, to whoever is about to decide.
 
         Raises:
             ModeratorsOnly, AccountSuspended, ReviewNotFound.

@@ -48,9 +48,12 @@ class SafetyReports:
         self._reviewers = frozenset(reviewers)
         self._rules = rules or FreezeRules()
 
-    async def all(self) -> list[SafetyReport]:
-        """Return all reports, oldest first."""
-        return await self._store.all()
+    async def all(self, *, by: str) -> list[SafetyReport]:
+        """Return all reports, oldest first; that they were listed goes on record."""
+        found = await self._store.all()
+        ids = [one.id for one in found]
+        await self._audit.record(on_record.safety_reports_listed(by, ids, at=self._clock()))
+        return found
 
     async def get(self, report_id: str, *, by: str) -> SafetyReport:
         """Return one report; that it was looked at goes on record.

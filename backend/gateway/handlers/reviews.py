@@ -78,7 +78,7 @@ async def list_open(request: web.Request, requester: Requester) -> web.Response:
 async def show(request: web.Request, requester: Requester) -> web.Response:
     """Tell of one review, decided or not."""
     reviews = request.app[SERVICES].moderation.reviews
-    return json_answer(_card(await reviews.card(review_id_of(request), requester)))
+    return json_answer(_card(await reviews.look(review_id_of(request), requester)))
 
 
 async def picture(request: web.Request, requester: Requester) -> web.Response:
@@ -109,7 +109,7 @@ async def decide(request: web.Request, requester: Requester) -> web.Response:
         case Choice.REMOVE:
             card = await reviews.remove(review_id, requester, reason=body.reason)
         case None:
-            card = await reviews.card(review_id, requester)
+            card = await reviews.look(review_id, requester)
     return json_answer(_card(card))
 
 

@@ -1,14 +1,17 @@
 """What is put on record with what is decided, by whatever store decides it."""
 
+from dataclasses import replace
+
 import pytest
 
 from backend.domain.accounts import ApiKey, KeyId
 from backend.domain.jobs import Block, Change
 from backend.domain.judgements import Judgement
 from backend.domain.requests import AccountId
+from backend.domain.results import ImageVariant
 from backend.domain.reviews import Decision, Review
 from safety.moderation.audit import AuditEntry
-from tests.builders import a_birth, a_job, a_result, at
+from tests.builders import a_birth, a_job, a_result, an_image, at
 from tests.contract.db.conftest import Stores
 
 NUDE = Block(stage="prompt", outcome="review", category="sexual", rule="sexual.named", score=0.75)
@@ -58,11 +61,17 @@ async def test_a_held_prompt_is_on_record_with_its_rule_and_its_review(stores: S
 
 async def test_pictures_that_leave_are_on_record_by_their_content(stores: Stores):
     job = await a_drawing(stores)
-    result = a_result()
+    digests = {ImageVariant.ORIGINAL: "0" * 64, ImageVariant.WEBP: "1" * 64}
+    result = replace(a_result(), images=(an_image(0, digests=digests), an_image(1)))
     await stores.jobs.change(job.id, lambda job: job.deliver(attempt=1, result=result, now=at(5)))
     entry = (await stores.recorded())[-1]
     assert told(entry) == ("picture.screened", "impasto", f"job:{job.id}", "allow")
-    assert entry.detail["sha256_0"] == result.images[0].sha256
+    names = {name: value for name, value in entry.detail.items() if name.startswith("sha256_")}
+    assert names == {
+        "sha256_0": result.images[0].sha256,
+        "sha256_0_webp": "1" * 64,
+        "sha256_1": result.images[1].sha256,
+    }
     assert (entry.detail["account"], entry.detail["attempt"]) == ("discord:alice", "1")
 
 

@@ -109,6 +109,8 @@ async def test_a_reported_picture_is_removed_with_all_links_dead(
     assert (await post(workshop, path, workshop.bob))[1]["code"] == "report_repeated"
     review = await the_review(workshop, moderator)
     assert (review["kind"], review["picture"], review["words"]) == ("report", 0, "my face")
+    await workshop.client.get(f"/v1/reviews/{review['id']}", headers=moderator)
+    assert workshop.audit[-1].action == "review.viewed"
     path = f"/v1/reviews/{review['id']}/decision"
     status, decided = await post(workshop, path, moderator, decision="remove", reason="theirs")
     assert (status, decided["state"]) == (200, "removed")

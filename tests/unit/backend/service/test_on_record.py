@@ -41,6 +41,43 @@ async def test_who_lists_held_jobs_is_on_record_with_what_was_shown(workshop):
     assert entry.detail == {"count": "1", "reviews": card.review.id}
 
 
+async def test_all_of_many_that_were_listed_are_on_record(workshop):
+    jobs = [await a_held_job(workshop) for _ in range(30)]
+    cards = await workshop.services.moderation.reviews.open_cards(MODERATOR, limit=100)
+    detail = dict(workshop.audit.entries[-1].detail)
+    assert detail.pop("count") == "30"
+    assert " ".join(detail.values()).split() == [card.review.id for card in cards]
+    assert {card.job.id for card in cards} == {job.id for job in jobs}
+
+
+async def test_who_reads_one_review_is_on_record(workshop):
+    job = await a_held_job(workshop)
+    reviews = workshop.services.moderation.reviews
+    review = await reviews.newest_of(job.id)
+    card = await reviews.look(review.id, MODERATOR)
+    assert card.job.id == job.id
+    entry = workshop.audit.entries[-1]
+    assert (entry.action, entry.actor, entry.outcome) == ("review.viewed", "discord:mod", "seen")
+    assert (entry.subject, entry.detail["job"]) == (f"review:{review.id}", job.id)
+
+
+async def test_who_reads_what_people_ask_to_be_removed_is_on_record(workshop):
+    requests = workshop.services.moderation.requests
+    asked, _ = await requests.ask(link="gen_" + "0" * 20, words="mine", contact="a@b.example")
+    await requests.all(MODERATOR)
+    entry = workshop.audit.entries[-1]
+    assert (entry.action, entry.actor) == ("removal_request.listed", "discord:mod")
+    assert entry.detail == {"count": "1", "requests": asked.id}
+    assert "b.example" not in str(entry)
+
+
+async def test_who_lists_what_is_on_file_of_child_safety_is_on_record(workshop):
+    await workshop.services.moderation.safety.all(by="operator:ann")
+    entry = workshop.audit.entries[-1]
+    assert (entry.action, entry.actor) == ("child_safety.listed", "operator:ann")
+    assert entry.detail["count"] == "0"
+
+
 async def test_a_moderator_who_looks_at_somebodys_job_is_on_record(workshop):
     job = await a_held_job(workshop)
     await workshop.services.generations.view(job.id, MODERATOR)
@@ -83,6 +120,13 @@ async def test_without_the_log_nobody_sees_and_nothing_is_taken_in(workshop):
     workshop.audit.is_away = True
     with pytest.raises(Unavailable):
         await workshop.services.moderation.reviews.open_cards(MODERATOR)
+    review = await workshop.services.moderation.reviews.newest_of(job.id)
+    with pytest.raises(Unavailable):
+        await workshop.services.moderation.reviews.look(review.id, MODERATOR)
+    with pytest.raises(Unavailable):
+        await workshop.services.moderation.requests.all(MODERATOR)
+    with pytest.raises(Unavailable):
+        await workshop.services.moderation.safety.all(by="operator:ann")
     with pytest.raises(Unavailable):
         await workshop.services.generations.view(job.id, MODERATOR)
     with pytest.raises(Unavailable):
