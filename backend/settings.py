@@ -88,6 +88,8 @@ class Settings(StorageSettings):
     provenance: Path | None = None
     c2pa_chain: Path | None = None
     c2pa_key: Path | None = None
+    # Where manifests are stamped with the time (RFC 3161); "": nowhere.
+    c2pa_time_stamps: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
     # A taught decoder's extractor, whose signature is looked for.
     signature: Path | None = None
     # Image classifiers for transformers, by folder or hub id, and which of their labels count.

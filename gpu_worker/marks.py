@@ -7,6 +7,7 @@ from gpu_worker.release.marking import Marker
 from gpu_worker.settings import Settings
 from safety.provenance.c2pa import Signer
 from safety.provenance.keeping import load_or_create_watermark_key, open_credentials
+from safety.provenance.time_stamps import TimeStampAuthority
 from safety.provenance.watermarks import open_watermark
 
 
@@ -23,7 +24,13 @@ def open_marker(settings: Settings) -> Marker:
     )
     return Marker(
         watermark=open_watermark("spread", key=load_or_create_watermark_key(folder)),
-        signer=Signer(credentials=credentials.current, clock=_now),
+        signer=Signer(
+            credentials=credentials.current,
+            clock=_now,
+            authority=TimeStampAuthority(settings.c2pa_time_stamps, clock=_now)
+            if settings.c2pa_time_stamps
+            else None,
+        ),
         version=version("impasto"),
         clock=_now,
     )

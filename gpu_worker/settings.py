@@ -78,6 +78,8 @@ class Settings(BaseSettings):
     # A chain and key brought from elsewhere, in place of our own.
     c2pa_chain: Path | None = None
     c2pa_key: Path | None = None
+    # Where manifests are stamped with the time (RFC 3161); "": nowhere.
+    c2pa_time_stamps: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
     # A taught decoder and its extractor: what its family's worker draws carries its number.
     signature: Path | None = None
     image_check_timeout_s: Annotated[float, Field(gt=0)] = 30.0

@@ -21,6 +21,7 @@ from backend.cli.list_report import look_at_lists
 from backend.cli.model_report import ModelReport, look_at_models
 from backend.cli.signature_report import look_at_signature
 from backend.cli.terminal import Subparsers, say
+from backend.cli.time_stamp_report import stamp_now
 from backend.db.migrate import upgrade
 from backend.settings import Settings, setting_problems
 from safety.errors import CredentialsInvalid, HashListsInvalid
@@ -83,6 +84,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _pictures(settings)
     yield from examine_proxies(settings)
     yield _signing(settings)
+    yield from examine_time_stamps(settings)
     yield from examine_signature(settings)
     yield from examine_lists(settings)
     yield from examine_models(settings)
@@ -111,6 +113,22 @@ def _signing(settings: Settings) -> Finding:
             fix="Put a renewed chain and key in their place; workers read them anew.",
         )
     return Finding(name="signing", level="ok", message=ends)
+
+
+def examine_time_stamps(settings: Settings) -> Iterator[Finding]:
+    """Have something stamped with the time, where an authority is set."""
+    if not settings.c2pa_time_stamps:
+        return
+    stamped_at = stamp_now(settings)
+    if stamped_at:
+        yield Finding(name="time stamps", level="ok", message=f"stamped, {stamped_at}")
+    else:
+        yield Finding(
+            name="time stamps",
+            level="note",
+            message="the authority stamps nothing; pictures leave signed, without a time stamp",
+            fix="Look whether IMPASTO_C2PA_TIME_STAMPS is an RFC 3161 server this host reaches.",
+        )
 
 
 def examine_signature(settings: Settings) -> Iterator[Finding]:

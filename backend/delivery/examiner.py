@@ -105,6 +105,7 @@ def _manifest(data: bytes, anchors: Sequence[str], *, algorithm: str) -> Manifes
         model=reading.model,
         decoder=reading.decoder,
         made_at=reading.made_at,
+        stamped_at=reading.stamped_at,
         registry_ids=_registry_ids(reading, algorithm),
         problems=reading.problems,
     )

@@ -35,7 +35,8 @@ class Manifest:
 
     Only a trusted one is ours, and what another says of itself is only told. `registry_ids` are
     those of our watermark that it names, `decoder` is the number of one laid over the model's own;
-    `problems` are codes of what does not fit.
+    `stamped_at` is when an authority of time saw it, whoever that is; `problems` are codes of what
+    does not fit.
     """
 
     state: str
@@ -46,6 +47,7 @@ class Manifest:
     model: str = ""
     decoder: str = ""
     made_at: str = ""
+    stamped_at: str = ""
     registry_ids: tuple[int, ...] = ()
     problems: tuple[str, ...] = ()
 

@@ -45,6 +45,8 @@ def sentences(found: Provenance) -> list[str]:
     told.append(_STATES[manifest.state].format(issuer=manifest.issuer or "somebody"))
     if manifest.state == "trusted" and manifest.model:
         told.append(f"Drawn by {manifest.model} ({manifest.family}), {manifest.made_at}.")
+    if manifest.state == "trusted" and manifest.stamped_at:
+        told.append(f"An authority of time stamped it, {manifest.stamped_at}.")
     told.append(_mark_sentence(found))
     if found.signature is not None and found.signature.is_present:
         told.append(
@@ -95,5 +97,6 @@ def _manifest(manifest: Manifest) -> Mapping[str, object]:
         "model": manifest.model or None,
         "decoder": manifest.decoder or None,
         "made_at": manifest.made_at or None,
+        "stamped_at": manifest.stamped_at or None,
         "problems": list(manifest.problems),
     }

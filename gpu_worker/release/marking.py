@@ -138,13 +138,13 @@ class Marker:
         return tuple(signed)
 
     def sign_preview(self, webp: bytes, papers: Papers) -> bytes:
-        """Sign what shows pictures on their way; they carry no watermark yet.
+        """Sign what shows pictures on their way; they carry no watermark yet, and no time stamp.
 
         Raises:
             NotMarked: it cannot be signed.
 
         """
-        return self._sign(webp, self._facts(papers, []))
+        return self._sign(webp, self._facts(papers, []), is_stamped=False)
 
     def _sign_all(
         self,
@@ -155,9 +155,10 @@ class Marker:
         facts = self._facts(papers, images)
         return {variant: self._sign(data, facts) for variant, data in files.items()}
 
-    def _sign(self, data: bytes, facts: Facts) -> bytes:
+    def _sign(self, data: bytes, facts: Facts, *, is_stamped: bool = True) -> bytes:
         try:
-            return self._signer.sign(data, content_type(sniff(data)), facts)
+            media_type = content_type(sniff(data))
+            return self._signer.sign(data, media_type, facts, is_stamped=is_stamped)
         except (NotMarked, MemoryError):
             raise
         except Exception as error:

@@ -14,10 +14,12 @@ from io import BytesIO
 from typing import Any, Final
 
 import c2pa
+import structlog
 from c2pa import C2paError, C2paSigningAlg
 
 from safety.errors import CredentialsInvalid, NotMarked
-from safety.provenance.certificates import RENEW_BEFORE, Credentials
+from safety.provenance.certificates import Credentials
+from safety.provenance.time_stamps import TimeStampAuthority
 
 GENERATOR: Final = "Impasto"
 MODEL_LABEL: Final = "impasto.model"
@@ -26,6 +28,8 @@ _SOURCE_TYPES: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _DRAWN: Final = f"{_SOURCE_TYPES}trainedAlgorithmicMedia"
 _DRAWN_OVER: Final = f"{_SOURCE_TYPES}compositeWithTrainedAlgorithmicMedia"
 _SOURCE_ID: Final = "source"
+
+_log = structlog.get_logger(__name__)
 
 
 class C2paState(StrEnum):
@@ -86,7 +90,10 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class C2paReading:
-    """What a file's manifest says, and whether to believe it; `problems` are codes of failures."""
+    """What a file's manifest says, and whether to believe it; `problems` are codes of failures.
+
+    `stamped_at` is when an authority of time saw it, whoever that is; "" where none did.
+    """
 
     state: C2paState
     issuer: str = ""
@@ -96,6 +103,7 @@ class C2paReading:
     model: str = ""
     decoder: str = ""
     made_at: str = ""
+    stamped_at: str = ""
     soft_bindings: tuple[tuple[str, str], ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -104,13 +112,22 @@ ABSENT: Final = C2paReading(state=C2paState.ABSENT)
 
 
 class Signer:
-    """Signs files with whatever credentials are current; safe to share between threads."""
+    """Signs files with whatever credentials are current; safe to share between threads.
+
+    With an `authority` each signature is stamped with the time, but for as long as the authority
+    does not answer.
+    """
 
     def __init__(
-        self, *, credentials: Callable[[], Credentials], clock: Callable[[], datetime]
+        self,
+        *,
+        credentials: Callable[[], Credentials],
+        clock: Callable[[], datetime],
+        authority: TimeStampAuthority | None = None,
     ) -> None:
         self._credentials = credentials
         self._clock = clock
+        self._authority = authority
 
     def must_be_able(self) -> Credentials:
         """Return the credentials that would sign now.
@@ -123,14 +140,7 @@ class Signer:
         credentials.must_be_good(self._clock())
         return credentials
 
-    def is_to_be_renewed(self) -> bool:
-        """Tell whether the certificate ends soon, or there is none."""
-        try:
-            return self._clock() >= self.must_be_able().expires_at - RENEW_BEFORE
-        except CredentialsInvalid:
-            return True
-
-    def sign(self, data: bytes, media_type: str, facts: Facts) -> bytes:
+    def sign(self, data: bytes, media_type: str, facts: Facts, *, is_stamped: bool = True) -> bytes:
         """Return the file with a signed manifest; nothing may be done to it afterwards.
 
         Raises:
@@ -139,21 +149,36 @@ class Signer:
         """
         try:
             credentials = self.must_be_able()
-            with ExitStack() as opened:
-                context = opened.enter_context(closing(_context(credentials.anchors_pem)))
-                builder = opened.enter_context(
-                    closing(c2pa.Builder.from_json(json.dumps(_manifest(facts)), context))
-                )
-                if facts.ingredient is not None:
-                    _add_ingredient(builder, facts.ingredient)
-                signer = opened.enter_context(closing(c2pa.Signer.from_info(_info(credentials))))
-                signed = BytesIO()
-                builder.sign(signer, media_type, BytesIO(data), signed)
+            stamped = self._stamped(data, media_type, facts, credentials) if is_stamped else None
+            if stamped is not None:
+                return stamped
+            return _sign(data, media_type, facts, credentials)
         except CredentialsInvalid as error:
             raise NotMarked(f"credentials_{error.reason}", str(error)) from error
         except C2paError as error:
             raise NotMarked("not_signed", "the picture could not be signed") from error
-        return signed.getvalue()
+
+    def _stamped(
+        self, data: bytes, media_type: str, facts: Facts, credentials: Credentials
+    ) -> bytes | None:
+        """Return the file signed, and stamped if it can be; None if nothing was signed."""
+        url = self._authority.url() if self._authority else None
+        if self._authority is None or url is None:
+            return None
+        signed = None
+        try:
+            stamped = _sign(data, media_type, facts, credentials, stamp_url=url)
+        except C2paError:
+            # What cannot be signed at all is no fault of the authority's.
+            signed = _sign(data, media_type, facts, credentials)
+        else:
+            # A stamp with something wrong spoils the whole manifest.
+            seen = read(stamped, media_type, anchors_pem=[credentials.anchors_pem])
+            if seen.stamped_at and seen.state is C2paState.TRUSTED:
+                return stamped
+        self._authority.failed()
+        _log.warning("not_stamped")
+        return signed
 
 
 def read(data: bytes, media_type: str, *, anchors_pem: Sequence[str] = ()) -> C2paReading:
@@ -172,6 +197,27 @@ def read(data: bytes, media_type: str, *, anchors_pem: Sequence[str] = ()) -> C2
             return C2paReading(state=C2paState.INVALID, problems=("manifest.unreadable",))
 
 
+def _sign(
+    data: bytes,
+    media_type: str,
+    facts: Facts,
+    credentials: Credentials,
+    *,
+    stamp_url: str | None = None,
+) -> bytes:
+    with ExitStack() as opened:
+        context = opened.enter_context(closing(_context(credentials.anchors_pem)))
+        builder = opened.enter_context(
+            closing(c2pa.Builder.from_json(json.dumps(_manifest(facts)), context))
+        )
+        if facts.ingredient is not None:
+            _add_ingredient(builder, facts.ingredient)
+        signer = opened.enter_context(closing(c2pa.Signer.from_info(_info(credentials, stamp_url))))
+        signed = BytesIO()
+        builder.sign(signer, media_type, BytesIO(data), signed)
+    return signed.getvalue()
+
+
 def _context(anchors_pem: str) -> c2pa.Context:
     trust = {"trust": {"user_anchors": anchors_pem}} if anchors_pem else {}
     return c2pa.Context.from_dict(
@@ -188,12 +234,12 @@ def _context(anchors_pem: str) -> c2pa.Context:
     )
 
 
-def _info(credentials: Credentials) -> c2pa.C2paSignerInfo:
+def _info(credentials: Credentials, stamp_url: str | None) -> c2pa.C2paSignerInfo:
     return c2pa.C2paSignerInfo(
         alg=C2paSigningAlg.ES256,
         sign_cert=credentials.chain_pem.encode(),
         private_key=credentials.key_pem.encode(),
-        ta_url=None,
+        ta_url=stamp_url,
     )
 
 
@@ -251,6 +297,7 @@ def _reading(document: dict[str, Any], state: str) -> C2paReading:
         model=str(model.get("model", "")),
         decoder=str(decoder.get("number", "")) if isinstance(decoder, dict) else "",
         made_at=str(actions[-1].get("when", "")),
+        stamped_at=str(signature.get("time") or "") if _is_stamped(results) else "",
         soft_bindings=_soft_bindings(manifest),
         problems=tuple(
             sorted({str(one.get("code", "")) for one in _tables(results.get("failure"))})
@@ -258,7 +305,11 @@ def _reading(document: dict[str, Any], state: str) -> C2paReading:
     )
 
 
-_NAMED_BY: Final = ("name", "version")
+def _is_stamped(results: dict[str, Any]) -> bool:
+    codes = {str(one.get("code", "")) for one in _tables(results.get("success"))}
+    return "timeStamp.validated" in codes
+
+
 _STATES: Final = {"Trusted": C2paState.TRUSTED, "Valid": C2paState.UNTRUSTED}
 
 

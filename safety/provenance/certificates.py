@@ -25,7 +25,7 @@ from safety.errors import CredentialsInvalid
 CHAIN_FILE: Final = "chain.pem"
 KEY_FILE: Final = "key.pem"
 ROOT_KEY_FILE: Final = "root-key.pem"
-# Nothing stamps our manifests with the time, so they are good no longer than the leaf.
+# Manifests without a time stamp are good no longer than the leaf.
 _LEAF_LASTS: Final = timedelta(days=10 * 365)
 _ROOT_LASTS: Final = timedelta(days=20 * 365)
 _CLOCKS_DIFFER_BY: Final = timedelta(days=1)

@@ -19,6 +19,7 @@ from gpu_worker.release.marking import Marker
 from gpu_worker.release.papers import Papers
 from safety.provenance.c2pa import Facts, Signer, SoftBinding
 from safety.provenance.certificates import Credentials, make_own
+from safety.provenance.time_stamps import TimeStampAuthority
 from safety.provenance.watermark import WatermarkReading
 from storage.formats import encode_png
 
@@ -64,7 +65,7 @@ class FailingSigner(Signer):
         super().__init__(credentials=some_credentials, clock=lambda: datetime.now(UTC))
         self._error = error
 
-    def sign(self, data: bytes, media_type: str, facts: Facts) -> bytes:
+    def sign(self, data: bytes, media_type: str, facts: Facts, *, is_stamped: bool = True) -> bytes:
         raise self._error
 
 
@@ -79,9 +80,12 @@ def a_signer(
     *,
     credentials: Callable[[], Credentials] = some_credentials,
     after: timedelta = timedelta(0),
+    authority: TimeStampAuthority | None = None,
 ) -> Signer:
     """Return a signer whose clock is so much ahead."""
-    return Signer(credentials=credentials, clock=lambda: datetime.now(UTC) + after)
+    return Signer(
+        credentials=credentials, clock=lambda: datetime.now(UTC) + after, authority=authority
+    )
 
 
 def a_marker(*, watermark: RememberedMark | None = None, signer: Signer | None = None) -> Marker:

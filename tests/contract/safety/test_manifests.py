@@ -159,13 +159,6 @@ def test_nothing_is_signed_by_a_certificate_that_is_not_good_now(after: timedelt
     assert caught.value.reason == reason
 
 
-def test_a_certificate_that_ends_within_a_month_is_to_be_renewed():
-    assert not a_signer().is_to_be_renewed()
-    ends = some_credentials().expires_at
-    lasts = ends - some_credentials().begins_at
-    assert a_signer(after=lasts - timedelta(days=21)).is_to_be_renewed()
-
-
 def test_what_is_no_picture_is_not_signed():
     with pytest.raises(NotMarked) as caught:
         a_signer().sign(b"not a picture", "image/png", FACTS)

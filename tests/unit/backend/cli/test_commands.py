@@ -12,7 +12,7 @@ import pytest
 
 from backend.cli import main, make_parser
 from backend.cli.demo import announce
-from backend.cli.doctor import examine_lists, examine_proxies
+from backend.cli.doctor import examine_lists, examine_proxies, examine_time_stamps
 from backend.cli.extras import NotInstalled
 from backend.cli.imagine import make_request
 from backend.cli.stack import Stack
@@ -22,6 +22,7 @@ from backend.domain.errors import PromptBlocked, Unavailable
 from backend.domain.families import ModelFamily
 from backend.domain.prompts import LoraRef
 from backend.settings import Settings
+from tests.fakes.time_stamps import an_authority
 
 NOBODY_THERE = "redis://:geheim@127.0.0.1:1/0"
 
@@ -168,6 +169,17 @@ def test_doctor_tells_of_each_list_whether_it_can_be_looked_in(
     document.write_text("[[list]]\nname = 7\n")
     [broken] = examine_lists(settings)
     assert (broken.name, broken.level) == ("hash lists", "problem")
+
+
+def test_doctor_has_something_stamped_with_the_time(tmp_path: Path) -> None:
+    assert list(examine_time_stamps(Settings(home=tmp_path))) == []
+    with an_authority() as authority:
+        settings = Settings(home=tmp_path, c2pa_time_stamps=authority.url)
+        [stamped] = examine_time_stamps(settings)
+        authority.misbehaves = (503, b"")
+        [refused] = examine_time_stamps(settings)
+    assert (stamped.level, stamped.message[:11]) == ("ok", "stamped, 20")
+    assert (refused.level, bool(refused.fix)) == ("note", True)
 
 
 @pytest.mark.parametrize(
