@@ -4,9 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from backend.delivery.listed_pictures import VettedPictures
-from backend.delivery.removals import StoredFiles
-from backend.delivery.watched_lists import WatchedLists
 from backend.domain.errors import DecisionImpossible, ReportRepeated, TooManyReports
 from backend.domain.jobs import Block, Change, Job
 from backend.domain.requests import AccountId, JobId
@@ -22,37 +19,15 @@ from backend.domain.reviews import (
     RulePrecision,
 )
 from backend.domain.standing import AccountStanding, StandingRules
-from backend.limits.memory_limiter import MemoryLimiter
 from backend.service import on_record
-from backend.service.appeals import Appeals
-from backend.service.child_safety import ChildSafety
-from backend.service.likenesses import Likenesses
-from backend.service.look_alikes import LookAlikes
-from backend.service.looking import ReviewPictures
-from backend.service.moderation_ports import Card, Complaint, Reminder, ReviewStore
+from backend.service.moderation_ports import Card, Complaint, Reminder
 from backend.service.moderators import Moderators
-from backend.service.ports import Clock, JobStore, MessageStore, OutboxPublisher, Pictures
-from backend.service.removal_ports import PictureFiles
-from backend.service.removal_requests import RemovalRequests
-from backend.service.removals import Removals
-from backend.service.reviews import Reviews
-from backend.service.safety_reports import SafetyReports
-from backend.service.services import Moderation
+from backend.service.ports import Clock, OutboxPublisher
 from backend.service.standings import Standings
-from safety.hash_list import HashList
 from safety.moderation.audit import AuditEntry
-from storage.image_store import ImageStore
-from storage.object_store import ObjectStore
-from storage.object_stores.memory import MemoryObjectStore
 from tests.fakes.audit import MemoryAuditLog
-from tests.fakes.child_safety import MemorySafetyReportStore
-from tests.fakes.events import MemoryCancelFlags, MemoryPictures
-from tests.fakes.pictures import MemoryPictureStore
-from tests.fakes.removals import MemoryRemovalStore
-from tests.fakes.stores import Memory, MemoryMessageStore
-
-# Who may, beside the operator, find an estimate of child safety wrong in tests.
-SAFETY_REVIEWER = AccountId("api:safety-reviewer")
+from tests.fakes.events import MemoryCancelFlags
+from tests.fakes.stores import Memory
 
 
 class MemoryReviewStore:
@@ -306,94 +281,3 @@ def make_standings(
         clock=clock,
         rules=rules,
     )
-
-
-def make_moderation(
-    *,
-    memory: Memory,
-    jobs: JobStore,
-    standings: Standings,
-    outbox: OutboxPublisher,
-    clock: Clock,
-    reviews: ReviewStore | None = None,
-    messages: MessageStore | None = None,
-    files: PictureFiles | None = None,
-    pictures: Pictures | None = None,
-    hash_lists: Sequence[HashList] = (),
-) -> Moderation:
-    """Make what members and moderators do, in memory."""
-    reviews = reviews or MemoryReviewStore(memory=memory)
-    cards = MemoryCardStore(memory=memory)
-    store = MemoryRemovalStore(memory=memory, cards=cards.cards)
-    files = files or make_files(MemoryObjectStore(), clock=clock)
-    likenesses = Likenesses(pictures=MemoryPictureStore(memory=memory))
-    moderators = make_moderators(memory=memory, clock=clock)
-    audit, reports = MemoryAuditLog(memory=memory), MemorySafetyReportStore(memory=memory)
-    removals = Removals(
-        store=store,
-        jobs=jobs,
-        messages=messages or MemoryMessageStore(),
-        files=files,
-        moderators=moderators,
-        look_alikes=LookAlikes(
-            likenesses=likenesses,
-            reviews=reviews,
-            jobs=jobs,
-            files=files,
-            clock=clock,
-        ),
-        clock=clock,
-    )
-    return Moderation(
-        standings=standings,
-        reviews=Reviews(
-            reviews=reviews,
-            jobs=jobs,
-            cards=cards,
-            removals=removals,
-            standings=standings,
-            moderators=moderators,
-            outbox=outbox,
-            audit=audit,
-            clock=clock,
-        ),
-        appeals=Appeals(reviews=reviews, jobs=jobs, clock=clock),
-        cards=cards,
-        removals=removals,
-        requests=RemovalRequests(
-            store=store,
-            reviews=reviews,
-            jobs=jobs,
-            files=files,
-            moderators=moderators,
-            likenesses=likenesses,
-            limiter=MemoryLimiter(burst=5, per_minute=1, clock=lambda: clock().timestamp()),
-            listed=VettedPictures(open_lists=lambda: hash_lists),
-            child_safety=ChildSafety(store=reports, standings=standings, audit=audit, clock=clock),
-            audit=audit,
-            clock=clock,
-        ),
-        safety=SafetyReports(
-            store=reports,
-            standings=MemoryStandingStore(memory=memory),
-            audit=audit,
-            moderators=moderators,
-            clock=clock,
-            reviewers=[SAFETY_REVIEWER],
-        ),
-        lists=WatchedLists(open_lists=lambda: hash_lists),
-        looking=ReviewPictures(
-            reviews=reviews,
-            jobs=jobs,
-            pictures=pictures or MemoryPictures(),
-            standings=standings,
-            moderators=moderators,
-            audit=audit,
-            clock=clock,
-        ),
-    )
-
-
-def make_files(objects: ObjectStore, *, clock: Clock) -> StoredFiles:
-    """Make what takes stored files away."""
-    return StoredFiles(objects=objects, images=ImageStore(objects=objects), clock=clock)

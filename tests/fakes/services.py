@@ -11,16 +11,18 @@ from backend.prompt.interpreter import Interpret
 from backend.prompt.judging import PromptScreen, PromptVerdict
 from backend.service.accounts import Accounts
 from backend.service.child_safety import ChildSafety
+from backend.service.explanations import Explanations
 from backend.service.fleet import Fleet
 from backend.service.generations import Generations
 from backend.service.guild_policies import PolicyDesk
 from backend.service.moderation_ports import ReviewStore
+from backend.service.moderators import Moderators
 from backend.service.named_pictures import PictureLinks
 from backend.service.policies import Everywhere, Policies
 from backend.service.ports import Clock, JobStore, KeyStore, Pictures
 from backend.service.predictions import Predictions
 from backend.service.reader import Reader
-from backend.service.services import Services
+from backend.service.services import Moderation, Services
 from safety.hash_list import HashList
 from storage.object_store import ObjectStore
 from storage.object_stores.memory import MemoryObjectStore
@@ -38,13 +40,8 @@ from tests.fakes.events import (
 )
 from tests.fakes.explaining import make_explanations, make_preferences
 from tests.fakes.marks import RememberedMark
-from tests.fakes.moderation import (
-    MemoryStandingStore,
-    make_files,
-    make_moderation,
-    make_moderators,
-    make_standings,
-)
+from tests.fakes.moderating import make_files, make_moderation
+from tests.fakes.moderation import MemoryStandingStore, make_moderators, make_standings
 from tests.fakes.policies import make_policies
 from tests.fakes.provenance import make_provenance
 from tests.fakes.stores import (
@@ -89,12 +86,47 @@ class FakeWorkshop:
         hash_lists: Sequence[HashList] = (),
         policies: Policies | None = None,
     ) -> None:
-        self._hash_lists = hash_lists
         self.seconds = 0.0
         self.clock = clock or self.now
-        memory = self.memory = Memory()
-        self.jobs = jobs or MemoryJobStore(memory=memory)
-        self.books = MemoryBooks(memory=memory)
+        self._open_twins(jobs=jobs, pictures=pictures, objects=objects, policies=policies)
+        self.fleet = Fleet(
+            presence=self.presence,
+            families=(ModelFamily.SDXL,),
+            seconds=seconds or (lambda: self.seconds),
+        )
+        self.standings = make_standings(
+            memory=self.memory, flags=self.cancel_flags, outbox=self.outbox, clock=self.clock
+        )
+        self._open_darkroom(links=links, objects=objects, freezes=freezes)
+        self.services = Services(
+            generations=self._generations(interpret, screen),
+            explanations=self._explanations(interpret, screen),
+            moderation=self._moderation(reviews, hash_lists),
+            accounts=self._accounts(keys or MemoryKeyStore()),
+            provenance=make_provenance(self.memory, watermark),
+            policies=PolicyDesk(
+                policies=self.policies, moderators=self._moderators(), editors=[POLICY_EDITOR]
+            ),
+            uploads=self.darkroom.uploads,
+            messages=self.messages,
+            events=self.events,
+            fleet=self.fleet,
+            preferences=self._preferences,
+        )
+
+    def _open_twins(
+        self,
+        *,
+        jobs: JobStore | None,
+        pictures: Pictures | None,
+        objects: ObjectStore | None,
+        policies: Policies | None,
+    ) -> None:
+        """Open what keeps things and carries word, in memory but for what is given."""
+        self.memory = Memory()
+        self.jobs = jobs or MemoryJobStore(memory=self.memory)
+        self.books = MemoryBooks(memory=self.memory)
+        self.audit = MemoryAuditLog(memory=self.memory)
         self.events = MemoryEventBus()
         self.outbox = MemoryOutbox(jobs=self.jobs, bus=self.events)
         self.cancel_flags = MemoryCancelFlags()
@@ -106,17 +138,17 @@ class FakeWorkshop:
         self.messages = MemoryMessageStore()
         self.presence = MemoryPresence(ModelFamily.SDXL)
         self.policies = policies or make_policies()
-        self.fleet = Fleet(
-            presence=self.presence,
-            families=(ModelFamily.SDXL,),
-            seconds=seconds or (lambda: self.seconds),
-        )
-        self.audit = MemoryAuditLog(memory=memory)
-        self.standings = make_standings(
-            memory=memory, flags=self.cancel_flags, outbox=self.outbox, clock=self.clock
-        )
+        self._preferences = make_preferences()
+
+    def _open_darkroom(
+        self,
+        *,
+        links: PictureLinks | None,
+        objects: ObjectStore | None,
+        freezes: FreezeRules | None,
+    ) -> None:
         self.child_safety = ChildSafety(
-            store=MemorySafetyReportStore(memory=memory),
+            store=MemorySafetyReportStore(memory=self.memory),
             standings=self.standings,
             audit=self.audit,
             clock=self.clock,
@@ -132,81 +164,69 @@ class FakeWorkshop:
             child_safety=self.child_safety,
             policies=self.policies,
         )
-        keys = keys or MemoryKeyStore()
-        self.services = self._services(interpret, screen, reviews, keys, watermark)
 
-    def _services(
-        self,
-        interpret: Interpret | None,
-        screen: PromptScreen,
-        reviews: ReviewStore | None,
-        keys: KeyStore,
-        watermark: RememberedMark | None,
-    ) -> Services:
-        preferences = make_preferences()
-        return Services(
-            uploads=self.darkroom.uploads,
-            generations=Generations(
-                jobs=self.jobs,
-                pictures=self.pictures,
-                reader=Reader(
-                    screens=Everywhere(screen),
-                    fleet=self.fleet,
-                    interpret=interpret,
-                    preferences=preferences,
-                    given=self.darkroom.given,
-                    named=self.darkroom.named,
-                ),
-                previews=self.previews,
-                cancel_flags=self.cancel_flags,
-                outbox=self.outbox,
-                outlooks=self.outlooks,
-                predictions=Predictions(documents=self.documents),
-                fleet=self.fleet,
-                standings=self.standings,
-                moderators=make_moderators(memory=self.memory, clock=self.clock),
-                child_safety=self.child_safety,
-                audit=self.audit,
-                clock=self.clock,
-            ),
-            moderation=make_moderation(
-                memory=self.memory,
-                jobs=self.jobs,
-                standings=self.standings,
-                outbox=self.outbox,
-                reviews=reviews,
-                messages=self.messages,
-                files=make_files(self.objects, clock=self.clock),
-                pictures=self.pictures,
-                hash_lists=self._hash_lists,
-                clock=self.clock,
-            ),
-            accounts=Accounts(
-                keys=keys,
-                jobs=self.jobs,
-                books=self.books,
-                standings=MemoryStandingStore(memory=self.memory),
-                clock=self.clock,
-            ),
-            messages=self.messages,
-            events=self.events,
-            fleet=self.fleet,
-            explanations=make_explanations(
-                screen=screen,
+    def _moderators(self) -> Moderators:
+        return make_moderators(memory=self.memory, clock=self.clock)
+
+    def _generations(self, interpret: Interpret | None, screen: PromptScreen) -> Generations:
+        return Generations(
+            jobs=self.jobs,
+            pictures=self.pictures,
+            reader=Reader(
+                screens=Everywhere(screen),
                 fleet=self.fleet,
                 interpret=interpret,
-                preferences=preferences,
+                preferences=self._preferences,
                 given=self.darkroom.given,
                 named=self.darkroom.named,
-                documents=self.documents,
             ),
-            provenance=make_provenance(self.memory, watermark),
-            preferences=preferences,
-            policies=PolicyDesk(
-                policies=self.policies,
-                moderators=make_moderators(memory=self.memory, clock=self.clock),
-                editors=[POLICY_EDITOR],
-            ),
+            previews=self.previews,
+            cancel_flags=self.cancel_flags,
+            outbox=self.outbox,
+            outlooks=self.outlooks,
+            predictions=Predictions(documents=self.documents),
+            fleet=self.fleet,
+            standings=self.standings,
+            moderators=self._moderators(),
+            child_safety=self.child_safety,
+            audit=self.audit,
+            clock=self.clock,
+        )
+
+    def _explanations(self, interpret: Interpret | None, screen: PromptScreen) -> Explanations:
+        return make_explanations(
+            screen=screen,
+            fleet=self.fleet,
+            interpret=interpret,
+            preferences=self._preferences,
+            given=self.darkroom.given,
+            named=self.darkroom.named,
+            documents=self.documents,
+        )
+
+    def _moderation(
+        self, reviews: ReviewStore | None, hash_lists: Sequence[HashList]
+    ) -> Moderation:
+        return make_moderation(
+            memory=self.memory,
+            jobs=self.jobs,
+            standings=self.standings,
+            outbox=self.outbox,
+            reviews=reviews,
+            messages=self.messages,
+            files=make_files(self.objects, clock=self.clock),
+            pictures=self.pictures,
+            hash_lists=hash_lists,
+            clock=self.clock,
+        )
+
+    def _accounts(self, keys: KeyStore) -> Accounts:
+        return Accounts(
+            keys=keys,
+            jobs=self.jobs,
+            books=self.books,
+            standings=MemoryStandingStore(memory=self.memory),
+            clock=self.clock,
         )
 
     def now(self):

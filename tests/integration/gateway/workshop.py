@@ -228,23 +228,33 @@ async def open_workshop(
         clock=clock,
     )
     async with TestClient(TestServer(app)) as client:
-        yield Workshop(
-            client=client,
-            services=house.services,
-            jobs=house.jobs,
-            objects=objects,
-            clock=clock,
-            flags=house.cancel_flags,
-            previews=house.previews,
-            outlooks=house.outlooks,
-            gauges=gauges,
-            presence=house.presence,
-            child_safety=house.child_safety,
-            audit=house.memory.audit,
-            darkroom=house.darkroom,
-            alice=await _member(house.services.accounts, "alice"),
-            bob=await _member(house.services.accounts, "bob"),
-        )
+        yield await _furnished(client, house, clock, gauges)
+
+
+async def _furnished(
+    client: TestClient[web.Request, web.Application],
+    house: FakeWorkshop,
+    clock: StoppedClock,
+    gauges: MemoryGauges,
+) -> Workshop:
+    """Return a running gateway with what stands behind it, and two members."""
+    return Workshop(
+        client=client,
+        services=house.services,
+        jobs=house.jobs,
+        objects=house.objects,
+        clock=clock,
+        flags=house.cancel_flags,
+        previews=house.previews,
+        outlooks=house.outlooks,
+        gauges=gauges,
+        presence=house.presence,
+        child_safety=house.child_safety,
+        audit=house.memory.audit,
+        darkroom=house.darkroom,
+        alice=await _member(house.services.accounts, "alice"),
+        bob=await _member(house.services.accounts, "bob"),
+    )
 
 
 async def _member(accounts: Accounts, name: str) -> dict[str, str]:

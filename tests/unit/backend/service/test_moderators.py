@@ -11,7 +11,7 @@ from backend.domain.requests import AccountId
 from backend.domain.reviews import Decision, ReviewId
 from backend.service.reviews import Measure
 from tests.builders import a_request, a_requester, a_result
-from tests.fakes.moderation import SAFETY_REVIEWER
+from tests.fakes.moderating import SAFETY_REVIEWER
 from tests.fakes.services import FakeWorkshop
 
 ALICE = AccountId("discord:alice")
