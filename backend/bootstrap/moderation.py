@@ -2,11 +2,10 @@
 
 import time
 from datetime import timedelta
-from functools import cache, partial
 
 from redis.asyncio import Redis
 
-from backend.bootstrap.checks import OpenLists, all_lists
+from backend.bootstrap.checks import OpenLists
 from backend.bootstrap.child_safety import make_child_safety, make_safety_reports
 from backend.bootstrap.images import OpenStore, open_store
 from backend.bootstrap.moderators import make_moderators
@@ -105,7 +104,7 @@ def make_moderation(
             clock=clock,
         ),
         safety=make_safety_reports(settings, database, clock=clock),
-        lists=WatchedLists(open_lists=cache(partial(all_lists, stored.objects, open_lists))),
+        lists=WatchedLists(open_lists=open_lists),
         looking=ReviewPictures(
             reviews=reviews,
             jobs=jobs,

@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from backend.bootstrap.audit import policy_told
 from backend.bootstrap.checks import OpenLists, open_upload_checks, share_lists
 from backend.bootstrap.child_safety import make_child_safety
-from backend.bootstrap.images import open_images, open_objects
+from backend.bootstrap.images import open_images
 from backend.bootstrap.links import open_named_pictures
 from backend.bootstrap.moderation import make_moderation, make_standings
 from backend.bootstrap.moderators import make_moderators
@@ -257,12 +257,7 @@ def make_uploads(
         store=SqlUploadStore(database=database),
         pictures=StoredUploads(
             images=open_images(settings),
-            open_checks=partial(
-                open_upload_checks,
-                settings,
-                open_objects(settings),
-                open_lists or share_lists(settings),
-            ),
+            open_checks=partial(open_upload_checks, settings, open_lists or share_lists(settings)),
         ),
         standings=standings,
         policies=policies,
