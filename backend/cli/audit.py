@@ -8,7 +8,7 @@ from typing import Final
 from backend.bootstrap import open_database
 from backend.bootstrap.audit import make_audit_seal, open_pseudonyms
 from backend.cli.home import open_home
-from backend.cli.terminal import Subparsers, say
+from backend.cli.terminal import say
 from backend.db.audit_store import SqlAuditLog
 from backend.domain.errors import BadInput
 from backend.service.audit_export import Name, as_ecs
@@ -18,9 +18,8 @@ from safety.moderation.audit import Verification
 EXIT_NOT_OK: Final = 1
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser("audit", help="verify and export the record of decisions")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     verify = actions.add_parser("verify", help="look for entries removed, moved or edited")
     verify.add_argument("--json", action="store_true", help="print one JSON object")

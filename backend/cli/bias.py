@@ -16,7 +16,7 @@ from typing import Final
 
 from backend.bootstrap import open_services
 from backend.cli.stack import Stack, open_stack
-from backend.cli.terminal import Subparsers, input_file, say, show_progress
+from backend.cli.terminal import input_file, say, show_progress
 from backend.cli.wait import ServerEnded, end_as_by_ctrl_c, wait
 from backend.domain.errors import BadInput
 from backend.domain.families import ModelFamily
@@ -38,9 +38,8 @@ _DAY_S: Final = 86_400.0
 _AGAIN_S: Final = 3_600.0
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser("bias", help="measure how people come out in a model's pictures")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     auditing = actions.add_parser("audit", help="draw the fixed prompts, count, and report")
     auditing.add_argument(

@@ -13,15 +13,14 @@ from typing import cast
 
 from backend.cli.stack import NotReady, Stack, open_stack
 from backend.cli.supervisor import ProcessKeepsDying, Program
-from backend.cli.terminal import Subparsers, say
+from backend.cli.terminal import say
 from backend.cli.up import add_families_option, narrow, start_core
 from backend.cli.valkey import ValkeyMissing
 from backend.settings import Settings
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser("demo", help="try everything with an offline Discord")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     parser.add_argument("--port", type=int, default=0, help="port of the page (any free one)")
     parser.add_argument("--ready-file", type=Path, help="write URLs and process ids here as JSON")
     parser.add_argument(

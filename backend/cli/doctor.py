@@ -20,7 +20,7 @@ from backend.cli import valkey
 from backend.cli.list_report import look_at_lists
 from backend.cli.model_report import ModelReport, look_at_models
 from backend.cli.signature_report import look_at_signature
-from backend.cli.terminal import Subparsers, say
+from backend.cli.terminal import say
 from backend.cli.time_stamp_report import stamp_now
 from backend.db.migrate import upgrade
 from backend.settings import Settings, setting_problems
@@ -46,9 +46,8 @@ class Finding:
     fix: str = ""
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser("doctor", help="check settings, servers, models, GPU and token")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     parser.add_argument("--json", action="store_true", help="print one JSON array")
     parser.set_defaults(run=run)
 

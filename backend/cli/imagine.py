@@ -26,7 +26,6 @@ from backend.cli.terminal import (
     EXIT_BLOCKED,
     EXIT_DELIVERED,
     EXIT_FAILED,
-    Subparsers,
     bar,
     say,
     show_progress,
@@ -57,9 +56,8 @@ FORMATS: Final = {
 RATIO: Final = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser("imagine", help="make a picture and write it to a file")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     parser.add_argument(
         "prompt", nargs="?", help="what to draw, in quotes; may have parameters (--ar 3:2)"
     )

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from backend.bootstrap import open_accounts
 from backend.cli.home import open_home
-from backend.cli.terminal import Subparsers, say
+from backend.cli.terminal import say
 from backend.db.migrate import upgrade
 from backend.domain.accounts import ApiKey
 from backend.domain.errors import BadInput
@@ -16,9 +16,8 @@ from backend.settings import Settings
 NAME_MAX_CHARACTERS: Final = 64
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser("key", help="make, list and revoke API keys")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     create = actions.add_parser("create", help="make a key and show its secret once")
     create.add_argument("name", help="the account the key speaks for")

@@ -12,7 +12,7 @@ from backend.cli.model_report import (
     look_at_companions,
     look_at_models,
 )
-from backend.cli.terminal import Subparsers, say
+from backend.cli.terminal import say
 from backend.models.folders import FolderFacts
 from backend.models.production import PRODUCTION_MODELS
 from backend.settings import Settings
@@ -38,9 +38,8 @@ NOTES: Final = (
 )
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser("models", help="see which models are drawn with")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="list each family's model, and what to install")
     listing.add_argument("--json", action="store_true", help="print one JSON object")

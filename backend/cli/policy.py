@@ -9,7 +9,7 @@ from functools import partial
 
 from backend.bootstrap import make_policies, now, open_database
 from backend.cli import calibration_report, guild_policy
-from backend.cli.terminal import Subparsers, input_file, say
+from backend.cli.terminal import input_file, say
 from backend.db.judgement_store import SqlJudgements
 from backend.db.migrate import upgrade
 from backend.domain.errors import BadInput
@@ -34,9 +34,8 @@ _TOLD = {
 _UNKNOWN_PLACE = "channel or role, which was not stored with them"
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser("policy", help="set, show and try safety policies")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     trying = actions.add_parser("try", help="show what of the last jobs would be judged anew")
     trying.add_argument("file", type=input_file, help="a policy document")

@@ -10,26 +10,14 @@ import time
 from backend.cli.extras import must_be_installed
 from backend.cli.stack import Stack, model_env, open_stack
 from backend.cli.supervisor import ProcessKeepsDying, die_with_parent, end
-from backend.cli.terminal import Subparsers
 from backend.cli.valkey import ValkeyMissing
 from backend.domain.families import ModelFamily
 from backend.settings import Settings
 
-PROCESSES = ("bot", "gateway", "dispatcher", "worker")
 
-
-def add_parser(subparsers: Subparsers) -> None:
-    """Add one command per process."""
-    for name in PROCESSES:
-        parser = subparsers.add_parser(name, help=f"run one {name} process")
-        if name == "worker":
-            parser.add_argument(
-                "--family",
-                required=True,
-                choices=[family.value for family in ModelFamily],
-                help="which family it draws",
-            )
-        parser.set_defaults(run=run)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the commands of one process each take."""
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:  # noqa: RET503 - execve does not return

@@ -21,7 +21,7 @@ from typing import Final, TextIO
 from backend.bootstrap import open_explanations, open_interpreter, open_screen
 from backend.cli.explaining import explanation_lines
 from backend.cli.stack import NotReady, running_redis
-from backend.cli.terminal import EXIT_BLOCKED, EXIT_DELIVERED, Subparsers, say
+from backend.cli.terminal import EXIT_BLOCKED, EXIT_DELIVERED, say
 from backend.domain.errors import BadInput, NotTranslated, Unavailable
 from backend.domain.families import ModelFamily
 from backend.domain.requests import AccountId, GenerationRequest, Requester, Surface
@@ -44,9 +44,8 @@ READ_CHARACTERS: Final = 4_000
 _REQUESTER: Final = Requester(account_id=AccountId("local:filter"), surface=Surface.COMMAND_LINE)
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser("prompt", help="work with prompts")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     check = actions.add_parser("check", help="screen prompts, one JSON object a line")
     check.add_argument(

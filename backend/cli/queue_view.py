@@ -10,7 +10,7 @@ from typing import Final
 from backend.bootstrap import now, open_gauges, open_redis
 from backend.cli.queue_table import as_json, table
 from backend.cli.stack import NotReady, running_redis
-from backend.cli.terminal import LiveScreen, Subparsers, may_style, painted, plain, say
+from backend.cli.terminal import LiveScreen, may_style, painted, plain, say
 from backend.cli.wait import end_as_by_ctrl_c
 from backend.domain.errors import Unavailable
 from backend.scheduling.gauges import Board
@@ -19,9 +19,8 @@ from backend.settings import Settings
 REFRESH_S: Final = 1.0
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser("queue", help="watch who waits, and how fairly all are served")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     parser.add_argument("--once", action="store_true", help="print one table and end")
     parser.add_argument("--json", action="store_true", help="print one JSON object and end")
     parser.set_defaults(run=run)

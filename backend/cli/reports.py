@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from backend.bootstrap import now, open_database, open_objects
 from backend.bootstrap.child_safety import make_safety_reports
 from backend.cli.home import open_home
-from backend.cli.terminal import Subparsers, say
+from backend.cli.terminal import say
 from backend.cli.unsealing import Unsealing, break_glass, forget
 from backend.domain.child_safety import SafetyReport
 from backend.service.safety_reports import SafetyReports
@@ -22,9 +22,8 @@ from storage.sealed import SealedObjects
 _REPORT: TypeAdapter[SafetyReport] = TypeAdapter(SafetyReport)
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser("reports", help="child safety findings that must be reported")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="list all findings, oldest first")
     show = actions.add_parser("show", help="print the facts of one; that goes on record")

@@ -10,15 +10,14 @@ from datetime import UTC, datetime
 from backend.bootstrap import open_database
 from backend.bootstrap.backlog import count_backlog
 from backend.cli.home import open_home
-from backend.cli.terminal import Subparsers, say
+from backend.cli.terminal import say
 from backend.db.review_store import SqlReviewStore
 from backend.domain.reviews import Backlog, RulePrecision
 from backend.settings import Settings
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser("reviews", help="what moderators decided, and what waits")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     rules = actions.add_parser("rules", help="how often each rule was right, by their decisions")
     waiting = actions.add_parser("waiting", help="count what is open, and what of it is overdue")

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from backend.cli.terminal import BadUsage, Subparsers, input_file, say, show_progress
+from backend.cli.terminal import BadUsage, input_file, say, show_progress
 from backend.domain.errors import BadInput
 from backend.domain.families import ModelFamily
 from backend.scheduling.replay.compare import PolicyFigures, compare
@@ -37,11 +37,8 @@ UNREADABLE: Final = (
 )
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "simulate", help="replay a trace of requests under several policies"
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     parser.add_argument(
         "trace",
         nargs="?",

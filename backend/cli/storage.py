@@ -5,14 +5,13 @@ import json
 
 from backend.bootstrap.tiers import Applied, apply_lifecycle, lifecycle_document
 from backend.cli.stack import NotReady
-from backend.cli.terminal import Subparsers, say
+from backend.cli.terminal import say
 from backend.settings import Settings
 from storage.errors import StorageError
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser("storage", help="how pictures age")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     lifecycle = actions.add_parser("lifecycle", help="when pictures become warm and cold")
     what = lifecycle.add_mutually_exclusive_group(required=True)

@@ -9,15 +9,14 @@ from math import inf
 from backend.cli.extras import must_be_installed
 from backend.cli.stack import NotReady, Stack, open_stack
 from backend.cli.supervisor import ProcessKeepsDying
-from backend.cli.terminal import Subparsers, say
+from backend.cli.terminal import say
 from backend.cli.valkey import ValkeyMissing
 from backend.domain.families import ModelFamily
 from backend.settings import Settings
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser("up", help="run bot, gateway, dispatcher and workers")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     add_families_option(parser)
     parser.set_defaults(run=run)
 

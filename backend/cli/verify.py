@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from backend.bootstrap import open_provenance
-from backend.cli.terminal import Subparsers, input_file, say
+from backend.cli.terminal import input_file, say
 from backend.db.migrate import upgrade
 from backend.domain.errors import PictureInvalid, PictureTooLarge
 from backend.domain.provenance import Provenance
@@ -19,9 +19,8 @@ from backend.settings import Settings
 _MIB = 1024 * 1024
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser("verify", help="tell where a picture is from")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     parser.add_argument("file", type=input_file, help="a PNG, JPEG, WebP, AVIF or GIF")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)

@@ -18,7 +18,7 @@ from backend.cli.drill.outcome import Outcome
 from backend.cli.drill.plan import jobs_for, make_plan
 from backend.cli.drill.telling import log_to, tell
 from backend.cli.stack import open_stack
-from backend.cli.terminal import EXIT_FAILED, BadUsage, Subparsers, show_progress
+from backend.cli.terminal import EXIT_FAILED, BadUsage, show_progress
 from backend.cli.wait import end_as_by_ctrl_c
 from backend.settings import Settings
 
@@ -46,14 +46,10 @@ Discord message shows its job's end; 4 otherwise. Of your settings only times (I
 heeded."""
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "drill",
-        help="break an installation on purpose and check that no job is lost",
-        description=ABOUT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.description = ABOUT
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--jobs", type=int, help="jobs to send (three for each fault)")
     parser.add_argument("--faults", type=int, default=FAULTS_DEFAULT, help="faults to inject")
     parser.add_argument("--seed", type=int, default=0, help="what jobs and faults are drawn from")

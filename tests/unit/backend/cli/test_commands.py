@@ -1,5 +1,6 @@
 """The `impasto` command line: every way to hold it wrong ends in a sentence and a status."""
 
+import argparse
 import io
 import json
 import os
@@ -254,14 +255,18 @@ def test_a_bug_is_not_taken_for_an_answer(monkeypatch: pytest.MonkeyPatch) -> No
         main(["doctor"])
 
 
+def parsed(words: list[str]) -> argparse.Namespace:
+    return make_parser(words).parse_args(words)
+
+
 def test_a_prompt_of_bytes_that_are_no_text_can_be_stored() -> None:
-    arguments = make_parser().parse_args(["imagine", os.fsdecode(b"a fox \xff")])
+    arguments = parsed(["imagine", os.fsdecode(b"a fox \xff")])
     assert make_request(arguments).prompt == "a fox ?"
 
 
 def test_loras_are_named_with_what_they_count() -> None:
     arguments = ["imagine", "a fox", "--lora", "pixel-art:0.8", "--lora", "line-drawing"]
-    assert make_request(make_parser().parse_args(arguments)).loras == (
+    assert make_request(parsed(arguments)).loras == (
         LoraRef(name="pixel-art", scale=0.8),
         LoraRef(name="line-drawing", scale=1.0),
     )
@@ -272,7 +277,7 @@ def test_a_user_without_a_name_may_draw(monkeypatch: pytest.MonkeyPatch) -> None
         raise KeyError
 
     monkeypatch.setattr("getpass.getuser", nobody)
-    request = make_request(make_parser().parse_args(["imagine", "a fox"]))
+    request = make_request(parsed(["imagine", "a fox"]))
     assert request.requester.account_id == f"local:{os.getuid()}"
 
 

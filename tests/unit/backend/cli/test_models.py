@@ -326,9 +326,10 @@ def test_a_host_that_cannot_draw_serves_sdxl_unless_told_otherwise(
 def test_a_command_line_narrows_what_is_served() -> None:
     settings = Settings()
     for command in ("up", "demo"):
-        arguments = make_parser().parse_args([command, "--families", "flux, sdxl,flux"])
+        parser = make_parser([command])
+        arguments = parser.parse_args([command, "--families", "flux, sdxl,flux"])
         assert narrow(settings, arguments).families == (ModelFamily.FLUX, ModelFamily.SDXL)
-        assert narrow(settings, make_parser().parse_args([command])) == settings
+        assert narrow(settings, parser.parse_args([command])) == settings
 
 
 @pytest.mark.parametrize("families", ["", "nope", "sdxl,", "sdxl;flux"])

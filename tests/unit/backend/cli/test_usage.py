@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from backend.cli import main, make_parser
+from backend.cli.commands import COMMANDS
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +79,8 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_option_and_argument_says_what_it_is() -> None:
     silent = [
         f"{parser.prog} {action.metavar or action.dest}"
-        for parser in _parsers(make_parser())
+        for command in COMMANDS
+        for parser in _parsers(make_parser([command.name]))
         for action in parser._actions
         if not action.help and not isinstance(action, argparse._SubParsersAction)
     ]
