@@ -40,6 +40,7 @@ from backend.delivery.cancel_flags import RedisCancelFlags
 from backend.delivery.group_reader import GroupReader
 from backend.delivery.outbox import Outbox
 from backend.delivery.outlooks import RedisOutlooks
+from backend.delivery.previews import RedisPreviews
 from backend.dispatch.celery_app import open_celery
 from backend.dispatch.loop import Dispatcher
 from backend.dispatch.receive import REPORT_CONSUMER, REPORT_FIELD, REPORT_GROUP
@@ -189,6 +190,7 @@ async def open_dispatcher(
                 stored=open_store(settings),
                 clock=clock,
                 likenesses=make_likenesses(database),
+                previews=RedisPreviews(redis=redis),
             ),
             clock=clock,
         )

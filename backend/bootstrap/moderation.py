@@ -30,7 +30,7 @@ from backend.service.appeals import Appeals
 from backend.service.likenesses import Likenesses
 from backend.service.look_alikes import LookAlikes
 from backend.service.looking import ReviewPictures
-from backend.service.ports import Clock, OutboxPublisher
+from backend.service.ports import Clock, OutboxPublisher, Previews
 from backend.service.removal_requests import RemovalRequests
 from backend.service.removals import Removals
 from backend.service.reviews import Reviews
@@ -66,6 +66,7 @@ def make_moderation(
     outbox: OutboxPublisher,
     open_lists: OpenLists,
     likenesses: Likenesses,
+    previews: Previews,
     clock: Clock,
 ) -> Moderation:
     """Make what members and moderators do."""
@@ -73,7 +74,9 @@ def make_moderation(
     reviews, jobs = SqlReviewStore(database=database), SqlJobStore(database=database)
     moderators = make_moderators(database, clock=clock)
     cards = SqlCardStore(database=database)
-    removals = make_removals(database, stored=stored, clock=clock, likenesses=likenesses)
+    removals = make_removals(
+        database, stored=stored, clock=clock, likenesses=likenesses, previews=previews
+    )
     return Moderation(
         standings=standings,
         reviews=Reviews(
@@ -118,7 +121,12 @@ def make_moderation(
 
 
 def make_removals(
-    database: Database, *, stored: OpenStore, clock: Clock, likenesses: Likenesses
+    database: Database,
+    *,
+    stored: OpenStore,
+    clock: Clock,
+    likenesses: Likenesses,
+    previews: Previews,
 ) -> Removals:
     """Make what removes pictures everywhere."""
     return Removals(
@@ -127,6 +135,7 @@ def make_removals(
         messages=SqlMessageStore(database=database),
         moderators=make_moderators(database, clock=clock),
         files=make_files(stored, clock=clock),
+        previews=previews,
         look_alikes=LookAlikes(
             likenesses=likenesses,
             reviews=SqlReviewStore(database=database),

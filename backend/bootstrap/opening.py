@@ -101,6 +101,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             database, settings, policies, clock=now, standings=standings, open_lists=lists
         )
         moderators = make_moderators(database, clock=now)
+        previews = RedisPreviews(redis=redis)
         preferences = SavedPreferences(store=SqlPreferenceStore(database=database))
         reader = replace(
             make_reader(settings, fleet, policies),
@@ -114,7 +115,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
                 jobs=jobs,
                 pictures=make_pictures(settings),
                 reader=reader,
-                previews=RedisPreviews(redis=redis),
+                previews=previews,
                 cancel_flags=RedisCancelFlags(redis=redis),
                 outbox=outbox,
                 outlooks=RedisOutlooks(redis=redis),
@@ -129,7 +130,9 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             ),
             uploads=uploads,
             provenance=make_provenance(settings, database, index),
-            moderation=make_moderation(settings, database, standings, outbox, lists, index, now),
+            moderation=make_moderation(
+                settings, database, standings, outbox, lists, index, previews, now
+            ),
             accounts=make_accounts(database),
             messages=SqlMessageStore(database=database),
             events=bus,

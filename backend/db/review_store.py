@@ -50,19 +50,24 @@ class SqlReviewStore:
             return None if row is None else review_of(row)
 
     async def open_reviews(self, limit: int) -> list[Review]:
-        query = (
-            select(ReviewRow)
-            .where(col(ReviewRow.decision) == Decision.OPEN.value)
-            .order_by(
-                case((col(ReviewRow.appealed_at).is_(None), 1), else_=0),
-                col(ReviewRow.appealed_at),
-                col(ReviewRow.opened_at),
-                col(ReviewRow.id),
-            )
-            .limit(limit)
-        )
+        appealed = col(ReviewRow.appealed_at)
+        is_request = col(ReviewRow.kind) == ReviewKind.REQUEST.value
+        found: list[Review] = []
         async with self._database.read() as session:
-            return [review_of(row) for row in await session.exec(query)]
+            # How moments are added up differs from database to database: of each kind its first.
+            for which in (
+                appealed.is_not(None),
+                and_(appealed.is_(None), is_request),
+                and_(appealed.is_(None), ~is_request),
+            ):
+                query = (
+                    select(ReviewRow)
+                    .where(col(ReviewRow.decision) == Decision.OPEN.value, which)
+                    .order_by(func.coalesce(appealed, col(ReviewRow.opened_at)), col(ReviewRow.id))
+                    .limit(limit)
+                )
+                found += [review_of(row) for row in await session.exec(query)]
+        return sorted(found, key=lambda review: review.turn)[:limit]
 
     async def of_job(self, job_id: JobId) -> list[Review]:
         query = (

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from backend.contracts import preview_key
+from backend.domain.errors import Unavailable
 from backend.domain.jobs import Job
 
 # Whoever is shown none sees the pictures a little later.
@@ -30,3 +31,16 @@ class RedisPreviews:
             _log.warning("preview_unreachable", error=repr(error))
             return None
         return found if isinstance(found, bytes) else None
+
+    async def forget(self, job: Job) -> None:
+        keys = [preview_key(job.id, attempt) for attempt in range(1, job.attempt + 1)]
+        if not keys:
+            return
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._redis.delete(*keys)
+                left = await self._redis.exists(*keys)
+        except (RedisError, OSError) as error:
+            raise Unavailable from error
+        if left:
+            raise Unavailable

@@ -24,12 +24,16 @@ class PlaceKind(StrEnum):
     FINGERPRINT = "fingerprint"  # what keeps it from being drawn or given again
     GALLERY = "gallery"  # the list of a job's pictures
     OBJECT = "object"  # a stored file
+    PREVIEW = "preview"  # what was shown of a job while it was drawn
     MESSAGE = "message"  # a message or a direct message
 
 
 @dataclass(frozen=True, kw_only=True)
 class RemovalPlace:
-    """One place: a key, a fingerprint, `gen_…/2`, or `channel/message`; `proof` once confirmed."""
+    """One place: a key, a fingerprint, `gen_…/2`, `gen_…`, or `channel/message`.
+
+    It has a `proof` once it is confirmed.
+    """
 
     kind: PlaceKind
     name: str

@@ -86,6 +86,12 @@ class Review:
         return self.opened_at + REQUEST_ANSWERED_WITHIN if is_promised else None
 
     @property
+    def turn(self) -> tuple[bool, datetime, str]:
+        """What comes first has the least: who was promised an answer by when, then the oldest."""
+        due_at = self.due_at
+        return due_at is None, due_at or self.opened_at, self.id
+
+    @property
     def is_open(self) -> bool:
         """Whether somebody has still to decide."""
         return self.decision is Decision.OPEN

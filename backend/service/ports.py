@@ -313,6 +313,14 @@ class Previews(Protocol):
     async def of(self, job: Job) -> bytes | None:
         """Return the newest preview of the job's attempt as WebP, or None; never raises."""
 
+    async def forget(self, job: Job) -> None:
+        """Remove the previews of all attempts of a job, and make sure that they are gone.
+
+        Raises:
+            Unavailable: they cannot be reached.
+
+        """
+
 
 class Pictures(Protocol):
     """Stored pictures by object key."""

@@ -14,12 +14,12 @@ from backend.domain.reviews import Decision, Review
 from backend.service.generations import image_of
 from backend.service.look_alikes import LookAlikes
 from backend.service.moderators import Moderators
-from backend.service.ports import Clock, JobStore, MessageStore
+from backend.service.ports import Clock, JobStore, MessageStore, Previews
 from backend.service.removal_ports import PictureFiles, RemovalStore
 
 BATCH = 50
 # Each is looked for by itself: however many wait for the bot, a picture's files do not.
-_OURS = (PlaceKind.FINGERPRINT, PlaceKind.GALLERY, PlaceKind.OBJECT)
+_OURS = (PlaceKind.FINGERPRINT, PlaceKind.GALLERY, PlaceKind.OBJECT, PlaceKind.PREVIEW)
 _THE_BOTS = (PlaceKind.MESSAGE,)
 _log = structlog.get_logger(__name__)
 
@@ -39,6 +39,7 @@ class Removals:
         jobs: JobStore,
         messages: MessageStore,
         files: PictureFiles,
+        previews: Previews,
         look_alikes: LookAlikes,
         moderators: Moderators,
         clock: Clock,
@@ -48,6 +49,7 @@ class Removals:
         self._jobs = jobs
         self._messages = messages
         self._files = files
+        self._previews = previews
         self._look_alikes = look_alikes
         self._moderators = moderators
         self._clock = clock
@@ -154,6 +156,10 @@ class Removals:
                 await self._store.take_from_gallery(JobId(job_id), int(index), at=now)
                 await self._confirm(removal, place, "the job lists it no more")
             await self._remove_objects(removal, _unconfirmed(removal, PlaceKind.OBJECT))
+            for place in _unconfirmed(removal, PlaceKind.PREVIEW):
+                if (job := await self._jobs.get(JobId(place.name))) is not None:
+                    await self._previews.forget(job)
+                await self._confirm(removal, place, "none of its attempts has one")
         except Unavailable:
             # The next round goes on from here.
             _log.warning("removal_waits", removal_id=removal.id)
@@ -177,6 +183,7 @@ class Removals:
             PlaceKind.FINGERPRINT: await self._fingerprints(copies),
             PlaceKind.GALLERY: {f"{owner.id}/{copy.index}" for owner, copy in copies},
             PlaceKind.OBJECT: keys,
+            PlaceKind.PREVIEW: {owner.id for owner, _ in copies},
             PlaceKind.MESSAGE: await self._message_names([owner.id for owner, _ in copies]),
         }
         return [

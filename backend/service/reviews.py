@@ -64,7 +64,7 @@ class Reviews:
         self._clock = clock
 
     async def open_cards(self, requester: Requester, *, limit: int = 5) -> list[ReviewCard]:
-        """Return what is open: appeals by when they are due, then the rest, oldest first.
+        """Return what is open: appeals and requests by when they are due, then the rest by age.
 
         That they were seen is on record.
 

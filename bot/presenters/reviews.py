@@ -176,6 +176,8 @@ def _place_line(place: RemovalPlace) -> str:
             return f"{mark} the list of pictures of `{place.name.partition('/')[0]}`"
         case PlaceKind.OBJECT:
             return f"{mark} file `{place.name.rpartition('/')[2]}`"
+        case PlaceKind.PREVIEW:
+            return f"{mark} previews of `{place.name}`"
         case PlaceKind.MESSAGE:
             channel_id, _, message_id = place.name.partition("/")
             how = f": {place.proof}" if place.proof else ""

@@ -142,9 +142,15 @@ class MemoryPreviews:
 
     def __init__(self) -> None:
         self.shown: dict[JobId, bytes] = {}
+        self.is_away = False
 
     async def of(self, job: Job) -> bytes | None:
         return self.shown.get(job.id)
+
+    async def forget(self, job: Job) -> None:
+        if self.is_away:
+            raise Unavailable
+        self.shown.pop(job.id, None)
 
 
 class MemoryPictures:

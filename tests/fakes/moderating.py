@@ -15,7 +15,7 @@ from backend.service.look_alikes import LookAlikes
 from backend.service.looking import ReviewPictures
 from backend.service.moderation_ports import ReviewStore
 from backend.service.moderators import Moderators
-from backend.service.ports import Clock, JobStore, MessageStore, OutboxPublisher, Pictures
+from backend.service.ports import Clock, JobStore, MessageStore, OutboxPublisher, Pictures, Previews
 from backend.service.removal_ports import PictureFiles
 from backend.service.removal_requests import RemovalRequests
 from backend.service.removals import Removals
@@ -52,6 +52,7 @@ def make_moderation(
     messages: MessageStore,
     files: PictureFiles,
     pictures: Pictures,
+    previews: Previews,
     reviews: ReviewStore | None = None,
     hash_lists: Sequence[HashList] = (),
 ) -> Moderation:
@@ -71,7 +72,7 @@ def make_moderation(
         moderators=make_moderators(memory=memory, clock=clock),
         clock=clock,
     )
-    removals = office.removals(messages)
+    removals = office.removals(messages, previews)
     return Moderation(
         standings=standings,
         reviews=office.decisions(removals, outbox),
@@ -107,12 +108,13 @@ class _Office:
     moderators: Moderators
     clock: Clock
 
-    def removals(self, messages: MessageStore) -> Removals:
+    def removals(self, messages: MessageStore, previews: Previews) -> Removals:
         return Removals(
             store=self.store,
             jobs=self.jobs,
             messages=messages,
             files=self.files,
+            previews=previews,
             moderators=self.moderators,
             look_alikes=LookAlikes(
                 likenesses=self.likenesses,

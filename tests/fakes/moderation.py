@@ -40,13 +40,8 @@ class MemoryReviewStore:
         return self.memory.reviews.get(review_id)
 
     async def open_reviews(self, limit: int) -> list[Review]:
-        def place(review: Review) -> tuple[bool, datetime, datetime, str]:
-            appeal = review.appeal
-            asked_at = appeal.at if appeal else review.opened_at
-            return appeal is None, asked_at, review.opened_at, review.id
-
         found = [review for review in self.memory.reviews.values() if review.is_open]
-        return sorted(found, key=place)[:limit]
+        return sorted(found, key=lambda review: review.turn)[:limit]
 
     async def of_job(self, job_id: JobId) -> list[Review]:
         found = [review for review in self.memory.reviews.values() if review.job_id == job_id]

@@ -216,6 +216,7 @@ class FakeWorkshop:
             messages=self.messages,
             files=make_files(self.objects, clock=self.clock),
             pictures=self.pictures,
+            previews=self.previews,
             hash_lists=hash_lists,
             clock=self.clock,
         )

@@ -69,7 +69,7 @@ class PageIn(Incoming):
 
 
 async def list_open(request: web.Request, requester: Requester) -> web.Response:
-    """List what is open: appeals by when they are due, then the rest, oldest first."""
+    """List what is open: appeals and requests by when they are due, then the rest by age."""
     reviews = request.app[SERVICES].moderation.reviews
     cards = await reviews.open_cards(requester, limit=read_query(request, PageIn).limit)
     return json_answer({"object": "list", "data": [_card(card) for card in cards]})

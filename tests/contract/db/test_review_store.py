@@ -130,6 +130,24 @@ async def test_an_appeal_comes_before_what_is_older(stores: Stores):
     ]
 
 
+async def test_who_was_promised_an_answer_comes_by_when_it_is_due(stores: Stores):
+    day = 24 * 3600
+    held_long, asked, appealing = [await held(stores, second=second) for second in (0, 1, 2)]
+    for_removal = replace(a_complaint(asked, "carol", second=day), is_request=True)
+    await stores.reviews.complain(for_removal, most_since=(9, at(0)))
+    of_appealing = (await stores.reviews.of_job(appealing.id))[0]
+    await stores.reviews.decide(
+        of_appealing.id, lambda one: one.appealed("please", now=at(day - 2)), None
+    )
+
+    async def turns(limit: int) -> list[str]:
+        return [review.job_id for review in await stores.reviews.open_reviews(limit)]
+
+    # The request is asked for after the appeal, and due a day before it.
+    assert await turns(9) == [asked.id, appealing.id, held_long.id, asked.id]
+    assert await turns(1) == [asked.id]
+
+
 async def test_an_appeal_opens_a_kept_review_again_once(stores: Stores):
     job = await held(stores)
     review = await the_review(stores)

@@ -30,6 +30,7 @@ from backend.db.sessions import Database
 from backend.db.stores import SqlJobStore
 from backend.delivery.cancel_flags import RedisCancelFlags
 from backend.delivery.outbox import Outbox
+from backend.delivery.previews import RedisPreviews
 from backend.dispatch.periodic import Reconciler
 from backend.domain.requests import AccountId
 from backend.domain.reviews import ReviewId
@@ -121,7 +122,14 @@ async def open_house(
     standings = make_standings(settings, database, redis, outbox, clock=_now)
     lists = share_lists(settings)
     moderation = make_moderation(
-        settings, database, standings, outbox, lists, make_likenesses(database), _now
+        settings,
+        database,
+        standings,
+        outbox,
+        lists,
+        make_likenesses(database),
+        RedisPreviews(redis=redis),
+        _now,
     )
     try:
         yield House(

@@ -20,6 +20,7 @@ from backend.bootstrap.provenance import make_likenesses
 from backend.db.sessions import Database
 from backend.db.stores import SqlJobStore
 from backend.delivery.outbox import Outbox
+from backend.delivery.previews import RedisPreviews
 from backend.service.services import Moderation
 from backend.service.uploads import Uploads
 from backend.settings import Settings
@@ -58,7 +59,9 @@ async def house(settings: Settings, sqlite_url: str) -> AsyncIterator[tuple[Uplo
         make_uploads(
             database, settings, policies, clock=clock, standings=standings, open_lists=lists
         ),
-        make_moderation(settings, database, standings, outbox, lists, index, clock),
+        make_moderation(
+            settings, database, standings, outbox, lists, index, RedisPreviews(redis=redis), clock
+        ),
     )
     await redis.aclose()
     await database.close()

@@ -72,6 +72,7 @@ async def test_every_file_is_gone_and_each_place_has_its_proof() -> None:
     workshop = FakeWorkshop()
     kept = stored(workshop, "bb", 1, png(pixels(60)))
     job = await deliver(workshop, stored(workshop, "aa", 0, png(pixels())), kept)
+    workshop.previews.shown[job.id] = b"preview"
     removals = workshop.services.moderation.removals
     removal = await removals.remove(job.id, 0, MODERATOR, reason="not theirs")
     assert removal.is_finished
@@ -79,8 +80,10 @@ async def test_every_file_is_gone_and_each_place_has_its_proof() -> None:
         PlaceKind.FINGERPRINT: 1,
         PlaceKind.GALLERY: 1,
         PlaceKind.OBJECT: len(ImageVariant),
+        PlaceKind.PREVIEW: 1,
         PlaceKind.MESSAGE: 0,
     }
+    assert workshop.previews.shown == {}
     assert all(place.proof for place in removal.places)
     assert set(workshop.objects.list_keys("images/")) == set(kept.keys.values())
     left = await workshop.jobs.get(job.id)
@@ -179,6 +182,19 @@ async def test_a_removal_goes_on_when_the_store_is_back(monkeypatch: pytest.Monk
     assert (await removals.get(removal.id, MODERATOR)).is_finished
     assert await removals.drive() == 0
     assert list(workshop.objects.list_keys("images/")) == []
+
+
+async def test_a_broker_that_is_away_holds_up_nothing_but_the_previews() -> None:
+    workshop = FakeWorkshop()
+    job = await deliver(workshop, stored(workshop, "aa", 0, png(pixels())))
+    workshop.previews.is_away = True
+    removals = workshop.services.moderation.removals
+    removal = await removals.remove(job.id, 0, MODERATOR, reason="x")
+    left = [place.kind for place in removal.places if place.confirmed_at is None]
+    assert left == [PlaceKind.PREVIEW]
+    workshop.previews.is_away = False
+    assert await removals.drive() == 1
+    assert (await removals.get(removal.id, MODERATOR)).is_finished
 
 
 async def test_every_confirmation_is_on_record() -> None:
