@@ -1,4 +1,8 @@
-"""The door through which pictures of the local object store leave: signed links only."""
+"""The door through which pictures of the local object store leave: signed links only.
+
+Whoever looks at a small file of a picture that many look at asks for a larger one next; it is
+fetched before they do.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,6 +11,7 @@ from typing import Protocol
 import structlog
 
 from backend.domain.errors import ImageNotFound, LinkRefused, Unavailable
+from backend.domain.results import folder_of
 from backend.gateway.popular import Kept, PopularPictures
 from backend.service.moderation_ports import WithheldPictures
 from backend.service.ports import Clock
@@ -48,6 +53,7 @@ class LocalImageDoor:
         self._signing_keys = dict(signing_keys)
         self._clock = clock
         self._popular = PopularPictures()
+        self._fetching: set[asyncio.Task[None]] = set()
 
     async def open(self, key: str, query: Mapping[str, str]) -> tuple[bytes, str]:
         try:
@@ -70,6 +76,30 @@ class LocalImageDoor:
             return kept.data, kept.content_type
         self._popular.drop(key)
         data = await asyncio.to_thread(self._objects.get, key)
-        read = Kept(data=data, content_type=content_type_of(key))
+        read = _kept(key, data)
         self._popular.offer(key, read)
+        if self._popular.is_becoming(key):
+            task = asyncio.create_task(self._fetch_others(key))
+            self._fetching.add(task)
+            task.add_done_callback(self._fetching.discard)
         return read.data, read.content_type
+
+    async def _fetch_others(self, key: str) -> None:
+        """Fetch the other files of a picture, which brings them up from colder folders as well.
+
+        They leave by links of their own, after the same questions as any file.
+        """
+        try:
+            for other, data in await asyncio.to_thread(self._others, key):
+                self._popular.expect(other, _kept(other, data))
+        except storage_errors.StorageError as error:
+            # Whoever asks for them is told what is wrong.
+            _log.warning("not_fetched_ahead", code=error.code)
+
+    def _others(self, key: str) -> list[tuple[str, bytes]]:
+        names = self._objects.list_keys(folder_of(key) + "/")
+        return [(name, self._objects.get(name)) for name in names if name != key]
+
+
+def _kept(key: str, data: bytes) -> Kept:
+    return Kept(data=data, content_type=content_type_of(key))

@@ -38,6 +38,15 @@ class PopularPictures:
             self._wanted = +halved
         return self._kept.get(key)
 
+    def is_becoming(self, key: str) -> bool:
+        """Say whether the last look at a picture is the one that made it popular."""
+        return self._wanted[key] == WANTED_FROM
+
+    def expect(self, key: str, picture: Kept) -> None:
+        """Keep a picture that nobody has asked for yet, where there is room for it."""
+        self._wanted[key] = max(self._wanted[key], WANTED_FROM)
+        self.offer(key, picture)
+
     def offer(self, key: str, picture: Kept) -> None:
         """Keep a picture that was just read, if it is wanted more than what it would displace."""
         size = len(picture.data)

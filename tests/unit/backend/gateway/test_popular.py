@@ -1,5 +1,7 @@
 """Pictures that many look at: kept within bounds, never served once they are removed."""
 
+import asyncio
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -8,6 +10,7 @@ from backend.domain.errors import ImageNotFound, LinkRefused
 from backend.gateway import popular
 from backend.gateway.image_door import LocalImageDoor
 from backend.gateway.popular import WANTED_FROM, Kept, PopularPictures
+from storage.errors import StorageUnavailable
 from storage.object_stores.memory import MemoryObjectStore
 from storage.signing import sign
 from tests.builders import NOW
@@ -25,6 +28,8 @@ class Withheld:
 
 KEYS = {"k1": b"1" * 32}
 KEY = f"images/ab/{'ab' * 32}/thumbnail_256.webp"
+LARGER = f"images/ab/{'ab' * 32}/webp.webp"
+OF_ANOTHER = f"images/cd/{'cd' * 32}/webp.webp"
 
 
 def a_picture(size: int = 10) -> Kept:
@@ -74,12 +79,14 @@ def test_what_is_noted_has_an_end_and_favourites_fade(monkeypatch):
 
 
 class Counting(MemoryObjectStore):
-    """A store that counts what is read."""
+    """A store that notes what is read."""
 
-    reads = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
 
     def get(self, key: str) -> bytes:
-        self.reads += 1
+        self.read.append(key)
         return super().get(key)
 
 
@@ -90,13 +97,19 @@ def objects() -> Counting:
     return store
 
 
-async def look(door: LocalImageDoor) -> bytes:
+async def look(door: LocalImageDoor, key: str = KEY) -> bytes:
     query = dict(
         pair.split("=")
-        for pair in sign(KEY, NOW + timedelta(hours=1), kid="k1", secret=KEYS["k1"]).split("&")
+        for pair in sign(key, NOW + timedelta(hours=1), kid="k1", secret=KEYS["k1"]).split("&")
     )
-    data, _ = await door.open(KEY, query)
+    data, _ = await door.open(key, query)
     return data
+
+
+async def look_until_popular(door: LocalImageDoor) -> None:
+    for _ in range(WANTED_FROM):
+        await look(door)
+    await asyncio.gather(*door._fetching)
 
 
 async def test_a_popular_picture_is_read_a_few_times_and_looked_at_many(objects: Counting):
@@ -104,7 +117,7 @@ async def test_a_popular_picture_is_read_a_few_times_and_looked_at_many(objects:
         objects=objects, signing_keys=KEYS, withheld=Withheld(), clock=lambda: NOW
     )
     assert {await look(door) for _ in range(20)} == {b"picture"}
-    assert objects.reads == WANTED_FROM
+    assert objects.read == [KEY] * WANTED_FROM
 
 
 async def test_a_popular_picture_that_is_removed_is_gone_at_once(objects: Counting):
@@ -128,3 +141,51 @@ async def test_a_popular_picture_that_is_withheld_is_refused_at_once(objects: Co
         await look(door)
     withheld.keys.clear()
     assert await look(door) == b"picture"
+
+
+@pytest.fixture
+def door(objects: Counting) -> LocalImageDoor:
+    objects.put(LARGER, b"larger", "image/webp")
+    objects.put(OF_ANOTHER, b"another", "image/webp")
+    return LocalImageDoor(
+        objects=objects, signing_keys=KEYS, withheld=Withheld(), clock=lambda: NOW
+    )
+
+
+async def test_the_other_files_of_a_popular_picture_are_fetched_before_anybody_asks(
+    objects: Counting, door: LocalImageDoor
+):
+    await look_until_popular(door)
+    assert objects.read == [KEY] * WANTED_FROM + [LARGER]
+    assert await look(door, LARGER) == b"larger"
+    assert LARGER not in objects.read[WANTED_FROM + 1 :]
+
+
+async def test_what_was_fetched_ahead_is_gone_with_its_picture(
+    objects: Counting, door: LocalImageDoor
+):
+    await look_until_popular(door)
+    objects.delete(LARGER)
+    with pytest.raises(ImageNotFound):
+        await look(door, LARGER)
+
+
+async def test_a_store_that_breaks_meanwhile_spoils_no_look(
+    objects: Counting, door: LocalImageDoor, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(_prefix: str) -> Iterator[str]:
+        raise StorageUnavailable("gone")
+
+    monkeypatch.setattr(objects, "list_keys", refuse)
+    await look_until_popular(door)
+    assert await look(door) == b"picture"
+    assert await look(door, LARGER) == b"larger"
+
+
+async def test_what_is_fetched_ahead_displaces_nothing_that_is_wanted_more():
+    pictures = PopularPictures(room_bytes=25)
+    for key in ("a", "b"):
+        want(pictures, key, 9)
+        pictures.offer(key, a_picture())
+    pictures.expect("c", a_picture())
+    assert [key for key in "abc" if pictures.want(key)] == ["a", "b"]
