@@ -183,7 +183,7 @@ class Removals:
             PlaceKind.FINGERPRINT: await self._fingerprints(copies),
             PlaceKind.GALLERY: {f"{owner.id}/{copy.index}" for owner, copy in copies},
             PlaceKind.OBJECT: keys,
-            PlaceKind.PREVIEW: {owner.id for owner, _ in copies},
+            PlaceKind.PREVIEW: {str(owner.id) for owner, _ in copies},
             PlaceKind.MESSAGE: await self._message_names([owner.id for owner, _ in copies]),
         }
         return [

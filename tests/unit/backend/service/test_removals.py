@@ -20,6 +20,7 @@ from gpu_worker.__main__ import open_screening
 from gpu_worker.release.screening import Held
 from gpu_worker.settings import Settings as WorkerSettings
 from safety.fingerprint import fingerprint
+from safety.hash_lists import open_own_list
 from safety.policy import DEFAULT_POLICY
 from storage.blocked import BlockedHashes
 from storage.errors import StorageUnavailable
@@ -292,24 +293,16 @@ async def test_a_removed_picture_is_neither_taken_in_nor_let_out_again(tmp_path:
     picture = made_picture(7, size=(400, 400))
     job = await deliver(workshop, printed(workshop, "aa", 0, picture))
     images = ImageStore(objects=workshop.objects)
-    uploads = StoredUploads(
-        images=images,
-        open_checks=partial(
-            open_upload_checks, BackendSettings(home=tmp_path), workshop.objects, lambda: ()
-        ),
-    )
+    own = open_own_list(BlockedHashes(objects=workshop.objects).read)
+    open_checks = partial(open_upload_checks, BackendSettings(home=tmp_path), lambda: (own,))
+    uploads = StoredUploads(images=images, open_checks=open_checks)
     await uploads.admit(png(picture), policy=DEFAULT_POLICY)
     removals = workshop.services.moderation.removals
     await removals.remove(job.id, 0, MODERATOR, reason="x")
     workshop_checks = open_screening(WorkerSettings(home=tmp_path), workshop.objects)
     framed = Image.new("RGB", (460, 480), "black")
     framed.paste(picture, (30, 50))
-    again = StoredUploads(
-        images=images,
-        open_checks=partial(
-            open_upload_checks, BackendSettings(home=tmp_path), workshop.objects, lambda: ()
-        ),
-    )
+    again = StoredUploads(images=images, open_checks=open_checks)
     for copy in (picture, picture.transpose(Image.Transpose.ROTATE_180), framed):
         with pytest.raises(PictureBlocked) as refused:
             await again.admit(png(copy), policy=DEFAULT_POLICY)
