@@ -89,19 +89,16 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
     """
     settings = settings or Settings()
     async with open_database(settings) as database, open_redis(settings) as redis:
-        jobs = SqlJobStore(database=database)
-        bus = open_bus(redis)
+        jobs, bus = SqlJobStore(database=database), open_bus(redis)
         outbox = Outbox(jobs=jobs, bus=bus)
-        fleet = _make_fleet(settings, redis)
         standings = make_standings(settings, database, redis, outbox, clock=now)
-        policies = make_policies(database, settings, clock=now)
+        fleet, policies = _make_fleet(settings, redis), make_policies(database, settings, clock=now)
         given = make_given_pictures(database, policies, clock=now)
         lists, index = share_lists(settings), make_likenesses(database)
         uploads = make_uploads(
             database, settings, policies, clock=now, standings=standings, open_lists=lists
         )
-        moderators = make_moderators(database, clock=now)
-        previews = RedisPreviews(redis=redis)
+        moderators, previews = make_moderators(database, clock=now), RedisPreviews(redis=redis)
         preferences = SavedPreferences(store=SqlPreferenceStore(database=database))
         reader = replace(
             make_reader(settings, fleet, policies),

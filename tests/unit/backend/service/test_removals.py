@@ -20,6 +20,7 @@ from gpu_worker.__main__ import open_screening
 from gpu_worker.release.screening import Held
 from gpu_worker.settings import Settings as WorkerSettings
 from safety.fingerprint import fingerprint
+from safety.hash_list import HashList
 from safety.hash_lists import open_own_list
 from safety.policy import DEFAULT_POLICY
 from storage.blocked import BlockedHashes
@@ -293,8 +294,13 @@ async def test_a_removed_picture_is_neither_taken_in_nor_let_out_again(tmp_path:
     picture = made_picture(7, size=(400, 400))
     job = await deliver(workshop, printed(workshop, "aa", 0, picture))
     images = ImageStore(objects=workshop.objects)
-    own = open_own_list(BlockedHashes(objects=workshop.objects).read)
-    open_checks = partial(open_upload_checks, BackendSettings(home=tmp_path), lambda: (own,))
+    blocked = BlockedHashes(objects=workshop.objects)
+
+    def own_list() -> tuple[HashList, ...]:
+        # A fresh one each time: one that was looked in is read anew after a while.
+        return (open_own_list(blocked.read),)
+
+    open_checks = partial(open_upload_checks, BackendSettings(home=tmp_path), own_list)
     uploads = StoredUploads(images=images, open_checks=open_checks)
     await uploads.admit(png(picture), policy=DEFAULT_POLICY)
     removals = workshop.services.moderation.removals
