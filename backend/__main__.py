@@ -186,6 +186,7 @@ async def open_dispatcher(
             gauges=(gauges := open_gauges(redis)),
             uploads=make_uploads(database, settings, policies, clock=clock),
             removals=make_removals(
+                settings,
                 database,
                 stored=open_store(settings),
                 clock=clock,

@@ -58,6 +58,8 @@ class Settings(StorageSettings):
     audit_anchor: Path | None = None
     # Accounts of moderators who may find an estimate of child safety wrong.
     safety_reviewers: Annotated[tuple[str, ...], NoDecode] = ()
+    # Whether a moderator may decide about what is their own.
+    moderators_decide_own: bool = True
     # Accounts that may set guilds' policies over REST.
     policy_editors: Annotated[tuple[str, ...], NoDecode] = ()
     model_sdxl: str | None = None

@@ -33,7 +33,7 @@ def make_safety_reports(settings: Settings, database: Database, *, clock: Clock)
         store=SqlSafetyReportStore(database=database),
         standings=SqlStandingStore(database=database),
         audit=SqlAuditLog(database=database),
-        moderators=make_moderators(database, clock=clock),
+        moderators=make_moderators(settings, database, clock=clock),
         clock=clock,
         reviewers=[AccountId(one) for one in settings.safety_reviewers],
         rules=_rules(settings),

@@ -48,7 +48,7 @@ def make_standings(
         store=SqlStandingStore(database=database),
         cancel_flags=RedisCancelFlags(redis=redis),
         outbox=outbox,
-        moderators=make_moderators(database, clock=clock),
+        moderators=make_moderators(settings, database, clock=clock),
         clock=clock,
         rules=StandingRules(
             strike_for=timedelta(days=policy.strike_days),
@@ -72,10 +72,10 @@ def make_moderation(
     """Make what members and moderators do."""
     stored = open_store(settings)
     reviews, jobs = SqlReviewStore(database=database), SqlJobStore(database=database)
-    moderators = make_moderators(database, clock=clock)
+    moderators = make_moderators(settings, database, clock=clock)
     cards = SqlCardStore(database=database)
     removals = make_removals(
-        database, stored=stored, clock=clock, likenesses=likenesses, previews=previews
+        settings, database, stored=stored, clock=clock, likenesses=likenesses, previews=previews
     )
     return Moderation(
         standings=standings,
@@ -121,6 +121,7 @@ def make_moderation(
 
 
 def make_removals(
+    settings: Settings,
     database: Database,
     *,
     stored: OpenStore,
@@ -133,7 +134,7 @@ def make_removals(
         store=SqlRemovalStore(database=database),
         jobs=SqlJobStore(database=database),
         messages=SqlMessageStore(database=database),
-        moderators=make_moderators(database, clock=clock),
+        moderators=make_moderators(settings, database, clock=clock),
         files=make_files(stored, clock=clock),
         previews=previews,
         look_alikes=LookAlikes(

@@ -90,7 +90,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
     settings = settings or Settings()
     async with open_database(settings) as database, open_redis(settings) as redis:
         jobs, bus = SqlJobStore(database=database), open_bus(redis)
-        outbox = Outbox(jobs=jobs, bus=bus)
+        outbox, previews = Outbox(jobs=jobs, bus=bus), RedisPreviews(redis=redis)
         standings = make_standings(settings, database, redis, outbox, clock=now)
         fleet, policies = _make_fleet(settings, redis), make_policies(database, settings, clock=now)
         given = make_given_pictures(database, policies, clock=now)
@@ -98,7 +98,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         uploads = make_uploads(
             database, settings, policies, clock=now, standings=standings, open_lists=lists
         )
-        moderators, previews = make_moderators(database, clock=now), RedisPreviews(redis=redis)
+        moderators = make_moderators(settings, database, clock=now)
         preferences = SavedPreferences(store=SqlPreferenceStore(database=database))
         reader = replace(
             make_reader(settings, fleet, policies),

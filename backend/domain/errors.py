@@ -25,7 +25,7 @@ ImpastoError
 ├── ModerationRefused
 │   └── AppealImpossible · AppealRepeated · ReportRepeated · TooManyReports ·
 │       DecisionImpossible · RemovalRequestEmpty · RemovalRequestNotFound · SafetyReportNotFound ·
-│       TooManyRequests
+│       TooManyRequests · OwnCase
 ├── NotTranslated
 └── Unavailable
 

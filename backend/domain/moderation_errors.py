@@ -13,6 +13,7 @@ __all__ = [
     "AppealRepeated",
     "DecisionImpossible",
     "ModerationRefused",
+    "OwnCase",
     "RemovalRequestEmpty",
     "RemovalRequestNotFound",
     "ReportRepeated",
@@ -126,6 +127,19 @@ class DecisionImpossible(ModerationRefused):
     def __init__(self) -> None:
         super().__init__(
             "That cannot be decided of this.", way_out="Look at the card for what can."
+        )
+
+
+class OwnCase(ModerationRefused):
+    """Who would decide is who it concerns, and this deployment wants somebody else for that."""
+
+    code = "own_case"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This is about yourself, so somebody else decides.",
+            way_out="Ask another moderator; where there is none, whoever runs this workshop "
+            "sets IMPASTO_MODERATORS_DECIDE_OWN=yes.",
         )
 
 

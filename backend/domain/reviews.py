@@ -7,7 +7,7 @@ from math import sqrt
 from typing import NewType
 
 from backend.domain.errors import AppealImpossible, AppealRepeated, ReviewNotFound
-from backend.domain.jobs import Block
+from backend.domain.jobs import Block, Job
 from backend.domain.removals import REQUEST_ANSWERED_WITHIN
 from backend.domain.requests import AccountId, JobId
 
@@ -153,6 +153,11 @@ class Review:
         return replace(
             self, words=words or self.words, voices=self.voices + 1, version=self.version + 1
         )
+
+
+def is_own(review: Review, job: Job) -> bool:
+    """Say whether who decided is who asked for the job that it is about."""
+    return review.decided_by == job.request.requester.account_id
 
 
 class BacklogKind(StrEnum):

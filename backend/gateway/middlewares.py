@@ -105,6 +105,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "removal_request_not_found": _row(Status.NOT_FOUND, "No such request"),
     "safety_report_not_found": _row(Status.NOT_FOUND, "No such report"),
     "too_many_requests": _row(Status.TOO_MANY_REQUESTS, "Too many requests", 600),
+    "own_case": _row(Status.FORBIDDEN, "About yourself"),
     "decision_impossible": _row(Status.CONFLICT, "Decision does not fit"),
     "not_translated": _row(Status.SERVICE_UNAVAILABLE, "Not translated", 30),
     "unavailable": _row(Status.SERVICE_UNAVAILABLE, "Temporarily unavailable", 30),

@@ -1,12 +1,13 @@
-"""Who may decide about others: moderators, as long as nothing was decided against them.
+"""Who may decide: moderators, as long as nothing was decided against them.
 
 Whether somebody is one is the surface's to say; whether they may act on it now is said here, for
-all doors. Whoever is muted, banned or frozen would else lift that from themselves.
+all doors. Whoever is muted, banned or frozen would else lift that from themselves. About what
+is their own a moderator decides only where the deployment has it so.
 """
 
 from dataclasses import replace
 
-from backend.domain.errors import ModeratorsOnly
+from backend.domain.errors import ModeratorsOnly, OwnCase
 from backend.domain.jobs import Job
 from backend.domain.requests import AccountId, Requester
 from backend.domain.standing import must_be_welcome
@@ -16,12 +17,20 @@ from backend.service.ports import AuditLog, Clock
 
 
 class Moderators:
-    """Says who moderates now. A moderator who is refused for their standing goes on record."""
+    """Says who moderates now. A moderator who is refused goes on record."""
 
-    def __init__(self, *, standings: StandingStore, audit: AuditLog, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        standings: StandingStore,
+        audit: AuditLog,
+        clock: Clock,
+        decide_own: bool = True,
+    ) -> None:
         self._standings = standings
         self._audit = audit
         self._clock = clock
+        self._decide_own = decide_own
 
     async def must_moderate(self, requester: Requester) -> None:
         """Refuse anyone but moderators who are under no sanction.
@@ -35,6 +44,21 @@ class Moderators:
         if not requester.is_moderator:
             raise ModeratorsOnly
         await self.must_be_clear(requester.account_id)
+
+    async def must_decide(self, requester: Requester, about: AccountId) -> None:
+        """Refuse anyone but moderators who may decide about an account, or what is its own.
+
+        Raises:
+            OwnCase: it is theirs, and somebody else is to decide.
+            ModeratorsOnly, AccountMuted, AccountBanned, AccountFrozen, Unavailable: as
+                `must_moderate`.
+
+        """
+        await self.must_moderate(requester)
+        if about == requester.account_id and not self._decide_own:
+            refused = on_record.moderation_refused(about, OwnCase.code, at=self._clock())
+            await self._audit.record(refused)
+            raise OwnCase
 
     async def must_be_clear(self, account_id: AccountId) -> None:
         """Refuse whoever may decide about others, but is under a sanction.

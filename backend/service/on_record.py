@@ -11,8 +11,7 @@ from backend.domain.policies import PolicyRevision
 from backend.domain.removals import Removal, RemovalId, RemovalPlace, RemovalRequest, RequestId
 from backend.domain.requests import AccountId, JobId
 from backend.domain.results import ImageVariant
-from backend.domain.reviews import Decision, Review, ReviewId
-from backend.domain.standing import SanctionKind
+from backend.domain.reviews import Decision, Review, ReviewId, is_own
 from backend.service.moderation_ports import Complaint
 from safety.moderation.audit import LONGEST_VALUE, AuditEntry
 from safety.policy import Policy
@@ -87,7 +86,11 @@ def decision(review: Review, job: Job) -> AuditEntry:
         actor=review.decided_by or HOUSE,
         subject=f"review:{review.id}",
         outcome=review.decision,
-        detail=detail | {"appealed": "yes" if review.appeal else "no"},
+        detail=detail
+        | {
+            "appealed": "yes" if review.appeal else "no",
+            "own": "yes" if is_own(review, job) else "no",
+        },
         at=review.decided_at,
     )
 
@@ -271,22 +274,23 @@ def standing(
     detail: Mapping[str, str] | None = None,
 ) -> AuditEntry:
     """Return the entry for what was decided of an account: `account.banned` and the like."""
+    own = {"own": "yes"} if actor == account_id else {}
     return AuditEntry(
         action=action,
         actor=actor,
         subject=about_account(account_id),
         outcome=outcome,
-        detail={"ended_jobs": str(len(ended)), **(detail or {})},
+        detail={"ended_jobs": str(len(ended)), **own, **(detail or {})},
     )
 
 
-def moderation_refused(moderator: AccountId, sanction: SanctionKind, *, at: datetime) -> AuditEntry:
-    """Return the entry for a moderator who is under a sanction and would decide about others."""
+def moderation_refused(moderator: AccountId, why: str, *, at: datetime) -> AuditEntry:
+    """Return the entry for a moderator who may not decide: a sanction's kind, or `own_case`."""
     return AuditEntry(
         action="moderation.refused",
         actor=moderator,
         subject=about_account(moderator),
-        outcome=sanction,
+        outcome=why,
         at=at,
     )
 

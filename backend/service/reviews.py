@@ -9,7 +9,7 @@ from backend.domain.errors import DecisionImpossible, ReviewNotFound, ReviewNotR
 from backend.domain.jobs import Change, Job
 from backend.domain.removals import Removal
 from backend.domain.requests import JobId, Requester
-from backend.domain.reviews import Decision, Review, ReviewId, ReviewKind, RulePrecision
+from backend.domain.reviews import Decision, Review, ReviewId, ReviewKind, RulePrecision, is_own
 from backend.domain.standing import AccountStanding
 from backend.service import on_record
 from backend.service.moderation_ports import CardStore, ReviewStore
@@ -35,6 +35,11 @@ class ReviewCard:
     review: Review
     job: Job
     removal: Removal | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether who decided is who it concerns."""
+        return is_own(self.review, self.job)
 
 
 class Reviews:
@@ -115,11 +120,11 @@ class Reviews:
         """Put the held job back in line at its old place, cleared for what it was held for.
 
         Raises:
-            ModeratorsOnly, AccountSuspended, ReviewNotFound, ReviewNotReleasable.
+            ModeratorsOnly, AccountSuspended, OwnCase, ReviewNotFound, ReviewNotReleasable.
             DecisionImpossible: the asker is banned or frozen meanwhile.
 
         """
-        await self._moderators.must_moderate(requester)
+        await self._to_decide(review_id, requester)
 
         def move(job: Job) -> Change:
             category = job.block.category if job.block else ""
@@ -135,11 +140,11 @@ class Reviews:
         """Close the review of a held job and leave the job blocked; `reason` is for the asker.
 
         Raises:
-            ModeratorsOnly, AccountSuspended, ReviewNotFound.
+            ModeratorsOnly, AccountSuspended, OwnCase, ReviewNotFound.
             DecisionImpossible: it is a report.
 
         """
-        await self._moderators.must_moderate(requester)
+        await self._to_decide(review_id, requester)
         return await self._decide(review_id, Decision.KEPT, requester, reason, must=_must_be_held)
 
     async def dismiss(
@@ -148,11 +153,11 @@ class Reviews:
         """Close the review of a report and leave the picture where it is.
 
         Raises:
-            ModeratorsOnly, AccountSuspended, ReviewNotFound.
+            ModeratorsOnly, AccountSuspended, OwnCase, ReviewNotFound.
             DecisionImpossible: it is no report.
 
         """
-        await self._moderators.must_moderate(requester)
+        await self._to_decide(review_id, requester)
         return await self._decide(
             review_id, Decision.DISMISSED, requester, reason, must=_must_be_a_report
         )
@@ -161,11 +166,11 @@ class Reviews:
         """Remove the picture of a report everywhere, and close its review.
 
         Raises:
-            ModeratorsOnly, AccountSuspended, ReviewNotFound.
+            ModeratorsOnly, AccountSuspended, OwnCase, ReviewNotFound.
             DecisionImpossible: it is of no picture.
 
         """
-        review = (await self.card(review_id, requester)).review
+        review = (await self._to_decide(review_id, requester)).review
         if review.picture_index is None:
             raise DecisionImpossible
         if not review.is_open:
@@ -183,7 +188,7 @@ class Reviews:
         """Warn, strike, mute or ban whoever asked for what a review is of.
 
         Raises:
-            ModeratorsOnly, AccountSuspended, ReviewNotFound.
+            ModeratorsOnly, AccountSuspended, OwnCase, ReviewNotFound.
 
         """
         card = await self.card(review_id, requester)
@@ -229,6 +234,12 @@ class Reviews:
         """Return the newest review of a held job, for surfaces that tell its owner of it."""
         reviews = await self._reviews.of_job(job_id)
         return next((review for review in reviews if review.kind is ReviewKind.HELD), None)
+
+    async def _to_decide(self, review_id: ReviewId, requester: Requester) -> ReviewCard:
+        """Return a review to who decides about it now, if they may."""
+        card = await self.card(review_id, requester)
+        await self._moderators.must_decide(requester, card.job.request.requester.account_id)
+        return card
 
     async def _decide(
         self,

@@ -98,10 +98,10 @@ class Standings:
         """Add a strike, with what it comes to.
 
         Raises:
-            ModeratorsOnly, AccountSuspended: `by` may not decide.
+            ModeratorsOnly, AccountSuspended, OwnCase: `by` may not decide.
 
         """
-        await self._moderators.must_moderate(by)
+        await self._moderators.must_decide(by, account_id)
         strike = self._strike(by.account_id, reason=reason, rule=rule, job_id=job_id)
         return await self._change(
             account_id,
@@ -121,10 +121,10 @@ class Standings:
         """Note a warning, which counts for nothing and expires like a strike.
 
         Raises:
-            ModeratorsOnly, AccountSuspended: `by` may not decide.
+            ModeratorsOnly, AccountSuspended, OwnCase: `by` may not decide.
 
         """
-        await self._moderators.must_moderate(by)
+        await self._moderators.must_decide(by, account_id)
         warning = self._strike(by.account_id, reason=reason, rule=rule, job_id=job_id)
         return await self._change(
             account_id,
@@ -138,10 +138,10 @@ class Standings:
         """Keep an account from asking for a while; what it has in line goes on.
 
         Raises:
-            ModeratorsOnly, AccountSuspended: `by` may not decide.
+            ModeratorsOnly, AccountSuspended, OwnCase: `by` may not decide.
 
         """
-        await self._moderators.must_moderate(by)
+        await self._moderators.must_decide(by, account_id)
         now = self._clock()
         until = now + (for_ or self._rules.mute_for)
         mute = Sanction(reason=reason, by=by.account_id, at=now, until=until)
@@ -152,10 +152,10 @@ class Standings:
         """Keep an account from asking, and end what it has in line or being drawn.
 
         Raises:
-            ModeratorsOnly, AccountSuspended: `by` may not decide.
+            ModeratorsOnly, AccountSuspended, OwnCase: `by` may not decide.
 
         """
-        await self._moderators.must_moderate(by)
+        await self._moderators.must_decide(by, account_id)
         ban = Sanction(reason=reason, by=by.account_id, at=self._clock())
         act = _Act(action="account.banned", by=by.account_id)
         return await self._change(account_id, lambda old: old.banned(ban), act)
@@ -164,10 +164,10 @@ class Standings:
         """Lift mute and ban, and take back the strikes; a freeze stays.
 
         Raises:
-            ModeratorsOnly, AccountSuspended: `by` may not decide.
+            ModeratorsOnly, AccountSuspended, OwnCase: `by` may not decide.
 
         """
-        await self._moderators.must_moderate(by)
+        await self._moderators.must_decide(by, account_id)
         act = _Act(action="account.lifted", by=by.account_id)
         return await self._change(account_id, lambda old: old.lifted(), act)
 

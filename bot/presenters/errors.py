@@ -76,6 +76,7 @@ ERROR_SENTENCES: Mapping[str, str] = {
     "appeal_repeated": _AS_WRITTEN,
     "report_repeated": _AS_WRITTEN,
     "too_many_reports": _AS_WRITTEN,
+    "own_case": _AS_WRITTEN,
     "decision_impossible": _AS_WRITTEN,
     "removal_request_empty": _AS_WRITTEN,
     "removal_request_not_found": _AS_WRITTEN,

@@ -71,7 +71,8 @@ def review_embed(card: ReviewCard, *, asker: str) -> discord.Embed:
     if card.removal is not None:
         embed.add_field(name="Gone from", value=_places_text(card.removal), inline=False)
     if review.decided_by:
-        embed.add_field(name="Decided by", value=_name_of(review.decided_by))
+        own = ", about what is their own" if card.is_own else ""
+        embed.add_field(name="Decided by", value=_name_of(review.decided_by) + own)
     embed.set_footer(text=f"{card.job.id} · {review.id}")
     return embed
 

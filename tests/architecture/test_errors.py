@@ -115,6 +115,7 @@ MADE = [
     errors.ReportRepeated(),
     errors.TooManyReports(limit=10),
     errors.DecisionImpossible(),
+    errors.OwnCase(),
     errors.RemovalRequestEmpty(),
     errors.RemovalRequestNotFound(),
     errors.SafetyReportNotFound(),

@@ -200,6 +200,7 @@ def _card(card: ReviewCard) -> dict[str, Any]:
         "opened_at": review.opened_at.isoformat(),
         "state": review.decision,
         "reason": review.reason,
+        "is_own": card.is_own,
         "is_releasable": review.is_releasable,
         **_appeal(review),
     }

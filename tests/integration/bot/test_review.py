@@ -228,3 +228,29 @@ async def test_a_moderator_under_a_sanction_presses_in_vain(
     assert review.is_open
     assert town.newest_job().state is JobState.BLOCKED
     assert (await town.standings.standing_of(own)).sanction(town.now()) is not None
+
+
+async def ask_as_moderator(town: Town) -> Any:
+    """Let the moderator's own prompt be held, and return its card."""
+    await town.moderator.slash(town.channel, "imagine", prompt=f"a {FORBIDDEN_WORD} thing")
+    return (await town.moderator.slash(town.channel, "mod queue")).response
+
+
+async def test_the_card_says_that_a_moderator_decided_about_their_own(town: Town) -> None:
+    card = await ask_as_moderator(town)
+    await town.moderator.click(card, label="Release")
+    [embed] = card.embeds
+    fields = {field.name: field.value for field in embed.fields}
+    assert fields["Decided by"] == f"{town.moderator.mention}, about what is their own"
+    assert town.newest_job().state is JobState.QUEUED
+
+
+async def test_where_others_decide_a_moderator_is_told_to_ask_one(town: Town) -> None:
+    town.moderation.reviews._moderators._decide_own = False
+    card = await ask_as_moderator(town)
+    answer = await town.moderator.click(card, label="Release")
+    [said] = answer.followups
+    assert "This is about yourself" in said.content
+    assert "Ask another moderator" in said.content
+    assert labels(card.message)[0] == ["Release", "Keep blocked"]
+    assert town.newest_job().state is JobState.BLOCKED
