@@ -13,23 +13,14 @@ from aiohttp import web
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
-from backend.bootstrap import (
-    make_given_pictures,
-    make_policies,
-    make_uploads,
-    now,
-    open_bus,
-    open_database,
-    open_gauges,
-    open_objects,
-    open_redis,
-    open_services,
-)
 from backend.bootstrap.child_safety import make_child_safety
-from backend.bootstrap.images import open_store
+from backend.bootstrap.images import open_objects, open_store
 from backend.bootstrap.log_stream import LogStream
 from backend.bootstrap.moderation import make_removals, make_standings
+from backend.bootstrap.opening import make_given_pictures, make_uploads, open_services
+from backend.bootstrap.policies import make_policies
 from backend.bootstrap.provenance import make_likenesses
+from backend.bootstrap.servers import now, open_bus, open_database, open_gauges, open_redis
 from backend.bootstrap.upkeep import kept_up
 from backend.contracts import REPORT_STREAM
 from backend.db.clock import DatabaseClock

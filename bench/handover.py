@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.bootstrap import open_services
+from backend.bootstrap.opening import open_services
 from backend.cli.stack import Stack, open_stack
 from backend.domain.families import ModelFamily
 from backend.domain.requests import AccountId, GenerationRequest, Requester, Surface

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from redis import Redis
 
 from backend.__main__ import open_dispatcher
-from backend.bootstrap import now, open_bus, open_database, open_redis
+from backend.bootstrap.servers import now, open_bus, open_database, open_redis
 from backend.cli.drill.telling import log_to
 from backend.cli.stack import open_stack
 from backend.cli.supervisor import Program

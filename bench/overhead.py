@@ -19,7 +19,7 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
-from backend.bootstrap import open_services
+from backend.bootstrap.opening import open_services
 from backend.cli.stack import open_stack
 from backend.domain.families import ModelFamily, Sampler
 from backend.domain.jobs import Job, JobState

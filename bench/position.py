@@ -23,7 +23,8 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from backend.bootstrap import make_given_pictures, now, open_database, open_redis, open_services
+from backend.bootstrap.opening import make_given_pictures, open_services
+from backend.bootstrap.servers import now, open_database, open_redis
 from backend.cli.stack import open_stack
 from backend.contracts import BROKER_TRANSPORT_OPTIONS, queue_name
 from backend.db.codecs import job_columns

@@ -16,8 +16,8 @@ import structlog
 import yarl
 from pydantic import ValidationError
 
-from backend.bootstrap import open_services
 from backend.bootstrap.log_stream import LogStream
+from backend.bootstrap.opening import open_services
 from backend.domain.errors import ImpastoError, Unavailable
 from bot.client import ImpastoBot
 from bot.settings import BotSettings

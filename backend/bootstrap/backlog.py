@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 from redis.exceptions import RedisError
 
-from backend.bootstrap.opening import open_database
+from backend.bootstrap.servers import open_database
 from backend.db.review_store import SqlReviewStore
 from backend.db.sessions import Database
 from backend.domain.errors import Unavailable

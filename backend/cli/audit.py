@@ -5,8 +5,8 @@ import asyncio
 import json
 from typing import Final
 
-from backend.bootstrap import open_database
 from backend.bootstrap.audit import make_audit_seal, open_pseudonyms
+from backend.bootstrap.servers import open_database
 from backend.cli.home import open_home
 from backend.cli.terminal import say
 from backend.db.audit_store import SqlAuditLog

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from backend.bootstrap import open_services
+from backend.bootstrap.opening import open_services
 from backend.cli.stack import Stack, open_stack
 from backend.cli.terminal import input_file, say, show_progress
 from backend.cli.wait import ServerEnded, end_as_by_ctrl_c, wait

@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
-from backend.bootstrap import open_objects, open_signing_credentials
 from backend.bootstrap.backlog import count_backlog
+from backend.bootstrap.images import open_objects
+from backend.bootstrap.provenance import open_signing_credentials
 from backend.cli import valkey
 from backend.cli.list_report import look_at_lists
 from backend.cli.model_report import ModelReport, look_at_models

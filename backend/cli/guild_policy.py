@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from backend.bootstrap import make_policies, now, open_database
+from backend.bootstrap.policies import make_policies
+from backend.bootstrap.servers import now, open_database
 from backend.cli.terminal import EXIT_BAD_INPUT, Subparsers, input_file, say
 from backend.db.migrate import upgrade
 from backend.domain.errors import BadInput

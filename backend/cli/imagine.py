@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from backend.bootstrap import open_screen, open_services
+from backend.bootstrap.opening import open_services
+from backend.bootstrap.reading import open_screen
 from backend.cli.given import ControlFile, read_control, with_controls
 from backend.cli.recipes import (
     must_stand_alone,

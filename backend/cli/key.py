@@ -5,7 +5,7 @@ import asyncio
 import json
 from typing import Any, Final
 
-from backend.bootstrap import open_accounts
+from backend.bootstrap.accounts import open_accounts
 from backend.cli.home import open_home
 from backend.cli.terminal import say
 from backend.db.migrate import upgrade

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from backend.bootstrap import make_policies, now, open_database
+from backend.bootstrap.policies import make_policies
+from backend.bootstrap.servers import now, open_database
 from backend.cli import calibration_report, guild_policy
 from backend.cli.terminal import input_file, say
 from backend.db.judgement_store import SqlJudgements

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from io import TextIOWrapper
 from typing import Final, TextIO
 
-from backend.bootstrap import open_explanations, open_interpreter, open_screen
+from backend.bootstrap.explanations import open_explanations
+from backend.bootstrap.reading import open_interpreter, open_screen
 from backend.cli.explaining import explanation_lines
 from backend.cli.stack import NotReady, running_redis
 from backend.cli.terminal import EXIT_BLOCKED, EXIT_DELIVERED, say

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Final
 
-from backend.bootstrap import now, open_gauges, open_redis
+from backend.bootstrap.servers import now, open_gauges, open_redis
 from backend.cli.queue_table import as_json, table
 from backend.cli.stack import NotReady, running_redis
 from backend.cli.terminal import LiveScreen, may_style, painted, plain, say

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from backend.bootstrap import now, open_database, open_objects
 from backend.bootstrap.child_safety import make_safety_reports
+from backend.bootstrap.images import open_objects
+from backend.bootstrap.servers import now, open_database
 from backend.cli.home import open_home
 from backend.cli.terminal import say
 from backend.cli.unsealing import Unsealing, break_glass, forget

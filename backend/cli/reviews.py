@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from backend.bootstrap import open_database
 from backend.bootstrap.backlog import count_backlog
+from backend.bootstrap.servers import open_database
 from backend.cli.home import open_home
 from backend.cli.terminal import say
 from backend.db.review_store import SqlReviewStore

@@ -15,8 +15,7 @@ from backend.cli.extras import must_be_installed
 from backend.cli.supervisor import Program, Supervisor
 from backend.contracts import WORKER_KEYS, WorkerState, parse_presence, worker_key
 from backend.db.migrate import upgrade
-from backend.dispatch.leader import LEADER_KEY
-from backend.dispatch.loop import ALIVE_KEY
+from backend.dispatch.leader import ALIVE_KEY, LEADER_KEY
 from backend.domain.families import ModelFamily
 from backend.models.starters import starter_model
 from backend.settings import Settings

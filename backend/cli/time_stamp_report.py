@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 from PIL import Image
 
-from backend.bootstrap import open_signing_credentials
+from backend.bootstrap.provenance import open_signing_credentials
 from backend.settings import Settings
 from safety.errors import NotMarked
 from safety.provenance.c2pa import Facts, Signer, read

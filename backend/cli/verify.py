@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from backend.bootstrap import open_provenance
+from backend.bootstrap.provenance import open_provenance
 from backend.cli.terminal import input_file, say
 from backend.db.migrate import upgrade
 from backend.domain.errors import PictureInvalid, PictureTooLarge

@@ -6,6 +6,7 @@ from typing import Final
 from redis.asyncio import Redis
 
 LEADER_KEY: Final = "impasto:leader"
+ALIVE_KEY: Final = "impasto:alive:dispatcher"
 LEADER_TTL_S: Final = 6.0
 
 # A wiped server has forgotten who held the lock; the holder simply takes it again.

@@ -10,7 +10,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from backend.dispatch.leader import LEADER_TTL_S, LeaderLock
+from backend.dispatch.leader import ALIVE_KEY, LEADER_TTL_S, LeaderLock
 from backend.dispatch.lifelines import Lifelines
 from backend.dispatch.periodic import Reconciler
 from backend.dispatch.receive import Receiver, ReportFeed
@@ -34,7 +34,6 @@ from backend.service.removals import Removals
 from backend.service.reports import Reports
 from backend.service.uploads import Uploads
 
-ALIVE_KEY: Final = "impasto:alive:dispatcher"
 ALIVE_TTL_S: Final = 10
 WAKE_GROUP: Final = "dispatcher"
 AWAY: Final = (RedisError, OSError, Unavailable)

@@ -1,11 +1,13 @@
-"""What starts loads no library that it has no use for: no end tensors, no list of commands any."""
+"""What starts loads no library that it has no use for: no end tensors, few commands much."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from backend.cli.commands import COMMANDS
+from backend.db.migrate import upgrade
 from tests.architecture.house import ROOT
 
 LARGE = ("alembic", "boto3", "sqlalchemy", "celery", "redis", "aiohttp", "numpy", "PIL", "pydantic")
@@ -48,3 +50,15 @@ def test_no_tensor_library_is_loaded(modules: str) -> None:
 def test_what_only_tells_of_commands_loads_no_large_library(words: list[str]) -> None:
     script = f"from backend.cli import main\ntry: main({words})\nexcept SystemExit: pass"
     assert loaded_by(script, HEAVY + LARGE) == "[]"
+
+
+@pytest.mark.parametrize("command", ["verify", "audit", "prompt"])
+def test_what_looks_at_one_thing_loads_no_migrations_broker_or_store(command: str) -> None:
+    assert loaded_by(f"import backend.cli.{command}", ("alembic", "celery", "boto3")) == "[]"
+
+
+def test_a_database_of_this_release_is_opened_without_migrations(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'impasto.db'}"
+    upgrade(url)
+    script = f"from backend.db.migrate import upgrade\nupgrade({url!r})"
+    assert loaded_by(script, ("alembic",)) == "[]"

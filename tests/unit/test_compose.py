@@ -14,7 +14,7 @@ import yaml
 from pydantic_settings import BaseSettings
 
 from backend.contracts import ModelFamily
-from backend.dispatch.loop import ALIVE_KEY
+from backend.dispatch.leader import ALIVE_KEY
 
 ROOT = Path(__file__).parents[2]
 HOUSES = {

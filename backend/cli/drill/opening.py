@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from backend.bootstrap import now, open_accounts, open_bus, open_database, open_redis
+from backend.bootstrap.accounts import open_accounts
+from backend.bootstrap.servers import now, open_bus, open_database, open_redis
 from backend.cli.drill.clients import Clients, open_session, run_name
 from backend.cli.drill.crew import Crew
 from backend.cli.drill.outcome import Outcome

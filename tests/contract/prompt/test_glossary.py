@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sacrebleu.metrics import CHRF
 
-from backend.bootstrap import open_interpreter
+from backend.bootstrap.reading import open_interpreter
 from backend.domain.families import ModelFamily
 from backend.prompt.judging import SafetyScreen
 from backend.prompt.pipeline import understand

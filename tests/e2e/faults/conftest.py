@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from backend.bootstrap import open_accounts
+from backend.bootstrap.accounts import open_accounts
 from backend.db.migrate import upgrade
 from backend.settings import Settings
 from storage.object_stores import S3StoreSettings, open_object_store

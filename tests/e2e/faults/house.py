@@ -18,8 +18,7 @@ from psycopg.rows import dict_row
 
 from backend.cli.supervisor import Program, Supervisor
 from backend.contracts import ModelFamily, worker_key
-from backend.dispatch.leader import LEADER_KEY
-from backend.dispatch.loop import ALIVE_KEY
+from backend.dispatch.leader import ALIVE_KEY, LEADER_KEY
 from tests.contract.storage.seaweed import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from tests.e2e.rest import TERMINAL, Rest
 from tests.fakes.proxy import Proxy, proxy_to

@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from backend.bootstrap import open_accounts
+from backend.bootstrap.accounts import open_accounts
 from backend.cli.supervisor import Program, Supervisor
 from backend.db.migrate import upgrade
 from backend.settings import Settings

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.bootstrap import open_database
+from backend.bootstrap.servers import open_database
 from backend.cli.stack import Stack, open_stack
 from backend.db.stores import SqlJobStore
 from backend.domain.families import ModelFamily

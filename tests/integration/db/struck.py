@@ -23,8 +23,8 @@ from backend.bootstrap import images
 from backend.bootstrap.audit import make_audit_seal
 from backend.bootstrap.checks import share_lists
 from backend.bootstrap.moderation import make_moderation, make_standings
-from backend.bootstrap.opening import open_bus
 from backend.bootstrap.provenance import make_likenesses
+from backend.bootstrap.servers import open_bus
 from backend.db.audit_seal import AuditSeal
 from backend.db.sessions import Database
 from backend.db.stores import SqlJobStore

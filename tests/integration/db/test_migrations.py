@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, inspect
 
-from backend.db.migrate import check, downgrade, is_current, upgrade
+from backend.db.migrate import is_current, upgrade
+from backend.db.revisions import check, downgrade
 from backend.db.tables import Row
 from backend.db.urls import sync_url
 from backend.domain.errors import Unavailable

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.bootstrap import open_database
+from backend.bootstrap.servers import open_database
 from backend.cli import main
 from backend.db.stores import SqlAuditLog, SqlSafetyReportStore, SqlStandingStore
 from backend.domain.requests import AccountId

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backend.bootstrap import now, open_database
+from backend.bootstrap.servers import now, open_database
 from backend.cli import main
 from backend.db.migrate import upgrade
 from backend.db.stores import SqlJobStore, SqlReviewStore

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.bootstrap import now, open_database, open_objects
+from backend.bootstrap.images import open_objects
+from backend.bootstrap.servers import now, open_database
 from backend.cli import main
 from backend.db.stores import SqlAuditLog, SqlSafetyReportStore
 from backend.settings import Settings

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from backend.bootstrap import open_database
 from backend.bootstrap.backlog import backlog_told
+from backend.bootstrap.servers import open_database
 from backend.db.migrate import upgrade
 from backend.db.stores import SqlJobStore
 from backend.delivery.gauges import BACKLOG_KEY, RedisGauges

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from backend.bootstrap import open_services
+from backend.bootstrap.opening import open_services
 from backend.contracts import worker_key
 from backend.db.migrate import upgrade
 from backend.delivery.presence import PoolPresence

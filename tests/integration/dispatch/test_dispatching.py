@@ -5,7 +5,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from backend.contracts import REPORT_STREAM
 from backend.dispatch.celery_app import open_celery
-from backend.dispatch.loop import ALIVE_KEY, Rhythm
+from backend.dispatch.leader import ALIVE_KEY
+from backend.dispatch.loop import Rhythm
 from backend.dispatch.send import CelerySender
 from backend.domain.jobs import JobState
 from backend.domain.tiers import Tier

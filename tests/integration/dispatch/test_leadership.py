@@ -5,8 +5,7 @@ from contextlib import AsyncExitStack
 from structlog.testing import capture_logs
 
 from backend.contracts import REPORT_STREAM
-from backend.dispatch.leader import LEADER_KEY, LeaderLock
-from backend.dispatch.loop import ALIVE_KEY
+from backend.dispatch.leader import ALIVE_KEY, LEADER_KEY, LeaderLock
 from backend.dispatch.receive import REPORT_CONSUMER, REPORT_GROUP
 from backend.domain.jobs import JobState
 from tests.integration.dispatch.floor import Floor, eventually, finished

@@ -3,7 +3,8 @@
 import asyncio
 
 from backend.contracts import WORKER_KEYS, worker_key
-from backend.dispatch.loop import ALIVE_KEY, Rhythm
+from backend.dispatch.leader import ALIVE_KEY
+from backend.dispatch.loop import Rhythm
 from backend.domain.families import ModelFamily
 from backend.domain.jobs import JobState
 from backend.scheduling.gpu_pools import open_gpu_pool

@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from backend.__main__ import main
-from backend.bootstrap import open_accounts
+from backend.bootstrap.accounts import open_accounts
 from backend.db.migrate import upgrade
 from backend.domain.tiers import TIER_POLICIES, Tier
 from backend.settings import Settings

@@ -12,10 +12,11 @@ import pytest
 from PIL import Image
 from redis.asyncio import Redis
 
-from backend.bootstrap import checks, make_uploads
+from backend.bootstrap import checks
 from backend.bootstrap.checks import OpenLists, share_lists
 from backend.bootstrap.moderation import make_moderation, make_standings
-from backend.bootstrap.opening import make_policies
+from backend.bootstrap.opening import make_uploads
+from backend.bootstrap.policies import make_policies
 from backend.bootstrap.provenance import make_likenesses
 from backend.db.sessions import Database
 from backend.db.stores import SqlJobStore

@@ -5,7 +5,7 @@ import os
 import pytest
 from pydantic import ValidationError
 
-from backend.bootstrap import open_images
+from backend.bootstrap.images import open_images
 from backend.settings import Settings, setting_problems
 from storage.link_signers import CloudflareLinks, CloudFrontLinks
 from storage.purgers import CloudflarePurge, CloudFrontPurge, HookPurge

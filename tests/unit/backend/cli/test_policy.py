@@ -7,7 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from backend.bootstrap import open_database, open_screen
+from backend.bootstrap.reading import open_screen
+from backend.bootstrap.servers import open_database
 from backend.cli import main
 from backend.db.stores import SqlJobStore
 from backend.domain.judgements import Found, PictureJudgement

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from backend.bootstrap import open_screen
+from backend.bootstrap.reading import open_screen
 from backend.cli.prompt import run_filter
 from backend.prompt.judging import SafetyScreen
 from backend.settings import Settings

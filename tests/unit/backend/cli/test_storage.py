@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from backend.bootstrap import open_objects
+from backend.bootstrap.images import open_objects
 from backend.cli import main
 from backend.settings import Settings
 
