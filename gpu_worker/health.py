@@ -29,7 +29,11 @@ _GAUGES: Final[Mapping[str, tuple[str, Callable[[Vitals], float]]]] = {
     "impasto_worker_hung": ("Whether something hangs that nothing frees.", lambda v: v.is_hung),
     "impasto_worker_provenance_ready": (
         "Whether pictures can be signed; none leaves unsigned.",
-        lambda v: not v.provenance_trouble,
+        lambda v: not v.provenance.trouble,
+    ),
+    "impasto_worker_certificate_expires_timestamp_seconds": (
+        "When what signs pictures ends; 0 if there is none.",
+        lambda v: v.provenance.certificate_ends_at,
     ),
     "impasto_worker_jobs_in_hand": ("Jobs drawn, waiting or stored.", lambda v: v.in_hand),
     "impasto_worker_jobs_wanted": ("Jobs asked for besides.", lambda v: v.wanted),
@@ -143,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say no while nothing it draws could leave, and why."""
         troubles = {name: trouble for name, trouble in self.list_states().items() if trouble}
         works = vitals.takes_jobs and not vitals.is_hung
-        is_ready = works and not vitals.provenance_trouble and not troubles
+        is_ready = works and not vitals.provenance.trouble and not troubles
         self._answer(is_ready, {**_in_short(vitals), "list_troubles": troubles})
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named so in the library
@@ -176,6 +180,7 @@ class VitalsCollector(Collector):
         if memory is not None:
             yield from self._plain(GaugeMetricFamily, _MEMORY_GAUGES, memory)
             yield from self._plain(CounterMetricFamily, _MEMORY_COUNTERS, memory)
+        yield from self._stamps()
         yield from self._states()
         ended = self._counter("impasto_worker_jobs_ended", "Jobs that ended.", "outcome")
         for kind, count in vitals.ended.items():
@@ -197,6 +202,18 @@ class VitalsCollector(Collector):
             metric = kind(name, text, labels=("worker", "family"))
             metric.add_metric(self._who, float(value_of(of)))
             yield metric
+
+    def _stamps(self) -> Iterator[Metric]:
+        is_stamping = self._vitals.provenance.is_stamping
+        if is_stamping is None:
+            return
+        usable = GaugeMetricFamily(
+            "impasto_worker_time_stamps_usable",
+            "Whether the authority of time answers; files leave without a stamp while it does not.",
+            labels=("worker", "family"),
+        )
+        usable.add_metric(self._who, float(is_stamping))
+        yield usable
 
     def _states(self) -> Iterator[Metric]:
         vitals = self._vitals
@@ -257,5 +274,5 @@ def _in_short(vitals: Vitals) -> Mapping[str, object]:
         "takes_jobs": vitals.takes_jobs,
         "is_hung": vitals.is_hung,
         "jobs_in_hand": vitals.in_hand,
-        "provenance_trouble": vitals.provenance_trouble,
+        "provenance_trouble": vitals.provenance.trouble,
     }

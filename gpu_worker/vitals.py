@@ -43,6 +43,15 @@ class ArtistReading:
     compilations: int = 0  # of graphs; none should come once jobs are taken
 
 
+@dataclass(frozen=True, kw_only=True)
+class ProvenanceReading:
+    """What is known of marking and signing."""
+
+    trouble: str = ""  # why no picture could leave signed; "" if all is well
+    certificate_ends_at: float = 0.0  # seconds since 1970; 0 if there is none
+    is_stamping: bool | None = None  # the authority of time answers; None: none is set
+
+
 class Dials:
     """Where an artist, once it is open, shows what is known of it; read from any thread."""
 
@@ -68,4 +77,4 @@ class Vitals:
     seconds: Mapping[WorkerState, float]
     entered: Mapping[WorkerState, int]
     artist: ArtistReading
-    provenance_trouble: str = ""  # why no picture could leave signed; "" if all is well
+    provenance: ProvenanceReading = field(default_factory=ProvenanceReading)

@@ -189,7 +189,7 @@ class Worker:
             seconds=self._course.seconds(),
             entered=self._course.entered(),
             artist=self._dials.read(),
-            provenance_trouble=self._release.provenance_trouble(),
+            provenance=self._release.provenance(),
         )
 
     def list_states(self) -> Mapping[str, str]:

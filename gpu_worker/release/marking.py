@@ -15,6 +15,7 @@ from PIL import Image, ImageFilter
 
 from backend.contracts import ImageVariant
 from gpu_worker.release.papers import Papers
+from gpu_worker.vitals import ProvenanceReading
 from safety.errors import CredentialsInvalid, NotMarked
 from safety.fingerprint import Fingerprint, fingerprint
 from safety.provenance.c2pa import Facts, Signer, SoftBinding
@@ -80,13 +81,15 @@ class Marker:
         self._version = version
         self._clock = clock
 
-    def trouble(self) -> str:
-        """Return why nothing could be signed now, as a word; "" if all is well."""
+    def reading(self) -> ProvenanceReading:
+        """Return whether anything could be signed now, and for how long."""
+        is_stamping = self._signer.is_stamping
         try:
-            self._signer.must_be_able()
+            ends_at = self._signer.must_be_able().expires_at
         except CredentialsInvalid as error:
-            return f"{NO_CREDENTIALS}{error.reason}"
-        return ""
+            trouble = f"{NO_CREDENTIALS}{error.reason}"
+            return ProvenanceReading(trouble=trouble, is_stamping=is_stamping)
+        return ProvenanceReading(certificate_ends_at=ends_at.timestamp(), is_stamping=is_stamping)
 
     def mark(self, image: ApprovedImage, registry_id: int) -> MarkedImage:
         """Hide a registry id in a picture.

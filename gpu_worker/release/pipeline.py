@@ -20,6 +20,7 @@ from gpu_worker.release.marking import NO_CREDENTIALS, Marker, SignedImage, blur
 from gpu_worker.release.papers import Papers
 from gpu_worker.release.screening import Held, Screening
 from gpu_worker.state import OutOfMemory, StorageFull, StorageUnavailable
+from gpu_worker.vitals import ProvenanceReading
 from safety.errors import NotApproved, NotMarked
 from safety.fingerprint import Fingerprint
 from safety.policy import Policy
@@ -190,9 +191,9 @@ class ReleasePipeline:
             _log.error("pixels_changed")
             raise Held(failed_check("release", "pixels_changed")) from error
 
-    def provenance_trouble(self) -> str:
-        """Return why no picture could leave signed now, as a word; "" if all is well."""
-        return self._marker.trouble()
+    def provenance(self) -> ProvenanceReading:
+        """Return how marking and signing are now."""
+        return self._marker.reading()
 
     def list_states(self) -> Mapping[str, str]:
         """Return what is the trouble with each list of known pictures, as a word; "" if none is.

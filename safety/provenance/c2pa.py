@@ -129,6 +129,11 @@ class Signer:
         self._clock = clock
         self._authority = authority
 
+    @property
+    def is_stamping(self) -> bool | None:
+        """Whether the authority answered when it was last asked; None if there is none."""
+        return None if self._authority is None else self._authority.url() is not None
+
     def must_be_able(self) -> Credentials:
         """Return the credentials that would sign now.
 

@@ -57,16 +57,19 @@ def test_every_file_is_stamped_with_the_time_and_trusted(authority, clock, media
 
 def test_without_an_authority_nothing_is_stamped():
     assert sign_png(a_signer()).stamped_at == ""
+    assert a_signer().is_stamping is None
 
 
 @pytest.mark.parametrize("answer", [(500, b""), (200, b""), (200, b"<html>"), (302, b"")])
 def test_an_authority_that_gives_no_stamp_is_left_alone_for_a_while(authority, clock, answer):
     signer = stamping_signer(authority, clock)
     authority.misbehaves = answer
+    assert signer.is_stamping
     for _ in range(3):
         reading = sign_png(signer)
         assert (reading.state, reading.stamped_at) == (C2paState.TRUSTED, "")
     assert authority.asked == 1
+    assert not signer.is_stamping
     authority.misbehaves = None
     clock.now += RESTS
     assert sign_png(signer).stamped_at

@@ -169,9 +169,9 @@ def test_a_worker_that_cannot_sign_holds_its_job_and_rests_until_it_can(line: Li
     assert held.rule == "credentials_missing"
     assert list(objects.list_keys("")) == []
     assert worker.desk.wants() == 0
-    assert worker.vitals().provenance_trouble == "credentials_missing"
+    assert worker.vitals().provenance.trouble == "credentials_missing"
     usable = True
-    assert worker.vitals().provenance_trouble == ""
+    assert worker.vitals().provenance.trouble == ""
     worker.run(a_render_job(2))
     assert line.outcome(a_render_job(2)).kind == "render_finished"
     assert worker.desk.wants() == 1

@@ -13,7 +13,14 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from backend.contracts import WorkerState
 from gpu_worker.engine.tally import WINDOW_S, Tally
 from gpu_worker.health import HealthServer
-from gpu_worker.vitals import ArtistReading, CacheReading, Dials, MemoryReading, Vitals
+from gpu_worker.vitals import (
+    ArtistReading,
+    CacheReading,
+    Dials,
+    MemoryReading,
+    ProvenanceReading,
+    Vitals,
+)
 
 WELL = Vitals(
     worker="w1",
@@ -98,7 +105,7 @@ def probe() -> Iterator[Probe]:
         ({"takes_jobs": False, "state": WorkerState.LOADING}, 200, 503),
         ({"takes_jobs": False, "state": WorkerState.UNHEALTHY}, 200, 503),
         ({"is_hung": True}, 503, 503),
-        ({"provenance_trouble": "credentials_expired"}, 200, 503),
+        ({"provenance": ProvenanceReading(trouble="credentials_expired")}, 200, 503),
     ],
 )
 def test_a_worker_lives_until_it_hangs_and_is_ready_while_it_takes_jobs(
@@ -109,6 +116,22 @@ def test_a_worker_lives_until_it_hangs_and_is_ready_while_it_takes_jobs(
         status, body = probe.get(path)
         assert status == expected
         assert json.loads(body)["state"] == probe.vitals.state
+
+
+def test_how_long_pictures_can_be_signed_and_whether_they_are_stamped_is_told(probe: Probe):
+    expires, stamps = (
+        "impasto_worker_certificate_expires_timestamp_seconds",
+        "impasto_worker_time_stamps_usable",
+    )
+    scraped = probe.samples()
+    assert scraped[expires,] == 0
+    assert (stamps,) not in scraped
+    for is_stamping in (True, False):
+        reading = ProvenanceReading(certificate_ends_at=2e9, is_stamping=is_stamping)
+        probe.vitals = replace(WELL, provenance=reading)
+        scraped = probe.samples()
+        assert scraped[expires,] == 2e9
+        assert scraped[stamps,] == float(is_stamping)
 
 
 @pytest.mark.parametrize("trouble", ["stale", "missing", "corrupt", "empty", "unreachable"])

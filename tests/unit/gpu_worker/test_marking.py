@@ -13,6 +13,7 @@ from gpu_worker.release.papers import papers_of, registry_id_of
 from gpu_worker.release.pipeline import Held, ReleasePipeline, StoredImage
 from gpu_worker.release.screening import Screening
 from gpu_worker.state import OutOfMemory
+from gpu_worker.vitals import ProvenanceReading
 from safety.errors import CredentialsInvalid
 from safety.fingerprint import Fingerprint, fingerprint
 from safety.policy import DEFAULT_POLICY
@@ -172,12 +173,14 @@ def test_without_a_usable_key_nothing_leaves_and_the_worker_says_so(objects: Put
         raise CredentialsInvalid(reason, "no key")
 
     marker = a_marker(signer=a_signer(credentials=none))
-    assert marker.trouble() == f"credentials_{reason}"
+    assert marker.reading() == ProvenanceReading(trouble=f"credentials_{reason}")
     with pytest.raises(Held) as caught:
         release(objects, marker=marker)
     assert caught.value.finding.rule == f"credentials_{reason}"
     assert objects.puts == []
-    assert a_marker().trouble() == ""
+    well = a_marker().reading()
+    assert (well.trouble, well.is_stamping) == ("", None)
+    assert well.certificate_ends_at == some_credentials().expires_at.timestamp()
 
 
 def test_a_preview_is_signed_too_or_is_not_shown():
