@@ -27,6 +27,7 @@ from backend.cli.terminal import (
     EXIT_BLOCKED,
     EXIT_DELIVERED,
     EXIT_FAILED,
+    IMAGE_COUNT,
     bar,
     say,
     show_progress,
@@ -167,7 +168,7 @@ def make_request(arguments: argparse.Namespace) -> GenerationRequest:
         aspect_ratio=None if arguments.ar is None else _aspect_ratio(arguments.ar),
         steps=arguments.steps,
         seed=arguments.seed,
-        image_count=1 if arguments.n is None else arguments.n,
+        image_count=IMAGE_COUNT if arguments.n is None else arguments.n,
         loras=tuple(LoraRef.read(text) for text in arguments.lora),
         writes_parameters=arguments.metadata,
     )

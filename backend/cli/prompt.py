@@ -22,7 +22,7 @@ from backend.bootstrap.explanations import open_explanations
 from backend.bootstrap.reading import open_interpreter, open_screen
 from backend.cli.explaining import explanation_lines
 from backend.cli.stack import NotReady, running_redis
-from backend.cli.terminal import EXIT_BLOCKED, EXIT_DELIVERED, say
+from backend.cli.terminal import EXIT_BLOCKED, EXIT_DELIVERED, IMAGE_COUNT, say
 from backend.domain.errors import BadInput, NotTranslated, Unavailable
 from backend.domain.families import ModelFamily
 from backend.domain.requests import AccountId, GenerationRequest, Requester, Surface
@@ -60,6 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=[family.value for family in ModelFamily],
         help="which family would draw it (the first that is served)",
     )
+    explaining.add_argument(
+        "--n",
+        type=int,
+        default=IMAGE_COUNT,
+        help="how many pictures (1 to 4; one, as `impasto imagine` draws; bot and REST draw four)",
+    )
     explaining.add_argument("--json", action="store_true", help="print one JSON object")
     explaining.set_defaults(run=explain)
 
@@ -80,6 +86,7 @@ def explain(arguments: argparse.Namespace) -> int:
         # Bytes that are no UTF-8 come as lone surrogates.
         prompt=arguments.prompt.encode(errors="replace").decode(),
         family=ModelFamily(arguments.family) if arguments.family else None,
+        image_count=arguments.n,
     )
     explanation = asyncio.run(_explain(Settings(), request))
     if arguments.json:

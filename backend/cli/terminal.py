@@ -1,6 +1,7 @@
 """What the commands share when they speak to a terminal."""
 
 import argparse
+import difflib
 import json
 import os
 import shutil
@@ -19,6 +20,8 @@ else:
 PROGRESS_WIDTH = 24
 Kind = Literal["bold", "dim", "warning", "alarm"]
 PAINT: Final[Mapping[Kind, str]] = {"bold": "1", "dim": "2", "warning": "33", "alarm": "1;31"}
+# What a command draws if it is not told how many; bot and gateway draw four.
+IMAGE_COUNT: Final = 1
 EXIT_DELIVERED, EXIT_BAD_INPUT, EXIT_BLOCKED, EXIT_FAILED = 0, 2, 3, 4
 
 
@@ -30,7 +33,8 @@ class Parser(argparse.ArgumentParser):
     """A parser that leaves it to its caller to tell what is wrong, and in which format."""
 
     def error(self, message: str) -> NoReturn:
-        raise BadUsage(f"{message}. See `{self.prog} --help`.")
+        end = "" if message.endswith("?") else "."
+        raise BadUsage(f"{message}{end} See `{self.prog} --help`.")
 
     def parse_known_args(  # type: ignore[override]  # argparse overloads it for other namespaces
         self,
@@ -42,6 +46,23 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return known, unknown
+
+    def _check_value(self, action: argparse.Action, value: str) -> None:
+        """Refuse a command that there is not by naming the one that was meant, if it can be told.
+
+        It is argparse's own hook for this, as what its `choices` say names all of them.
+        """
+        if action.nargs != argparse.PARSER or action.choices is None or value in action.choices:
+            super()._check_value(action, value)
+            return
+        names = list(action.choices)
+        meant = difflib.get_close_matches(value.lower(), names, n=1)
+        told = f"did you mean `{self.prog} {meant[0]}`?" if meant else f"it is {_one_of(names)}"
+        self.error(f"there is no command `{self.prog} {value}`; {told}")
+
+
+def _one_of(names: Sequence[str]) -> str:
+    return " or ".join([part for part in (", ".join(names[:-1]), names[-1]) if part])
 
 
 def input_file(text: str) -> Path:

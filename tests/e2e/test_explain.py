@@ -53,7 +53,7 @@ def test_what_a_job_costs_is_what_was_foretold(tmp_path_factory: pytest.TempPath
         IMPASTO_SLEEP_STEPS="20",
         IMPASTO_SLEEP_STEP_S="0.05",
     )
-    prompt = "a fox --steps 20 --n 1"
+    prompt = "a fox --steps 20"
     # One job of the kind is measured; what comes then is foretold.
     status, first = box.imagine(prompt, "--out", str(box.home / "a.png"))
     assert status == 0, (first, box.logs())

@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from backend.cli import main
+from backend.bootstrap import open_screen
+from backend.cli import main, make_parser
+from backend.cli.imagine import make_request
+from backend.domain.families import ModelFamily
+from backend.prompt.pipeline import understand_all
+from backend.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +43,26 @@ def test_a_prompt_is_explained_to_programs(capsys: pytest.CaptureFixture[str]) -
     assert first["resolved"]["family"] == "flux"
     assert [count["encoder"] for count in first["tokens"]] == ["clip_l", "t5"]
     assert said["cost_gpu_s"] == pytest.approx(4 * first["cost_gpu_s"], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        (["a fox"], 1),
+        # As in a request of `impasto imagine`, the prompt has the last word.
+        (["a fox --n 3", "--n", "2"], 3),
+    ],
+)
+def test_as_many_pictures_are_foretold_as_imagine_would_draw(
+    words: list[str], count: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = make_parser(["imagine", *words]).parse_args(["imagine", *words])
+    [drawn] = understand_all(
+        make_request(arguments), screen=open_screen(Settings()), default_family=ModelFamily.SDXL
+    )
+    assert main(["prompt", "explain", *words, "--json"]) == 0
+    [foretold] = json.loads(capsys.readouterr().out)["prompts"]
+    assert foretold["resolved"]["n"] == drawn.spec.image_count == count
 
 
 def test_words_that_fall_off_are_named(capsys: pytest.CaptureFixture[str]) -> None:

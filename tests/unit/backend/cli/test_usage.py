@@ -1,6 +1,7 @@
 """The `impasto` command line explains itself: help, version, and files that are not there."""
 
 import argparse
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +61,32 @@ def test_what_a_command_does_not_know_is_told_in_its_own_name(
     assert said == (
         "bad_input: unrecognized arguments: --bogus. See `impasto key create --help`.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["promptt"], "no command `impasto promptt`; did you mean `impasto prompt`? See `impasto "),
+        (["Gatway", "--json"], "did you mean `impasto gateway`?"),
+        (["prompt", "explan", "a fox"], "`impasto prompt explan`; did you mean `impasto prompt ex"),
+        (["key", "xyz"], "no command `impasto key xyz`; it is create, list or revoke. See "),
+    ],
+)
+def test_a_misspelt_command_is_told_which_one_was_meant(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    told = captured.out or captured.err
+    assert said in told
+    assert "doctor" not in told
+    assert "--json" not in words or json.loads(captured.out)["error"]["code"] == "bad_input"
+
+
+def test_what_is_like_no_command_is_told_all_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["xyzzy"]) == 2
+    said = capsys.readouterr().err
+    assert all(command.name in said for command in COMMANDS)
 
 
 def test_without_a_command_all_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
