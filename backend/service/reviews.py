@@ -94,7 +94,7 @@ class Reviews:
             Unavailable: it cannot be put on record, so nothing is shown.
 
         """
-        card = await self.card(review_id, requester)
+        card = await self._found(review_id, requester)
         who = requester.account_id
         await self._audit.record(on_record.review_seen(who, card.review, at=self._clock()))
         return card
@@ -103,16 +103,12 @@ class Reviews:
         """Return one review, decided or not, to whoever is about to decide.
 
         Raises:
-            ModeratorsOnly, AccountSuspended, ReviewNotFound.
+            ModeratorsOnly, AccountSuspended, OwnCase, ReviewNotFound.
 
         """
-        await self._moderators.must_moderate(requester)
-        review = await self._reviews.get(review_id)
-        job = None if review is None else await self._jobs.get(review.job_id)
-        if review is None or job is None:
-            raise ReviewNotFound
-        removal = await self._removals.of_review(review)
-        return ReviewCard(review=review, job=job, removal=removal)
+        card = await self._found(review_id, requester)
+        await self._moderators.must_decide(requester, card.job.request.requester.account_id)
+        return card
 
     async def release(
         self, review_id: ReviewId, requester: Requester, *, reason: str = ""
@@ -124,7 +120,7 @@ class Reviews:
             DecisionImpossible: the asker is banned or frozen meanwhile.
 
         """
-        await self._to_decide(review_id, requester)
+        await self.card(review_id, requester)
 
         def move(job: Job) -> Change:
             category = job.block.category if job.block else ""
@@ -144,7 +140,7 @@ class Reviews:
             DecisionImpossible: it is a report.
 
         """
-        await self._to_decide(review_id, requester)
+        await self.card(review_id, requester)
         return await self._decide(review_id, Decision.KEPT, requester, reason, must=_must_be_held)
 
     async def dismiss(
@@ -157,7 +153,7 @@ class Reviews:
             DecisionImpossible: it is no report.
 
         """
-        await self._to_decide(review_id, requester)
+        await self.card(review_id, requester)
         return await self._decide(
             review_id, Decision.DISMISSED, requester, reason, must=_must_be_a_report
         )
@@ -170,7 +166,7 @@ class Reviews:
             DecisionImpossible: it is of no picture.
 
         """
-        review = (await self._to_decide(review_id, requester)).review
+        review = (await self.card(review_id, requester)).review
         if review.picture_index is None:
             raise DecisionImpossible
         if not review.is_open:
@@ -235,11 +231,14 @@ class Reviews:
         reviews = await self._reviews.of_job(job_id)
         return next((review for review in reviews if review.kind is ReviewKind.HELD), None)
 
-    async def _to_decide(self, review_id: ReviewId, requester: Requester) -> ReviewCard:
-        """Return a review to who decides about it now, if they may."""
-        card = await self.card(review_id, requester)
-        await self._moderators.must_decide(requester, card.job.request.requester.account_id)
-        return card
+    async def _found(self, review_id: ReviewId, requester: Requester) -> ReviewCard:
+        await self._moderators.must_moderate(requester)
+        review = await self._reviews.get(review_id)
+        job = None if review is None else await self._jobs.get(review.job_id)
+        if review is None or job is None:
+            raise ReviewNotFound
+        removal = await self._removals.of_review(review)
+        return ReviewCard(review=review, job=job, removal=removal)
 
     async def _decide(
         self,

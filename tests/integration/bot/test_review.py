@@ -252,5 +252,8 @@ async def test_where_others_decide_a_moderator_is_told_to_ask_one(town: Town) ->
     [said] = answer.followups
     assert "This is about yourself" in said.content
     assert "Ask another moderator" in said.content
+    # Nobody writes down reasons first.
+    refused = await town.moderator.click(card, label="Keep blocked")
+    assert refused.modal is None
     assert labels(card.message)[0] == ["Release", "Keep blocked"]
     assert town.newest_job().state is JobState.BLOCKED

@@ -102,6 +102,7 @@ def decisions(workshop: FakeWorkshop, review_id: ReviewId) -> list[Decide]:
     reviews = workshop.services.moderation.reviews
     standings, me = workshop.services.moderation.standings, MODERATOR.account_id
     return [
+        lambda: reviews.card(review_id, MODERATOR),
         lambda: reviews.release(review_id, MODERATOR),
         lambda: reviews.keep(review_id, MODERATOR),
         lambda: reviews.dismiss(review_id, MODERATOR),
@@ -129,6 +130,7 @@ async def test_where_others_decide_nothing_about_oneself_is_and_each_try_is_on_r
         with pytest.raises(OwnCase) as refused:
             await decide()
     assert refused.value.way_out
+    assert (await workshop.services.moderation.reviews.look(review.id, MODERATOR)).review == review
     entries = [one for one in workshop.memory.audit if one.action == "moderation.refused"]
     assert [(one.actor, one.outcome) for one in entries] == [
         (MODERATOR.account_id, "own_case")
