@@ -17,7 +17,6 @@ import structlog
 
 from backend.contracts import (
     ModelFamily,
-    RenderBlocked,
     RenderCancelled,
     RenderFailed,
     RenderFinished,
@@ -48,14 +47,12 @@ from gpu_worker.state import (
     BadRequest,
     Cancelled,
     InternalError,
-    OutOfMemory,
     RenderError,
     StateMachine,
     Transition,
 )
 from gpu_worker.vitals import Dials, Vitals
-from gpu_worker.vram.quarantine import REST_S, Quarantine
-from safety.verdict import CHECK_FAILED
+from gpu_worker.wellbeing import Wellbeing
 from storage.image_store import ImageStore
 
 CLAIM_RETRY_S: Final = 30.0
@@ -100,12 +97,9 @@ class Worker:
         self.name = name
         self.family = family
         self.on_appetite: Callable[[], object] = lambda: None
-        self._engine = engine
-        self._messenger = messenger
-        self._images = images
-        self._release = release
-        self._previews = previews
-        self._sealing = sealing
+        self._engine, self._messenger = engine, messenger
+        self._images, self._release = images, release
+        self._previews, self._sealing = previews, sealing
         self._report_retry_s = report_retry_s
         self._clock = AwakeClock()
         self._pace = Pace(bounds=bounds)
@@ -136,7 +130,12 @@ class Worker:
             on_round=self._sickbed.tend,
         )
         self._storekeeper = Storekeeper(stock=self._stock, is_idle=lambda: not self.desk.watches())
-        self._quarantine = Quarantine()
+        self._wellbeing = Wellbeing(
+            course=self._course,
+            desk=self.desk,
+            trouble_behind=release.trouble_behind,
+            clock=self._clock,
+        )
 
     def start(self) -> None:
         """Announce this worker and load its model; only then does it ask for jobs.
@@ -284,28 +283,7 @@ class Worker:
             course.move(WorkerState.IDLE)
         with self._counting:
             self._ended[report.kind] += 1
-        self._mind_health(report)
-
-    def _mind_health(self, report: RenderReport) -> None:
-        """Rest when jobs in a row found no memory, or none can leave; one drawn is proof."""
-        if isinstance(report, RenderFinished):
-            self._quarantine = self._quarantine.succeeded()
-            if self._course.recover():
-                self.desk.rest(0.0)
-        elif isinstance(report, RenderFailed) and report.code == OutOfMemory.code:
-            self._quarantine = self._quarantine.failed(self._clock())
-            if self._quarantine.is_due:
-                _log.error("worker_rests", seconds=REST_S, lost=len(self._quarantine.failed_at_s))
-                self._course.fall_ill("several jobs in a row found no memory")
-                self.desk.rest(REST_S)
-        elif (
-            isinstance(report, RenderBlocked)
-            and report.category == CHECK_FAILED
-            and (trouble := self._release.trouble_behind(report.rule))
-        ):
-            _log.error("worker_rests", seconds=REST_S, reason=report.rule)
-            self._course.fall_ill(trouble)
-            self.desk.rest(REST_S)
+        self._wellbeing.mind(report)
 
     def _report_on(self, job: RenderJob, watch: StepWatch, course: StateMachine) -> RenderReport:
         address = self._address(job)
