@@ -154,6 +154,14 @@ async def open_dispatcher(
         policies = make_policies(database, settings, clock=clock)
         outbox = Outbox(jobs=jobs, bus=(bus := open_bus(redis)))
         standings = make_standings(settings, database, redis, outbox, clock=clock)
+        removals = make_removals(
+            settings,
+            database,
+            stored=open_store(settings),
+            clock=clock,
+            likenesses=make_likenesses(database),
+            previews=RedisPreviews(redis=redis),
+        )
         dispatcher = Dispatcher(
             redis=redis,
             jobs=jobs,
@@ -176,19 +184,12 @@ async def open_dispatcher(
             outlooks=RedisOutlooks(redis=redis),
             gauges=(gauges := open_gauges(redis)),
             uploads=make_uploads(database, settings, policies, clock=clock),
-            removals=make_removals(
-                settings,
-                database,
-                stored=open_store(settings),
-                clock=clock,
-                likenesses=make_likenesses(database),
-                previews=RedisPreviews(redis=redis),
-            ),
+            removals=removals,
             clock=clock,
         )
         async with (
             clock.kept(stop or asyncio.Event()),
-            kept_up(database, settings, gauges, clock=clock),
+            kept_up(database, settings, gauges, removals, clock=clock),
         ):
             yield dispatcher
 

@@ -44,6 +44,8 @@ class StorageSettings(BaseSettings):
         dict[str, Annotated[int, Field(ge=1)] | None], NoDecode, Field(default_factory=dict)
     ]
 
+    removal_unanswered: Literal["wait", "remove"] = "wait"
+
     @field_validator("retention_guilds", mode="before")
     @classmethod
     def _split_guilds(cls, value: object) -> object:

@@ -8,7 +8,7 @@ import structlog
 from backend.domain.errors import ImageNotFound, JobNotFound, Unavailable
 from backend.domain.jobs import Job
 from backend.domain.removals import PlaceKind, Removal, RemovalId, RemovalPlace
-from backend.domain.requests import JobId, Requester
+from backend.domain.requests import AccountId, JobId, Requester
 from backend.domain.results import ImageRef, ImageVariant
 from backend.domain.reviews import Decision, Review
 from backend.service.generations import image_of
@@ -69,6 +69,17 @@ class Removals:
 
         """
         await self._moderators.must_moderate(requester)
+        return await self.remove_unasked(job_id, index, by=requester.account_id, reason=reason)
+
+    async def remove_unasked(
+        self, job_id: JobId, index: int, *, by: AccountId, reason: str
+    ) -> Removal:
+        """Remove a picture as `remove` does; whoever calls has asked whether `by` may.
+
+        Raises:
+            JobNotFound, JobNotDelivered, ImageNotFound: there is no such picture.
+
+        """
         job = await self._jobs.get(job_id)
         if job is None:
             raise JobNotFound
@@ -85,7 +96,7 @@ class Removals:
                 id=self._make_id(),
                 job_id=job_id,
                 picture_index=index,
-                by=requester.account_id,
+                by=by,
                 reason=reason,
                 at=self._clock(),
                 places=tuple(places),
