@@ -221,6 +221,7 @@ class Generations:
 
         """
         requester = await self._moderators.as_of_now(requester)
+        await self._moderators.note_cancelling(await self._jobs.get(job_id), requester)
 
         def move(job: Job) -> Change:
             if not may_touch(job, requester):

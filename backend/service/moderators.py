@@ -14,6 +14,7 @@ from backend.domain.standing import must_be_welcome
 from backend.service import on_record
 from backend.service.moderation_ports import StandingStore
 from backend.service.ports import AuditLog, Clock
+from safety.moderation.audit import AuditEntry
 
 
 class Moderators:
@@ -72,6 +73,27 @@ class Moderators:
         if found := standing.sanction(now):
             await self._audit.record(on_record.moderation_refused(account_id, found[0], at=now))
             must_be_welcome(standing, now=now)
+
+    async def note_cancelling(self, job: Job | None, requester: Requester) -> None:
+        """Put on record that a moderator ends somebody else's job; of one's own there is no row.
+
+        Raises:
+            Unavailable: it cannot be put on record, so the job goes on.
+
+        """
+        if job is None or job.is_terminal or not requester.is_moderator:
+            return
+        owner = job.request.requester.account_id
+        if owner != requester.account_id:
+            entry = AuditEntry(
+                action="job.cancelling",
+                actor=requester.account_id,
+                subject=on_record.about_job(job.id),
+                outcome="changed",
+                detail={"account": owner, "state": job.state},
+                at=self._clock(),
+            )
+            await self._audit.record(entry)
 
     async def as_of_now(self, requester: Requester) -> Requester:
         """Return the requester; a moderator under a sanction is a member like others."""

@@ -17,6 +17,7 @@ from backend.service.moderators import Moderators
 from backend.service.ports import AuditLog, Clock, JobStore, OutboxPublisher
 from backend.service.removals import Removals
 from backend.service.standings import Standings
+from safety.moderation.audit import AuditEntry
 
 
 class Measure(StrEnum):
@@ -217,13 +218,23 @@ class Reviews:
         return await self._reviews.rules()
 
     async def show_in(self, requester: Requester, guild_id: int, channel_id: int | None) -> None:
-        """Choose the channel in which a guild's moderators see cards, or none.
+        """Choose the channel in which a guild's moderators see cards, or none; on record first.
 
         Raises:
             ModeratorsOnly, AccountSuspended: the requester may not decide.
+            Unavailable: it cannot be put on record, so nothing is changed.
 
         """
         await self._moderators.must_moderate(requester)
+        entry = AuditEntry(
+            action="cards.channel_chosen",
+            actor=requester.account_id,
+            subject=f"guild:{guild_id}",
+            outcome="removed" if channel_id is None else "changed",
+            detail={} if channel_id is None else {"channel": str(channel_id)},
+            at=self._clock(),
+        )
+        await self._audit.record(entry)
         await self._cards.set_channel(guild_id, channel_id)
 
     async def newest_of(self, job_id: JobId) -> Review | None:

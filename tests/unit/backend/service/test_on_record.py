@@ -6,7 +6,7 @@ import io
 import pytest
 from PIL import Image
 
-from backend.domain.errors import JobNotFound, PictureBlocked, Unavailable
+from backend.domain.errors import JobNotFound, NotYours, PictureBlocked, Unavailable
 from backend.domain.families import ModelFamily
 from backend.service.in_force import InForce
 from tests.builders import a_request, a_requester, at
@@ -94,6 +94,39 @@ async def test_who_looks_at_their_own_job_is_not(workshop):
     with pytest.raises(JobNotFound):
         await workshop.services.generations.view(job.id, a_requester("bob"))
     assert workshop.audit.actions() == before
+
+
+async def test_a_moderator_who_ends_somebodys_job_is_on_record_and_its_owner_is_not(workshop):
+    generations = workshop.services.generations
+    jobs = [(await generations.submit(a_request("a zebra"))).job for _ in range(2)]
+    before = len(workshop.audit.entries)
+    await generations.cancel(jobs[0].id, jobs[0].request.requester)
+    assert len(workshop.audit.entries) == before
+    await generations.cancel(jobs[1].id, MODERATOR)
+    entry = workshop.audit.entries[-1]
+    assert (entry.action, entry.actor) == ("job.cancelling", "discord:mod")
+    assert entry.subject == f"job:{jobs[1].id}"
+    assert entry.detail == {"account": "discord:alice", "state": "queued"}
+
+
+async def test_a_member_who_would_end_somebodys_job_is_refused_without_a_row(workshop):
+    job = (await workshop.services.generations.submit(a_request("a zebra"))).job
+    before = len(workshop.audit.entries)
+    with pytest.raises(NotYours):
+        await workshop.services.generations.cancel(job.id, a_requester("bob"))
+    assert len(workshop.audit.entries) == before
+
+
+async def test_who_chooses_where_cards_appear_is_on_record(workshop):
+    reviews = workshop.services.moderation.reviews
+    await reviews.show_in(MODERATOR, 4711, 99)
+    await reviews.show_in(MODERATOR, 4711, None)
+    told = [(e.action, e.actor, e.subject, e.outcome) for e in workshop.audit.entries]
+    assert told == [
+        ("cards.channel_chosen", "discord:mod", "guild:4711", "changed"),
+        ("cards.channel_chosen", "discord:mod", "guild:4711", "removed"),
+    ]
+    assert workshop.audit.entries[0].detail == {"channel": "99"}
 
 
 async def test_a_refused_upload_is_on_record_by_its_content(workshop):
