@@ -56,14 +56,15 @@ async def test_a_request_past_its_moment(
         is_request=True,
     )
     review = await reviews.complain(asked, most_since=(9, NOW))
+    settings = Settings(home=tmp_path, removal_unanswered=setting)
     removals = make_removals(
+        settings,
         database,
         stored=OpenStore(objects, ImageStore(objects=objects)),
         clock=three_days_later,
         likenesses=make_likenesses(database),
         previews=MemoryPreviews(),
     )
-    settings = Settings(home=tmp_path, removal_unanswered=setting)
     async with requests_settled(database, settings, removals, clock=three_days_later, every_s=0.01):
         decided = await reviews.get(review.id)
         async with asyncio.timeout(PATIENCE_S):
