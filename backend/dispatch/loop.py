@@ -45,9 +45,14 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Rhythm:
-    """How often the dispatcher does what, in seconds."""
+    """How often the dispatcher does what, in seconds.
+
+    While nobody waits it only ticks every `idle_tick_s`, unless `tick_s` is longer: what enters the
+    line is told it, and if that is lost, it is found so much later.
+    """
 
     tick_s: float = 0.2
+    idle_tick_s: float = 1.0
     reconcile_s: float = 0.5
     tell_s: float = 1.0
     renew_s: float = 1.0
@@ -183,9 +188,13 @@ class Dispatcher:
                 _log.exception("dispatch_failed")
                 is_fine = False
             if is_fine:
-                await pause(self._wake, self._rhythm.tick_s)
+                await pause(self._wake, self._tick_s())
             else:
                 await pause(ended, self._rhythm.trouble_s)
+
+    def _tick_s(self) -> float:
+        idle_s = self._rhythm.idle_tick_s if self._line.is_empty else 0.0
+        return max(self._rhythm.tick_s, idle_s)
 
     async def _fill_queues(self) -> bool:
         """Lease and send what the live workers ask for now; False if a send failed."""

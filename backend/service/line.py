@@ -80,6 +80,11 @@ class Line:
         self._lease = timedelta(seconds=dispatch_lease_s)
         self._unheard: dict[str, datetime] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody waited in any family when each was last looked at."""
+        return all(self._turns_of(family).is_empty for family in ModelFamily)
+
     async def in_flight(self, family: ModelFamily) -> dict[str, int]:
         """Count the jobs handed out and not begun, by whose own queue they are in.
 

@@ -79,6 +79,11 @@ class Turns:
         self.is_open = False
         self._is_changed = False
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody waited at the last look."""
+        return self.is_open and not len(self._queue)
+
     async def look(self) -> None:
         """Bring the line up to date: newcomers each time, everything now and then."""
         if not self.is_open:
