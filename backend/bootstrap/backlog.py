@@ -1,6 +1,5 @@
 """Wires what counts all that waits for moderators, so that nobody's clock runs out unseen."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -14,8 +13,7 @@ from backend.db.review_store import SqlReviewStore
 from backend.db.sessions import Database
 from backend.domain.errors import Unavailable
 from backend.domain.reviews import Backlog
-from backend.service.meanwhile import meanwhile
-from backend.service.moderation_ports import ReviewStore
+from backend.service.meanwhile import in_rounds, meanwhile
 from backend.service.ports import Clock, Gauges
 from backend.settings import Settings
 
@@ -35,14 +33,13 @@ async def backlog_told(
     database: Database, gauges: Gauges, *, clock: Clock, every_s: float = COUNT_EVERY_S
 ) -> AsyncIterator[None]:
     """Tell what waits for moderators, twice a minute while in the block."""
-    async with meanwhile(_tell(SqlReviewStore(database=database), gauges, clock, every_s)):
-        yield
+    reviews = SqlReviewStore(database=database)
 
-
-async def _tell(reviews: ReviewStore, gauges: Gauges, clock: Clock, every_s: float) -> None:
-    while True:
+    async def tell() -> None:
         try:
             await gauges.tell_backlog(await reviews.backlog(clock()))
         except (RedisError, OSError, Unavailable) as error:
             _log.warning("backlog_not_told", error=repr(error))
-        await asyncio.sleep(every_s)
+
+    async with meanwhile(in_rounds(tell, every_s=every_s, name="backlog")):
+        yield

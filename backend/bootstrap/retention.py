@@ -1,6 +1,5 @@
 """Wires how long pictures are kept: a sweep a day in the dispatcher."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -13,7 +12,7 @@ from backend.db.picture_store import SqlPictureStore
 from backend.db.sessions import Database
 from backend.db.stores import SqlAuditLog, SqlJobStore, SqlReviewStore, SqlStandingStore
 from backend.domain.errors import Unavailable
-from backend.service.meanwhile import meanwhile
+from backend.service.meanwhile import in_rounds, meanwhile
 from backend.service.ports import Clock
 from backend.service.retention import Retention, RetentionRules
 from backend.service.standings import frozen_by
@@ -47,12 +46,8 @@ async def pictures_expire(
         yield
         return
     retention = make_retention(database, settings, clock=clock)
-    async with meanwhile(_sweep(retention, every_s)):
-        yield
 
-
-async def _sweep(retention: Retention, every_s: float) -> None:
-    while True:
+    async def sweep() -> None:
         try:
             count = await retention.expire()
         except Unavailable as error:
@@ -60,4 +55,6 @@ async def _sweep(retention: Retention, every_s: float) -> None:
         else:
             if count:
                 _log.info("pictures_expired", count=count)
-        await asyncio.sleep(every_s)
+
+    async with meanwhile(in_rounds(sweep, every_s=every_s, name="retention")):
+        yield

@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 
 from backend.bootstrap.images import open_objects
-from backend.service.meanwhile import meanwhile
+from backend.service.meanwhile import in_rounds, meanwhile
 from backend.settings import Settings
 from storage.errors import StorageError
 from storage.lifecycle import bucket_rules, sweep
@@ -58,13 +58,8 @@ async def tiers_kept(settings: Settings, *, every_s: float = SWEEP_EVERY_S) -> A
     if settings.s3_bucket is not None:
         yield
         return
-    async with meanwhile(_sweep(settings, every_s)):
-        yield
 
-
-async def _sweep(settings: Settings, every_s: float) -> None:
-    while True:
-        await asyncio.sleep(every_s)
+    async def sweep() -> None:
         try:
             applied = await asyncio.to_thread(apply_lifecycle, settings)
         except StorageError as error:
@@ -72,3 +67,6 @@ async def _sweep(settings: Settings, every_s: float) -> None:
         else:
             if applied.has_changed:
                 _log.info("pictures_moved", **applied.moved)
+
+    async with meanwhile(in_rounds(sweep, every_s=every_s, name="tiers", at_once=False)):
+        yield

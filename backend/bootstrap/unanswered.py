@@ -1,6 +1,5 @@
 """Wires what becomes of requests for removal that nobody answered in time."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -10,7 +9,7 @@ import structlog
 from backend.db.sessions import Database
 from backend.db.stores import SqlJobStore, SqlReviewStore, SqlStandingStore
 from backend.domain.errors import Unavailable
-from backend.service.meanwhile import meanwhile
+from backend.service.meanwhile import in_rounds, meanwhile
 from backend.service.ports import Clock
 from backend.service.removals import Removals
 from backend.service.standings import frozen_by
@@ -42,12 +41,8 @@ async def requests_settled(
         is_frozen=frozen_by(SqlStandingStore(database=database)),
         clock=clock,
     )
-    async with meanwhile(_settle(unanswered, every_s)):
-        yield
 
-
-async def _settle(unanswered: UnansweredRequests, every_s: float) -> None:
-    while True:
+    async def settle() -> None:
         try:
             count = await unanswered.settle()
         except Unavailable as error:
@@ -55,4 +50,6 @@ async def _settle(unanswered: UnansweredRequests, every_s: float) -> None:
         else:
             if count:
                 _log.warning("requests_granted_unanswered", count=count)
-        await asyncio.sleep(every_s)
+
+    async with meanwhile(in_rounds(settle, every_s=every_s, name="unanswered requests")):
+        yield

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ import structlog
 
 from backend.db.audit_store import AuditReading, SqlAuditLog
 from backend.domain.errors import Unavailable
-from backend.service.meanwhile import meanwhile
+from backend.service.meanwhile import in_rounds, meanwhile
 from backend.service.ports import Clock
 from safety.errors import AnchorUnusable, AuditKeysUnusable
 from safety.moderation.audit import Head, Verification, Verifier
@@ -104,14 +105,12 @@ class AuditSeal:
     async def kept(self, clock: Clock, *, every_s: float = SEAL_EVERY_S) -> AsyncIterator[None]:
         """Sign now and then while in the block, and at its end."""
         try:
-            async with meanwhile(self._keep(clock, every_s)):
+            rounds = in_rounds(
+                partial(self._try, clock), every_s=every_s, name="audit seal", at_once=False
+            )
+            async with meanwhile(rounds):
                 yield
         finally:
-            await self._try(clock)
-
-    async def _keep(self, clock: Clock, every_s: float) -> None:
-        while True:
-            await asyncio.sleep(every_s)
             await self._try(clock)
 
     async def _try(self, clock: Clock) -> None:
