@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.bootstrap import open_screen
+from backend.bootstrap.reading import open_screen
 from backend.cli import main, make_parser
 from backend.cli.imagine import make_request
 from backend.domain.families import ModelFamily
