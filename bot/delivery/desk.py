@@ -22,6 +22,7 @@ from backend.domain.reviews import Decision, Review
 from backend.service.moderation_ports import Card, Reminder
 from backend.service.reviews import ReviewCard
 from backend.service.services import Services
+from bot.delivery.closed_doors import ClosedDoors, StillClosed
 from bot.delivery.nonces import nonce_of
 from bot.delivery.posting import Obstacle, obstacle_of
 from bot.delivery.request_cards import RequestCards
@@ -35,6 +36,8 @@ _AT_ONCE = 100
 _LOOKED_BACK = 100
 # What was decided longer ago, while no bot ran, is news to nobody; answers to appeals always are.
 _NEWS = timedelta(days=1)
+# Unknown message, unknown channel.
+_NOT_THERE = frozenset({10008, 10003})
 _log = structlog.get_logger(__name__)
 
 
@@ -54,8 +57,12 @@ class Desk:
         self._services = services
         self._owns_guild = owns_guild
         self._sweep_interval_s = sweep_interval_s
+        self._doors = ClosedDoors(clock=clock)
         self._requests = RequestCards(
-            client=client, moderation=services.moderation, owns_guild=owns_guild
+            client=client,
+            moderation=services.moderation,
+            owns_guild=owns_guild,
+            doors=self._doors,
         )
         self._clock = clock
         self._wanted = asyncio.Event()
@@ -96,7 +103,8 @@ class Desk:
     async def _guarded(self, work: "asyncio.Future[None] | object", review: Review) -> None:
         """Let what goes wrong with one review not keep the others from being shown."""
         try:
-            await work  # type: ignore[misc]  # a coroutine
+            with contextlib.suppress(StillClosed):
+                await work  # type: ignore[misc]  # a coroutine
         except (discord.HTTPException, JobNotFound):
             _log.warning("desk.not_shown", review_id=review.id, exc_info=True)
 
@@ -122,39 +130,42 @@ class Desk:
 
     async def _post(self, card: Card, shown: ReviewCard) -> Card:
         channel = self._client.get_partial_messageable(card.channel_id)
-        veiled = await self._services.moderation.looking.on_card(shown.review)
-        message = await channel.send(
-            embed=card_embed(shown, veiled),
-            files=veiled_files(veiled),
-            view=review_buttons(shown) or discord.utils.MISSING,
-            allowed_mentions=only(None),
-            # Sent twice after a crash, it still appears once.
-            nonce=nonce_of(card.subject_id),
-        )
+        with self._doors.at(card.channel_id):
+            veiled = await self._services.moderation.looking.on_card(shown.review)
+            message = await channel.send(
+                embed=card_embed(shown, veiled),
+                files=veiled_files(veiled),
+                view=review_buttons(shown) or discord.utils.MISSING,
+                allowed_mentions=only(None),
+                # Sent twice after a crash, it still appears once.
+                nonce=nonce_of(card.subject_id),
+            )
         return replace(card, message_id=message.id)
 
     async def _found(self, card: Card) -> Card | None:
         """Return the card where another process posted it and died before it could say so."""
-        channel = await self._client.fetch_channel(card.channel_id)
-        if not isinstance(channel, discord.abc.Messageable):
-            return None
         me = self._client.user.id if self._client.user else 0
-        async for message in channel.history(limit=_LOOKED_BACK):
-            footers = {embed.footer.text for embed in message.embeds}
-            if message.author.id == me and any(card.subject_id in (one or "") for one in footers):
-                return replace(card, message_id=message.id)
+        with self._doors.at(card.channel_id):
+            channel = await self._client.fetch_channel(card.channel_id)
+            if not isinstance(channel, discord.abc.Messageable):
+                return None
+            async for message in channel.history(limit=_LOOKED_BACK):
+                footers = [embed.footer.text or "" for embed in message.embeds]
+                if message.author.id == me and any(card.subject_id in one for one in footers):
+                    return replace(card, message_id=message.id)
         return None
 
     async def _edit(self, card: Card, shown: ReviewCard) -> Card:
         channel = self._client.get_partial_messageable(card.channel_id)
-        veiled = await self._services.moderation.looking.on_card(shown.review)
         try:
-            await channel.get_partial_message(card.message_id or 0).edit(
-                embed=card_embed(shown, veiled),
-                attachments=veiled_files(veiled),
-                view=review_buttons(shown),
-                allowed_mentions=only(None),
-            )
+            with self._doors.at(card.channel_id):
+                veiled = await self._services.moderation.looking.on_card(shown.review)
+                await channel.get_partial_message(card.message_id or 0).edit(
+                    embed=card_embed(shown, veiled),
+                    attachments=veiled_files(veiled),
+                    view=review_buttons(shown),
+                    allowed_mentions=only(None),
+                )
         except discord.HTTPException as error:
             if obstacle_of(error) is not Obstacle.MESSAGE_GONE:
                 raise
@@ -169,26 +180,33 @@ class Desk:
         card = reminder.card
         channel = self._client.get_partial_messageable(card.channel_id)
         shown = channel.get_partial_message(card.message_id or 0)
-        await channel.send(
-            reminder_text(reminder.review),
-            reference=shown.to_reference(fail_if_not_exists=False),
-            allowed_mentions=only(None),
-            nonce=nonce_of(f"r{reminder.count}{card.subject_id}"),
-        )
+        with self._doors.at(card.channel_id):
+            await channel.send(
+                reminder_text(reminder.review),
+                reference=shown.to_reference(fail_if_not_exists=False),
+                allowed_mentions=only(None),
+                nonce=nonce_of(f"r{reminder.count}{card.subject_id}"),
+            )
         await self._services.moderation.cards.mark_reminded(reminder, self._clock())
 
     async def _delete(self, removal: Removal, place: RemovalPlace) -> None:
-        """Delete a message that shows a removed picture; one that is gone is proof as well."""
+        """Delete a message that shows a removed picture; one that is gone is proof as well.
+
+        So is a channel that is: nobody reads in it any more.
+        """
         channel_id, _, message_id = place.name.partition("/")
         channel = self._client.get_partial_messageable(int(channel_id))
         try:
-            await channel.get_partial_message(int(message_id)).delete()
+            with self._doors.at(channel.id):
+                await channel.get_partial_message(int(message_id)).delete()
             proof = "deleted"
+        except StillClosed:
+            return
         except discord.HTTPException as error:
-            if obstacle_of(error) is not Obstacle.MESSAGE_GONE:
+            if error.code not in _NOT_THERE:
                 _log.warning("desk.not_deleted", removal_id=removal.id, code=error.code)
                 return
-            proof = "not there (10008)"
+            proof = f"not there ({error.code})"
         removals = self._services.moderation.removals
         await removals.message_gone(removal, place, proof=proof)
 

@@ -12,6 +12,7 @@ import structlog
 from backend.domain.removals import RemovalRequest
 from backend.service.moderation_ports import Card
 from backend.service.services import Moderation
+from bot.delivery.closed_doors import ClosedDoors, StillClosed
 from bot.delivery.nonces import nonce_of
 from bot.presenters.removal_requests import request_embed
 from bot.views.answers import only
@@ -29,7 +30,9 @@ class RequestCards:
         client: discord.Client,
         moderation: Moderation,
         owns_guild: Callable[[int | None], bool],
+        doors: ClosedDoors,
     ) -> None:
+        self._doors = doors
         self._client = client
         self._moderation = moderation
         self._owns_guild = owns_guild
@@ -42,6 +45,8 @@ class RequestCards:
         for request in await self._moderation.requests.unseen():
             try:
                 await self._post(request, channels[guild_id])
+            except StillClosed:
+                return
             except discord.HTTPException:
                 # The next sweep tries again.
                 _log.warning("request_card.not_posted", request_id=request.id, exc_info=True)
@@ -50,13 +55,14 @@ class RequestCards:
         wanted = Card(subject_id=request.id, channel_id=channel_id)
         card = replace(await self._moderation.cards.claim(wanted), channel_id=channel_id)
         channel = self._client.get_partial_messageable(channel_id)
-        message = await channel.send(
-            embed=request_embed(request),
-            view=request_buttons(request),
-            allowed_mentions=only(None),
-            # Sent twice after a crash, it still appears once.
-            nonce=nonce_of(request.id),
-        )
+        with self._doors.at(channel_id):
+            message = await channel.send(
+                embed=request_embed(request),
+                view=request_buttons(request),
+                allowed_mentions=only(None),
+                # Sent twice after a crash, it still appears once.
+                nonce=nonce_of(request.id),
+            )
         await self._moderation.cards.mark_shown(
             replace(card, message_id=message.id, shown_version=0)
         )
