@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import and_, or_
+from sqlalchemy import Update, and_, or_, update
 from sqlmodel import col, select
 
 from backend.db.moderation_tables import CardRow, ModeratorChannelRow, NoticeRow, ReminderRow
@@ -10,7 +10,7 @@ from backend.db.review_store import is_overdue, review_of
 from backend.db.sessions import Database
 from backend.db.tables import ReviewRow
 from backend.domain.reviews import REMINDED_EVERY, Decision, Review, ReviewId, ReviewKind
-from backend.service.moderation_ports import Card, Reminder
+from backend.service.moderation_ports import NEVER_SHOWN, Card, Reminder
 
 
 class SqlCardStore:
@@ -27,6 +27,8 @@ class SqlCardStore:
     async def set_channel(self, guild_id: int, channel_id: int | None) -> None:
         async with self._database.write() as session:
             row = await session.get(ModeratorChannelRow, guild_id, with_for_update=True)
+            if row is not None and row.channel_id != channel_id:
+                await session.exec(_look_again_at(row.channel_id))
             if row is not None and channel_id is None:
                 await session.delete(row)
             elif channel_id is not None:
@@ -136,6 +138,20 @@ class SqlCardStore:
             await session.merge(
                 ReminderRow(review_id=reminder.review.id, at=at, count=reminder.count + 1)
             )
+
+
+def _look_again_at(channel_id: int) -> Update:
+    """Have cards of what is open compared anew: their channel is another, and may be lost."""
+    is_open = col(ReviewRow.decision) == Decision.OPEN.value
+    return (
+        update(CardRow)
+        .where(
+            col(CardRow.channel_id) == channel_id,
+            col(CardRow.message_id).is_not(None),
+            col(CardRow.subject_id).in_(select(ReviewRow.id).where(is_open)),
+        )
+        .values(shown_version=NEVER_SHOWN)
+    )
 
 
 def _card_of(row: CardRow) -> Card:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from backend.domain.jobs import Change, Job
 from backend.domain.requests import AccountId, JobId
@@ -106,6 +106,9 @@ class ReviewStore(Protocol):
         """Count what is open, and what of it should have been answered: one of each kind."""
 
 
+NEVER_SHOWN: Final = -1
+
+
 @dataclass(frozen=True, kw_only=True)
 class Card:
     """Where something to be decided is shown; `message_id` is None while it is being posted."""
@@ -113,7 +116,7 @@ class Card:
     subject_id: str
     channel_id: int
     message_id: int | None = None
-    shown_version: int = -1
+    shown_version: int = NEVER_SHOWN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +135,10 @@ class CardStore(Protocol):
         """Return each guild's moderator channel, by guild."""
 
     async def set_channel(self, guild_id: int, channel_id: int | None) -> None:
-        """Set a guild's moderator channel, or none."""
+        """Set a guild's moderator channel, or none.
+
+        Cards of what is open that lie in the one before are `stale` from then on.
+        """
 
     async def stale(self, limit: int) -> list[tuple[Review, Card | None]]:
         """Return reviews whose card shows less than is true, and open ones without a card."""

@@ -123,7 +123,7 @@ class Desk:
             card = replace(card, channel_id=channels[guild_id])
             placed = await self._found(card) or await self._post(card, shown)
         else:
-            placed = await self._edit(card, shown)
+            placed = await self._edit(card, shown, home=channels[guild_id])
         await self._services.moderation.cards.mark_shown(
             replace(placed, shown_version=review.version)
         )
@@ -155,7 +155,8 @@ class Desk:
                     return replace(card, message_id=message.id)
         return None
 
-    async def _edit(self, card: Card, shown: ReviewCard) -> Card:
+    async def _edit(self, card: Card, shown: ReviewCard, *, home: int) -> Card:
+        """Make a card true; one that cannot be reached any more comes anew, where cards are now."""
         channel = self._client.get_partial_messageable(card.channel_id)
         try:
             with self._doors.at(card.channel_id):
@@ -166,11 +167,21 @@ class Desk:
                     view=review_buttons(shown),
                     allowed_mentions=only(None),
                 )
-        except discord.HTTPException as error:
-            if obstacle_of(error) is not Obstacle.MESSAGE_GONE:
+        except StillClosed:
+            if home == card.channel_id:
                 raise
-            return await self._post(card, shown) if shown.review.is_open else card
-        return card
+        except discord.HTTPException as error:
+            obstacle = obstacle_of(error)
+            has_moved = obstacle is Obstacle.NOT_LET_IN and home != card.channel_id
+            if obstacle is not Obstacle.MESSAGE_GONE and not has_moved:
+                raise
+        else:
+            return card
+        return (
+            await self._post(replace(card, channel_id=home), shown)
+            if shown.review.is_open
+            else card
+        )
 
     async def _remind(self, reminder: Reminder, channels: Mapping[int, int]) -> None:
         """Say beside its card that an answer is overdue."""

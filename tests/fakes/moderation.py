@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from backend.domain.errors import DecisionImpossible, ReportRepeated, TooManyReports
@@ -20,7 +21,7 @@ from backend.domain.reviews import (
 )
 from backend.domain.standing import AccountStanding, StandingRules
 from backend.service import on_record
-from backend.service.moderation_ports import Card, Complaint, Reminder
+from backend.service.moderation_ports import NEVER_SHOWN, Card, Complaint, Reminder
 from backend.service.moderators import Moderators
 from backend.service.ports import Clock, OutboxPublisher
 from backend.service.standings import Standings
@@ -154,7 +155,12 @@ class MemoryCardStore:
         return dict(self._channels)
 
     async def set_channel(self, guild_id: int, channel_id: int | None) -> None:
-        self._channels.pop(guild_id, None)
+        before = self._channels.pop(guild_id, None)
+        for card in tuple(self.cards.values()):
+            review = self.memory.reviews.get(ReviewId(card.subject_id))
+            is_there = card.channel_id == before != channel_id and card.message_id is not None
+            if is_there and review is not None and review.is_open:
+                self.cards[card.subject_id] = replace(card, shown_version=NEVER_SHOWN)
         if channel_id is not None:
             self._channels[guild_id] = channel_id
 

@@ -41,6 +41,26 @@ async def test_a_guild_has_one_moderator_channel_or_none(stores: Stores):
     assert await stores.cards.channels() == {2: 20}
 
 
+async def test_cards_of_what_is_open_are_looked_at_again_when_their_channel_is_another(
+    stores: Stores,
+):
+    kept, still_open, elsewhere = [await held(stores, second=second) for second in range(3)]
+    await stores.cards.set_channel(1, 10)
+    for review, channel_id in ((kept, 10), (still_open, 10), (elsewhere, 20)):
+        card = await stores.cards.claim(Card(subject_id=review.id, channel_id=channel_id))
+        await stores.cards.mark_shown(replace(card, message_id=5, shown_version=9))
+    await keep(stores, kept)
+    assert await stores.cards.stale(10) == []
+    await stores.cards.set_channel(1, 10)
+    assert await stores.cards.stale(10) == []
+    await stores.cards.set_channel(1, 11)
+    [(review, found)] = await stores.cards.stale(10)
+    assert found is not None
+    assert (review.id, found.channel_id, found.message_id) == (still_open.id, 10, 5)
+    await stores.cards.mark_shown(replace(found, channel_id=11, message_id=6, shown_version=9))
+    assert await stores.cards.stale(10) == []
+
+
 async def test_what_is_open_wants_a_card_oldest_first(stores: Stores):
     late, early = await held(stores, second=5), await held(stores, second=1)
     assert await stores.cards.stale(10) == [(early, None), (late, None)]

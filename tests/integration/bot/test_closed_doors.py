@@ -77,3 +77,33 @@ async def test_a_message_is_gone_with_its_channel_and_not_with_our_access(
     told = [entry for entry in town.memory.audit if entry.action == "picture.removed"]
     proofs = [entry.detail["proof"] for entry in told if entry.detail["kind"] == "message"]
     assert proofs == ([f"not there ({code})"] if is_gone else [])
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, 10003), (403, 50001)])
+async def test_cards_of_a_lost_channel_come_anew_in_the_one_that_is_chosen_next(
+    town: Town, status: int, code: int
+) -> None:
+    lost = await desk(town)
+    await report(town, town.message_of(await town.deliver()))
+    await sweep(town)
+    assert len(cards(lost)) == 1
+    town.env.inject_error(
+        "*", f"/channels/{lost.id}/messages*", status=status, code=code, times=None
+    )
+    chosen = town.guild.create_text_channel("moderators-again")
+    await town.moderator.slash(chosen, "mod channel")
+    await sweep(town)
+    await sweep(town)
+    [card] = cards(chosen)
+    await town.moderator.click(card, label="Leave it")
+    assert cards(chosen)[0].embeds[0].title == "Reported picture: left where it is"
+
+
+async def test_cards_stay_in_a_channel_that_still_lets_us_in(town: Town) -> None:
+    first = await desk(town)
+    await report(town, town.message_of(await town.deliver()))
+    await sweep(town)
+    chosen = town.guild.create_text_channel("moderators-again")
+    await town.moderator.slash(chosen, "mod channel")
+    await sweep(town)
+    assert (len(cards(first)), len(cards(chosen))) == (1, 0)
