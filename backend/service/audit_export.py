@@ -20,7 +20,17 @@ _CATEGORIES: Final = {
     "model": ["configuration"],
     "picture": ["file"],
     "upload": ["file"],
+    "cards": ["configuration"],
 }
+# What the schema expects of each; whatever else was decided is `info`.
+_EXPECTED: Final = {
+    "iam": {"change", "creation", "deletion"},
+    "configuration": {"access", "change", "creation", "deletion"},
+    "file": {"access", "change", "creation", "deletion"},
+    "web": {"access"},
+}
+# Verdicts: of all categories these are at home in this one alone.
+_VERDICTS: Final = ("allowed", "denied")
 _TYPES: Final = {
     "allow": ["allowed"],
     "spoiler": ["allowed"],
@@ -62,8 +72,7 @@ def as_ecs(chained: ChainedEntry, *, name: Name | None = None) -> dict[str, Any]
             "kind": "event",
             "module": "impasto",
             "dataset": "impasto.audit",
-            "category": _CATEGORIES.get(entry.action.partition(".")[0], ["web"]),
-            "type": _TYPES.get(entry.outcome, ["info"]),
+            **_kind_of(entry),
             "action": entry.action,
             # In the schema's words it says whether the doing succeeded; an entry stands for one
             # that did. What was decided is below.
@@ -78,6 +87,15 @@ def as_ecs(chained: ChainedEntry, *, name: Name | None = None) -> dict[str, Any]
             "detail": hashed,
         },
     }
+
+
+def _kind_of(entry: AuditEntry) -> dict[str, list[str]]:
+    """Return category and type of an entry, which the schema has go together."""
+    (kind,) = _TYPES.get(entry.outcome, ["info"])
+    if kind in _VERDICTS:
+        return {"category": ["intrusion_detection"], "type": [kind]}
+    (category,) = _CATEGORIES.get(entry.action.partition(".")[0], ["web"])
+    return {"category": [category], "type": [kind if kind in _EXPECTED[category] else "info"]}
 
 
 def _subject(entry: AuditEntry, name: Name | None) -> str:

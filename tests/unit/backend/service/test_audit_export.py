@@ -64,3 +64,25 @@ def test_the_house_is_nobodys_data():
 )
 def test_what_was_decided_is_told_in_the_schemas_words(outcome, kind):
     assert as_ecs(chained(outcome=outcome))["event"]["type"] == [kind]
+
+
+# Expected event types of each category: elastic.co/docs/reference/ecs, "Categorization fields".
+EXPECTED = {
+    "iam": {"admin", "change", "creation", "deletion", "group", "info", "user"},
+    "configuration": {"access", "change", "creation", "deletion", "info"},
+    "file": {"access", "change", "creation", "deletion", "info"},
+    "web": {"access", "error", "info"},
+    "intrusion_detection": {"allowed", "denied", "info"},
+}
+
+
+@pytest.mark.parametrize(
+    "outcome", ["allow", "block", "review", "seen", "made", "revoked", "removed", "changed", "odd"]
+)
+@pytest.mark.parametrize(
+    "action", ["key.made", "account.banned", "policy.set", "picture.viewed", "review.listed"]
+)
+def test_categories_and_types_are_those_that_the_schema_has_go_together(action, outcome):
+    event = as_ecs(chained(action=action, outcome=outcome))["event"]
+    (category,), (kind,) = event["category"], event["type"]
+    assert kind in EXPECTED[category]
