@@ -87,12 +87,15 @@ class SqlRemovalStore:
             removal_id = (await session.exec(query)).one_or_none()
         return None if removal_id is None else await self.get(RemovalId(removal_id))
 
-    async def unfinished(self, limit: int, kinds: Collection[PlaceKind]) -> list[Removal]:
+    async def unfinished(
+        self, limit: int, kinds: Collection[PlaceKind], *, but_in: Collection[int] = ()
+    ) -> list[Removal]:
         query = (
             select(RemovalRow.id)
             .join(RemovalPlaceRow, col(RemovalPlaceRow.removal_id) == col(RemovalRow.id))
             .where(col(RemovalPlaceRow.confirmed_at).is_(None))
             .where(col(RemovalPlaceRow.kind).in_(kinds))
+            .where(*(~col(RemovalPlaceRow.name).startswith(f"{one}/") for one in but_in))
             .group_by(col(RemovalRow.id), col(RemovalRow.at))
             .order_by(col(RemovalRow.at), col(RemovalRow.id))
             .limit(limit)

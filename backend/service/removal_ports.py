@@ -20,8 +20,13 @@ class RemovalStore(Protocol):
     async def of_picture(self, job_id: JobId, index: int) -> Removal | None:
         """Return the removal of a picture, or None."""
 
-    async def unfinished(self, limit: int, kinds: Collection[PlaceKind]) -> list[Removal]:
-        """Return removals with a place of these kinds that is not confirmed, oldest first."""
+    async def unfinished(
+        self, limit: int, kinds: Collection[PlaceKind], *, but_in: Collection[int] = ()
+    ) -> list[Removal]:
+        """Return removals with a place of these kinds that is not confirmed, oldest first.
+
+        Messages in the channels `but_in` do not count.
+        """
 
     async def confirm(
         self, removal_id: RemovalId, place: RemovalPlace, *, at: datetime, proof: str

@@ -131,11 +131,16 @@ class Removals:
             await self._drive(removal)
         return len(removals)
 
-    async def messages_left(self) -> list[tuple[Removal, RemovalPlace]]:
-        """Return the messages that are still to be deleted."""
+    async def messages_left(
+        self, *, but_in: Collection[int] = ()
+    ) -> list[tuple[Removal, RemovalPlace]]:
+        """Return messages that are still to be deleted, but for those in some channels.
+
+        So those that cannot be reached stand in no other's way.
+        """
         return [
             (removal, place)
-            for removal in await self._store.unfinished(BATCH, _THE_BOTS)
+            for removal in await self._store.unfinished(BATCH, _THE_BOTS, but_in=but_in)
             for place in _unconfirmed(removal, PlaceKind.MESSAGE)
         ]
 

@@ -17,6 +17,8 @@ from bot.delivery.posting import Obstacle, obstacle_of
 
 FIRST_PAUSE: Final = timedelta(minutes=1)
 LONGEST_PAUSE: Final = timedelta(hours=1)
+# A question to a database has an end.
+_NAMED_MAX: Final = 200
 
 _log = structlog.get_logger(__name__)
 
@@ -40,6 +42,12 @@ class ClosedDoors:
         self._clock = clock
         self._doors: dict[int, _Door] = {}
 
+    def closed(self) -> list[int]:
+        """Return the channels that are left alone just now, those shut last first."""
+        now = self._clock()
+        found = [channel_id for channel_id, door in self._doors.items() if now < door.again_at]
+        return found[::-1][:_NAMED_MAX]
+
     @contextmanager
     def at(self, channel_id: int) -> Iterator[None]:
         """Ask something of a channel in the block, if it is not left alone just now.
@@ -62,6 +70,7 @@ class ClosedDoors:
 
     def _shut(self, channel_id: int, door: _Door | None) -> None:
         pause = FIRST_PAUSE if door is None else min(2 * door.pause, LONGEST_PAUSE)
+        self._doors.pop(channel_id, None)
         self._doors[channel_id] = _Door(again_at=self._clock() + pause, pause=pause)
         _log.warning(
             "desk.not_let_in", channel_id=channel_id, again_in_s=round(pause.total_seconds())

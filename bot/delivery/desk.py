@@ -86,7 +86,8 @@ class Desk:
     async def sweep(self) -> None:
         """Make every card true, remind of what is overdue, and tell of what was decided."""
         # Before the cards, which show what is gone.
-        for removal, place in await self._services.moderation.removals.messages_left():
+        removals = self._services.moderation.removals
+        for removal, place in await removals.messages_left(but_in=self._doors.closed()):
             await self._delete(removal, place)
         cards = self._services.moderation.cards
         channels = await cards.channels()

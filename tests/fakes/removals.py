@@ -42,12 +42,16 @@ class MemoryRemovalStore:
                 return removal
         return None
 
-    async def unfinished(self, limit: int, kinds: Collection[PlaceKind]) -> list[Removal]:
-        found = [
-            one
-            for one in self.removals.values()
-            if any(place.kind in kinds and place.confirmed_at is None for place in one.places)
-        ]
+    async def unfinished(
+        self, limit: int, kinds: Collection[PlaceKind], *, but_in: Collection[int] = ()
+    ) -> list[Removal]:
+        lost = tuple(f"{channel_id}/" for channel_id in but_in)
+
+        def is_left(place: RemovalPlace) -> bool:
+            is_wanted = place.kind in kinds and not place.name.startswith(lost)
+            return is_wanted and place.confirmed_at is None
+
+        found = [one for one in self.removals.values() if any(map(is_left, one.places))]
         return sorted(found, key=lambda one: (one.at, one.id))[:limit]
 
     async def confirm(

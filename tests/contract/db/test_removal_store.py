@@ -79,6 +79,24 @@ async def test_a_removal_is_unfinished_until_every_place_is_confirmed(stores: St
     assert sorted(entry.detail["kind"] for entry in told) == ["message", "object"]
 
 
+async def test_messages_in_lost_channels_stand_in_no_others_way(stores: Stores):
+    lost, other = await delivered(stores), await delivered(stores)
+    of_lost = await stores.removals.begin(a_removal(lost.id, second=4))
+    elsewhere = RemovalPlace(kind=PlaceKind.MESSAGE, name="77/8")
+    of_other = await stores.removals.begin(
+        replace(a_removal(other.id, "rem_2", second=5), places=(elsewhere, FILE))
+    )
+
+    async def found(*but_in: int) -> list[str]:
+        kinds = [PlaceKind.MESSAGE]
+        return [one.id for one in await stores.removals.unfinished(1, kinds, but_in=but_in)]
+
+    assert await found() == [of_lost.id]
+    assert await found(7) == [of_other.id]
+    assert await found(77) == [of_lost.id]
+    assert await found(7, 77) == []
+
+
 async def test_each_confirmation_makes_the_reviews_card_stale(stores: Stores):
     job = await delivered(stores)
     complaint = Complaint(

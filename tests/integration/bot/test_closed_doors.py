@@ -73,6 +73,7 @@ async def test_a_message_is_gone_with_its_channel_and_not_with_our_access(
     for _ in range(5):
         await sweep(town)
     assert asked(town, town.channel) - before == 1
+    assert town.bot.desk._doors.closed() == [town.channel.id]
     assert (await town.moderation.removals.messages_left() == []) == is_gone
     told = [entry for entry in town.memory.audit if entry.action == "picture.removed"]
     proofs = [entry.detail["proof"] for entry in told if entry.detail["kind"] == "message"]
