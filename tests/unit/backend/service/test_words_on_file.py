@@ -50,7 +50,7 @@ async def test_one_prompt_is_on_file_with_its_facts_and_freezes_nobody():
     desk = Desk()
     job = await desk.ask(HELD[0])
     assert (job.state, job.block.category) == (JobState.BLOCKED, "child_safety")
-    (report,) = await desk.file.all()
+    (report,) = await desk.file.all(by="operator:ann")
     assert (report.id, report.account_id) == (job.id, job.request.requester.account_id)
     assert (report.state, report.basis) == (SafetyReportState.ON_FILE, "words")
     assert (report.rule, report.evidence) == ("child_safety.test", ())
@@ -65,7 +65,7 @@ async def test_one_prompt_is_on_file_with_its_facts_and_freezes_nobody():
 async def test_what_is_not_held_is_not_on_file(prompt: str):
     desk = Desk()
     assert (await desk.ask(prompt)).state is JobState.QUEUED
-    assert await desk.file.all() == []
+    assert await desk.file.all(by="operator:ann") == []
 
 
 async def test_the_third_prompt_freezes_the_account_and_ends_what_it_has_open():
@@ -85,7 +85,7 @@ async def test_to_ask_for_the_same_again_counts_once():
     desk = Desk()
     for prompt in (HELD[0], HELD[0].upper(), f"  {HELD[0]} ", HELD[0].replace(" ", "  ")):
         await desk.ask(prompt)
-    assert len(await desk.file.all()) == 4
+    assert len(await desk.file.all(by="operator:ann")) == 4
     assert not await desk.is_frozen()
 
 
@@ -95,7 +95,7 @@ async def test_one_prompt_that_stands_for_many_jobs_counts_once():
     views = await desk.generations.submit_all(asked)
     assert {view.job.state for view in views} == {JobState.BLOCKED}
     assert len(views) == 4
-    assert [one.id for one in await desk.file.all()] == [views[0].job.id]
+    assert [one.id for one in await desk.file.all(by="operator:ann")] == [views[0].job.id]
     assert not await desk.is_frozen()
 
 
@@ -103,7 +103,7 @@ async def test_a_set_of_which_only_some_are_held_is_on_file_by_the_first_of_thos
     desk = Desk()
     views = await desk.generations.submit_all(a_request("zqyoung {lamp, zqlewd, cup}"))
     assert [view.job.state for view in views].count(JobState.BLOCKED) == 1
-    assert [one.id for one in await desk.file.all()] == [views[1].job.id]
+    assert [one.id for one in await desk.file.all(by="operator:ann")] == [views[1].job.id]
 
 
 async def test_what_is_long_ago_counts_no_more():
@@ -128,7 +128,7 @@ async def test_where_the_policy_says_never_words_freeze_nobody():
     desk = Desk(FreezeRules(prompts_to_freeze=0))
     for prompt in HELD:
         await desk.ask(prompt)
-    assert len(await desk.file.all()) == len(HELD)
+    assert len(await desk.file.all(by="operator:ann")) == len(HELD)
     assert not await desk.is_frozen()
 
 
@@ -145,7 +145,9 @@ async def test_a_reading_of_words_that_was_wrong_is_released_and_counts_no_more(
     for prompt in HELD[:3]:
         await desk.ask(prompt)
     assert await desk.is_frozen()
-    await desk.file.release((await desk.file.all())[0].id, by="operator:ann", reason="a shop")
+    await desk.file.release(
+        (await desk.file.all(by="operator:ann"))[0].id, by="operator:ann", reason="a shop"
+    )
     assert not await desk.is_frozen()
     await desk.ask(HELD[3])
     assert await desk.is_frozen()
@@ -162,4 +164,4 @@ async def test_a_held_prompt_asked_again_under_its_key_is_on_file_once():
     desk = Desk()
     for _ in range(3):
         await desk.ask(HELD[0], idempotency_key="one")
-    assert len(await desk.file.all()) == 1
+    assert len(await desk.file.all(by="operator:ann")) == 1
