@@ -2,15 +2,17 @@
 
 import argparse
 import asyncio
+import getpass
 import json
 from typing import Final
 
 from backend.bootstrap.audit import make_audit_seal, open_pseudonyms
-from backend.bootstrap.servers import open_database
+from backend.bootstrap.servers import now, open_database
 from backend.cli.home import open_home
 from backend.cli.terminal import say
 from backend.db.audit_store import SqlAuditLog
 from backend.domain.errors import BadInput
+from backend.service import looks_on_record
 from backend.service.audit_export import Name, as_ecs
 from backend.settings import Settings
 from safety.moderation.audit import Verification
@@ -29,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     export.add_argument("--after", type=int, default=0, help="only what came after this number")
     export.add_argument(
-        "--plain-ids", action="store_true", help="name people by their ids, not by hashes of them"
+        "--plain-ids",
+        action="store_true",
+        help="name people by their ids, not by hashes of them; that you did goes on record",
     )
     export.set_defaults(run=run_export)
 
@@ -62,12 +66,14 @@ async def _verify(settings: Settings) -> Verification:
 
 
 async def _export(settings: Settings, *, after: int, name: Name | None) -> None:
-    async with (
-        open_database(settings) as database,
-        SqlAuditLog(database=database).reading() as reading,
-    ):
-        async for chained in reading.entries(after=after):
-            say(json.dumps(as_ecs(chained, name=name), separators=(",", ":")))
+    async with open_database(settings) as database:
+        log = SqlAuditLog(database=database)
+        if name is None:
+            by = f"operator:{getpass.getuser()}"
+            await log.record(looks_on_record.people_exported(by, after=after, at=now()))
+        async with log.reading() as reading:
+            async for chained in reading.entries(after=after):
+                say(json.dumps(as_ecs(chained, name=name), separators=(",", ":")))
 
 
 def _sentence(found: Verification) -> str:

@@ -18,7 +18,7 @@ from backend.domain.results import ImageRef, ImageVariant
 from backend.domain.rework import Rework, Variation
 from backend.domain.tiers import TIER_POLICIES, Tier, TierPolicy
 from backend.prompt.write import write_list, write_manner, write_words
-from backend.service import on_record
+from backend.service import looks_on_record
 from backend.service.child_safety import ChildSafety
 from backend.service.fingerprints import fingerprint
 from backend.service.fleet import Fleet
@@ -183,7 +183,7 @@ class Generations:
             raise JobNotFound
         await self._standings.must_be_shown(view.job)
         if view.job.request.requester.account_id != requester.account_id:
-            seen = on_record.job_seen(requester.account_id, view.job, at=self._clock())
+            seen = looks_on_record.job_seen(requester.account_id, view.job, at=self._clock())
             await self._audit.record(seen)
         return view
 

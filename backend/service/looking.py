@@ -9,7 +9,7 @@ from backend.domain.jobs import Job
 from backend.domain.requests import Requester
 from backend.domain.results import ImageRef, ImageVariant
 from backend.domain.reviews import Review, ReviewId
-from backend.service import on_record
+from backend.service import looks_on_record
 from backend.service.generations import image_of
 from backend.service.moderation_ports import ReviewStore
 from backend.service.moderators import Moderators
@@ -81,7 +81,7 @@ class ReviewPictures:
         if not review.may_be_seen:
             raise DecisionImpossible
         found = await self._found(review)
-        entry = on_record.picture_looked_at(
+        entry = looks_on_record.picture_looked_at(
             moderator.account_id, review, is_veiled=is_veiled, at=self._clock()
         )
         await self._audit.record(entry)

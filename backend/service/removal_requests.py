@@ -25,7 +25,7 @@ from backend.domain.removals import (
 from backend.domain.requests import AccountId, JobId, Requester
 from backend.domain.reviews import Decision, Review, ReviewId
 from backend.domain.ways_out import CHILD_SAFETY
-from backend.service import on_record
+from backend.service import looks_on_record
 from backend.service.child_safety import ChildSafety, report_on_sent
 from backend.service.likenesses import Likenesses
 from backend.service.moderation_ports import Complaint, ReviewStore
@@ -127,7 +127,9 @@ class RemovalRequests:
 
         """
         await self._moderators.must_moderate(requester)
-        seen = on_record.removal_request_seen(requester.account_id, request_id, at=self._clock())
+        seen = looks_on_record.removal_request_seen(
+            requester.account_id, request_id, at=self._clock()
+        )
         await self._audit.record(seen)
 
     async def _add(
@@ -195,7 +197,7 @@ class RemovalRequests:
         await self._moderators.must_moderate(requester)
         now = self._clock()
         requests = await self._store.requests(since=now - _KEPT_FOR, limit=200)
-        seen = on_record.removal_requests_listed(requester.account_id, requests, at=now)
+        seen = looks_on_record.removal_requests_listed(requester.account_id, requests, at=now)
         await self._audit.record(seen)
         return [(request, await self._state_of(request)) for request in requests]
 

@@ -11,7 +11,7 @@ from backend.domain.removals import Removal
 from backend.domain.requests import JobId, Requester
 from backend.domain.reviews import Decision, Review, ReviewId, ReviewKind, RulePrecision, is_own
 from backend.domain.standing import AccountStanding
-from backend.service import on_record
+from backend.service import looks_on_record
 from backend.service.moderation_ports import CardStore, ReviewStore
 from backend.service.moderators import Moderators
 from backend.service.ports import AuditLog, Clock, JobStore, OutboxPublisher
@@ -84,7 +84,7 @@ class Reviews:
         jobs = await self._jobs.many([review.job_id for review in reviews])
         shown = [review for review in reviews if review.job_id in jobs]
         who = requester.account_id
-        await self._audit.record(on_record.reviews_listed(who, shown, at=self._clock()))
+        await self._audit.record(looks_on_record.reviews_listed(who, shown, at=self._clock()))
         return [ReviewCard(review=review, job=jobs[review.job_id]) for review in shown]
 
     async def look(self, review_id: ReviewId, requester: Requester) -> ReviewCard:
@@ -97,7 +97,7 @@ class Reviews:
         """
         card = await self._found(review_id, requester)
         who = requester.account_id
-        await self._audit.record(on_record.review_seen(who, card.review, at=self._clock()))
+        await self._audit.record(looks_on_record.review_seen(who, card.review, at=self._clock()))
         return card
 
     async def card(self, review_id: ReviewId, requester: Requester) -> ReviewCard:

@@ -16,7 +16,7 @@ from backend.domain.errors import (
 )
 from backend.domain.requests import AccountId, JobId, Requester
 from backend.domain.standing import HOUSE, AccountStanding, Sanction
-from backend.service import on_record
+from backend.service import looks_on_record, on_record
 from backend.service.child_safety import FREEZE_REASON, SafetyReportStore, entry_of
 from backend.service.moderation_ports import StandingStore
 from backend.service.moderators import Moderators
@@ -52,7 +52,7 @@ class SafetyReports:
         """Return all reports, oldest first; that they were listed goes on record."""
         found = await self._store.all()
         ids = [one.id for one in found]
-        await self._audit.record(on_record.safety_reports_listed(by, ids, at=self._clock()))
+        await self._audit.record(looks_on_record.safety_reports_listed(by, ids, at=self._clock()))
         return found
 
     async def get(self, report_id: str, *, by: str) -> SafetyReport:

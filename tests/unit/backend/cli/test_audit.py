@@ -73,9 +73,16 @@ def test_an_export_is_one_line_an_entry_and_names_nobody(three_keys, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [json.loads(line)["event"]["sequence"] for line in lines] == [1, 2, 3]
     assert not any(name in line for line in lines for name in ("alice", "bob", "carol"))
+
+
+def test_an_export_that_names_people_is_on_record(three_keys, capsys):
     assert main(["audit", "export", "--after", "2", "--plain-ids"]) == 0
-    (line,) = capsys.readouterr().out.splitlines()
-    assert json.loads(line)["impasto"]["detail"] == {"account": "api:carol"}
+    made, exported = map(json.loads, capsys.readouterr().out.splitlines())
+    assert made["impasto"]["detail"] == {"account": "api:carol"}
+    assert exported["event"]["action"] == "audit.exported"
+    assert exported["user"]["id"].startswith("operator:")
+    assert exported["impasto"]["detail"] == {"after": "2"}
+    assert verify(capsys)[1]["entries"] == 4
 
 
 def test_an_export_from_before_the_beginning_is_refused(capsys):
