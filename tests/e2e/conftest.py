@@ -32,6 +32,8 @@ LATENT_SIDE = 40
 IMPASTO = str(Path(sys.executable).with_name("impasto"))
 
 
+# First, for what deals tests out looks at their groups only once.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Keep what shares its processes in one process of tests (`--dist loadgroup`)."""
     for item in items:
