@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from gpu_worker.starter import build_tiny_sdxl
 from tests.e2e.rest import Rest, fetch
 from tests.fakes.openapi import openapi_document
 
 READY_TIMEOUT_S = 120.0
-HERE = Path(__file__).parent
 # What these files ask for is drawn by one workshop.
 SHARES_A_WORKSHOP = (
     "explain",
@@ -32,19 +32,19 @@ LATENT_SIDE = 40
 IMPASTO = str(Path(sys.executable).with_name("impasto"))
 
 
-# First, for what deals tests out looks at their groups only once.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Keep what shares its processes in one process of tests (`--dist loadgroup`)."""
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.xdist_group(_group_of(item.path)))
+class GroupScheduling(LoadScopeScheduling):
+    """Deals out whole groups of tests, each to one process: what shares processes draws in one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Return a test's group: its folder, its workshop, or its file."""
+        *rooms, file = nodeid.split("::")[0].removeprefix("tests/e2e/").split("/")
+        name = file.removeprefix("test_").removesuffix(".py")
+        return rooms[0] if rooms else "workshop" if name in SHARES_A_WORKSHOP else name
 
 
-def _group_of(path: Path) -> str:
-    room, *rest = path.relative_to(HERE).parts
-    name = path.stem.removeprefix("test_")
-    return room if rest else "workshop" if name in SHARES_A_WORKSHOP else name
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling:
+    """Deal out our groups; xdist's own (`loadgroup`) do nothing under pytest 9.2 (xdist 3.8.0)."""
+    return GroupScheduling(config, log)
 
 
 @dataclass(kw_only=True)
