@@ -2,14 +2,13 @@
 
 import argparse
 import asyncio
-import getpass
 import json
 from typing import Final
 
 from backend.bootstrap.audit import make_audit_seal, open_pseudonyms
 from backend.bootstrap.servers import now, open_database
 from backend.cli.home import open_home
-from backend.cli.terminal import say
+from backend.cli.terminal import say, user_name
 from backend.db.audit_store import SqlAuditLog
 from backend.domain.errors import BadInput
 from backend.service import looks_on_record
@@ -69,7 +68,7 @@ async def _export(settings: Settings, *, after: int, name: Name | None) -> None:
     async with open_database(settings) as database:
         log = SqlAuditLog(database=database)
         if name is None:
-            by = f"operator:{getpass.getuser()}"
+            by = f"operator:{user_name()}"
             await log.record(looks_on_record.people_exported(by, after=after, at=now()))
         async with log.reading() as reading:
             async for chained in reading.entries(after=after):

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import getpass
 import json
 import os
 import re
@@ -31,6 +30,7 @@ from backend.cli.terminal import (
     bar,
     say,
     show_progress,
+    user_name,
 )
 from backend.cli.wait import ServerEnded, ask, end_as_by_ctrl_c, wait
 from backend.domain.errors import BadInput, InvalidAspectRatio, InvalidParameter
@@ -151,7 +151,7 @@ def make_request(arguments: argparse.Namespace) -> GenerationRequest:
 
     """
     requester = Requester(
-        account_id=AccountId(f"local:{_user_name()}"), surface=Surface.COMMAND_LINE
+        account_id=AccountId(f"local:{user_name()}"), surface=Surface.COMMAND_LINE
     )
     if arguments.exact is not None:
         must_stand_alone(arguments)
@@ -229,14 +229,6 @@ def _show(job: Job) -> None:
         show_progress(f"{job.state} …")
     else:
         show_progress(bar(job.progress.step, job.progress.steps))
-
-
-def _user_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # In a container a user may be a mere number.
-        return str(os.getuid())
 
 
 def _wrong_out(expected: str) -> InvalidParameter:

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import getpass
 import json
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from backend.bootstrap.child_safety import make_safety_reports
 from backend.bootstrap.images import open_objects
 from backend.bootstrap.servers import now, open_database
 from backend.cli.home import open_home
-from backend.cli.terminal import say
+from backend.cli.terminal import say, user_name
 from backend.cli.unsealing import Unsealing, break_glass, forget
 from backend.domain.child_safety import SafetyReport
 from backend.service.safety_reports import SafetyReports
@@ -69,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _act(settings: Settings, arguments: argparse.Namespace) -> list[SafetyReport]:
-    by = f"operator:{getpass.getuser()}"
+    by = f"operator:{user_name()}"
     async with open_database(settings) as database:
         reports = make_safety_reports(settings, database, clock=now)
         match arguments.action:

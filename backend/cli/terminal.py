@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import getpass
 import json
 import os
 import shutil
@@ -86,6 +87,15 @@ def refuse(code: str, message: str, *, as_json: bool) -> None:
         say(json.dumps({"error": {"code": code, "message": message}}))
     else:
         sys.stderr.write(f"{code}: {message}\n")
+
+
+def user_name() -> str:
+    """Return the name of whoever runs the command, or their number where they have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # In a container a user may be a mere number.
+        return str(os.getuid())
 
 
 def say(text: str) -> None:
