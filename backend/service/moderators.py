@@ -14,7 +14,6 @@ from backend.domain.standing import must_be_welcome
 from backend.service import on_record
 from backend.service.moderation_ports import StandingStore
 from backend.service.ports import AuditLog, Clock
-from safety.moderation.audit import AuditEntry
 
 
 class Moderators:
@@ -83,17 +82,9 @@ class Moderators:
         """
         if job is None or job.is_terminal or not requester.is_moderator:
             return
-        owner = job.request.requester.account_id
-        if owner != requester.account_id:
-            entry = AuditEntry(
-                action="job.cancelling",
-                actor=requester.account_id,
-                subject=on_record.about_job(job.id),
-                outcome="changed",
-                detail={"account": owner, "state": job.state},
-                at=self._clock(),
-            )
-            await self._audit.record(entry)
+        who = requester.account_id
+        if job.request.requester.account_id != who:
+            await self._audit.record(on_record.job_cancelling(who, job, at=self._clock()))
 
     async def as_of_now(self, requester: Requester) -> Requester:
         """Return the requester; a moderator under a sanction is a member like others."""

@@ -187,6 +187,32 @@ def standing(
     )
 
 
+def job_cancelling(moderator: AccountId, job: Job, *, at: datetime) -> AuditEntry:
+    """Return the entry for a moderator who ends somebody's job."""
+    return AuditEntry(
+        action="job.cancelling",
+        actor=moderator,
+        subject=about_job(job.id),
+        outcome="changed",
+        detail={"account": job.request.requester.account_id, "state": job.state},
+        at=at,
+    )
+
+
+def cards_channel(
+    moderator: AccountId, guild_id: int, channel_id: int | None, *, at: datetime
+) -> AuditEntry:
+    """Return the entry for who chose where a guild's cards appear, or that none do."""
+    return AuditEntry(
+        action="cards.channel_chosen",
+        actor=moderator,
+        subject=f"guild:{guild_id}",
+        outcome="removed" if channel_id is None else "changed",
+        detail={} if channel_id is None else {"channel": str(channel_id)},
+        at=at,
+    )
+
+
 def moderation_refused(moderator: AccountId, why: str, *, at: datetime) -> AuditEntry:
     """Return the entry for a moderator who may not decide: a sanction's kind, or `own_case`."""
     return AuditEntry(

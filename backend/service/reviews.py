@@ -11,13 +11,12 @@ from backend.domain.removals import Removal
 from backend.domain.requests import JobId, Requester
 from backend.domain.reviews import Decision, Review, ReviewId, ReviewKind, RulePrecision, is_own
 from backend.domain.standing import AccountStanding
-from backend.service import looks_on_record
+from backend.service import looks_on_record, on_record
 from backend.service.moderation_ports import CardStore, ReviewStore
 from backend.service.moderators import Moderators
 from backend.service.ports import AuditLog, Clock, JobStore, OutboxPublisher
 from backend.service.removals import Removals
 from backend.service.standings import Standings
-from safety.moderation.audit import AuditEntry
 
 
 class Measure(StrEnum):
@@ -226,15 +225,9 @@ class Reviews:
 
         """
         await self._moderators.must_moderate(requester)
-        entry = AuditEntry(
-            action="cards.channel_chosen",
-            actor=requester.account_id,
-            subject=f"guild:{guild_id}",
-            outcome="removed" if channel_id is None else "changed",
-            detail={} if channel_id is None else {"channel": str(channel_id)},
-            at=self._clock(),
-        )
-        await self._audit.record(entry)
+        who = requester.account_id
+        chosen = on_record.cards_channel(who, guild_id, channel_id, at=self._clock())
+        await self._audit.record(chosen)
         await self._cards.set_channel(guild_id, channel_id)
 
     async def newest_of(self, job_id: JobId) -> Review | None:
